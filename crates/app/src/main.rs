@@ -1,0 +1,2 @@
+//! The one binary: command line, host and server.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The driver: loads, decides, commits, dispatches and recovers aggregates.

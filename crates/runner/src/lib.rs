@@ -1,0 +1,1 @@
+//! Attempts as processes: the shepherd, its protocol, and the sweep.

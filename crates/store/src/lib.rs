@@ -1,0 +1,1 @@
+//! The journal and its read models on SQLite.
