@@ -1,1 +1,3 @@
 //! The driver: loads, decides, commits, dispatches and recovers aggregates.
+
+pub mod ports;

@@ -1,1 +1,5 @@
-//! runs
+//! A run: the fold over its journal, and the decisions about it.
+
+pub mod big;
+pub mod event;
+pub mod work;
