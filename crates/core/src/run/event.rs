@@ -38,6 +38,8 @@ pub enum Event {
         attempt: AttemptId,
         end: AttemptEnd,
     },
+    /// The step is to be started again at once, not counted as a retry.
+    StepRequeued { key: Key, cause: Cause },
     /// The step is tried again at this time.
     RetryScheduled {
         key: Key,
@@ -553,6 +555,7 @@ impl Event {
             | Self::RunStarted {}
             | Self::StepSkipped { .. }
             | Self::AttemptStarted { .. }
+            | Self::StepRequeued { .. }
             | Self::RetryScheduled { .. }
             | Self::ApprovalAnswered { .. }
             | Self::WaitStarted { .. }
