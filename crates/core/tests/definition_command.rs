@@ -106,7 +106,7 @@ fn where_no_reference_is_safe_a_value_is_refused() {
         ("cat <<A <<B\na\nA\n{{ args.x }}\nB", "here-document"),
         ("cat <<{{ args.x }}\na\n", "end word"),
         ("cat <<EO{{ args.x }}\na\n", "end word"),
-        ("cat <<EOF\na\\\nEOF\n{{ args.x }}", "backslash"),
+        ("cat <<EOF\na\\\nEOF\n{{ args.x }}", "here-document"),
         ("echo `echo {{ args.x }}`", "backticks"),
         ("echo \"`echo {{ args.x }}`\"", "backticks"),
         ("echo $(echo $(echo {{ args.x }}))", "nested"),
@@ -116,7 +116,7 @@ fn where_no_reference_is_safe_a_value_is_refused() {
         ("echo ${Y:-'a'} {{ args.x }}", "${ … }"),
         ("echo $'a' {{ args.x }}", "$'"),
         ("echo a # {{ args.x }}", "comment"),
-        ("echo \\{{ args.x }}", "backslash"),
+        ("echo \\{{ args.x }}", "here-document"),
         ("echo \"\\{{ args.x }}\"", "backslash"),
         ("echo ${{ args.x }}", "after a `$`"),
         ("echo \"${{ args.x }}\"", "after a `$`"),
@@ -140,7 +140,7 @@ const PLACES: &[&str] = &[
     "printf '[%s]' \"$(printf '%sE' {{ args.x }})\" | sed '$s/E]$/]/'",
     "printf '[%s]' \"$(printf '%sE' \"{{ args.x }}\")\" | sed '$s/E]$/]/'",
     "X=$(printf '%sE' '{{ args.x }}'); printf '[%s]' \"${X%E}\"",
-    "cat <<EOF >/dev/null\n' \" ` $(echo )\nEOF\nprintf '[%s]' {{ args.x }}",
+    "cat <<EOF >/dev/null\n' \"\n$(echo ) ${HOME}\nEOF\nprintf '[%s]' {{ args.x }}",
     "cat <<'E F' >/dev/null; echo \" '\" >/dev/null\n' \" `\nE F\nprintf '[%s]' '{{ args.x }}'",
     "cat <<-EOF >/dev/null\n\t'\n\tEOF\nprintf '[%s]' \"{{ args.x }}\"",
     "echo $((1 + 2)) ${#HOME} \"$#\" $$ >/dev/null; printf '[%s]' {{ args.x }}",
@@ -150,7 +150,7 @@ const PLACES: &[&str] = &[
     "{% if args.flag %}printf '[%s]' {{ args.x }}{% else %}false{% endif %}",
     "if true; then printf '[%s]' \\\n {{ args.x }}; fi",
     "printf '[%s' \"\\\"\\\\\" >/dev/null; printf '[%s]' {{ args.x }}",
-    "echo foo\\\n#bar' >/dev/null '; printf '[%s]' {{ args.x }}",
+    ": foo\\\n#bar' '; printf '[%s]' {{ args.x }}",
 ];
 
 #[test]

@@ -55,6 +55,8 @@ enum Context {
 struct HereDoc {
     end: String,
     strip_tabs: bool,
+    /// The end word has quotes: its text is not expanded.
+    verbatim: bool,
 }
 
 /// What was read just before.
@@ -220,6 +222,9 @@ impl Lexer {
 
     fn close(&mut self, last: Last) {
         self.stack.pop();
+        if last == Last::Word && self.word.is_empty() {
+            self.word.push('?');
+        }
         self.last = last;
     }
 
@@ -231,11 +236,16 @@ impl Lexer {
         self.last = last;
     }
 
+    fn substitution(&mut self) {
+        self.word.clear();
+        self.push(Context::Open { parens: 0 }, Last::Substitution);
+    }
+
     fn double(&mut self, c: char, last: Last) {
         match (last, c) {
             (Last::Backslash { .. }, _) => self.last = Last::Word,
             (Last::Dollar, '{') => self.push(Context::Parameter, Last::Word),
-            (Last::Dollar, '(') => self.push(Context::Open { parens: 0 }, Last::Substitution),
+            (Last::Dollar, '(') => self.substitution(),
             (_, '\\') => self.backslash(),
             (_, '"') => self.close(Last::Word),
             (_, '`') => self.push(Context::Backtick, Last::Word),
@@ -273,7 +283,7 @@ impl Lexer {
             (Last::Backslash { .. }, '\n') => self.last = Last::Word,
             (Last::Backslash { .. }, _) => self.part('\\'),
             (Last::Dollar, '{') => self.push(Context::Parameter, Last::Word),
-            (Last::Dollar, '(') => self.push(Context::Open { parens: 0 }, Last::Substitution),
+            (Last::Dollar, '(') => self.substitution(),
             (Last::Dollar, '\'') => {
                 self.lost = Some("after `$'`, which shells read differently,");
             }
@@ -358,6 +368,7 @@ impl Lexer {
                     self.pending.push(HereDoc {
                         end: String::new(),
                         strip_tabs,
+                        verbatim: false,
                     });
                     self.here_word = Some((String::new(), None));
                     self.last = Last::Word;
@@ -387,7 +398,12 @@ impl Lexer {
                 self.lost = Some("after a `<<` without a plain end word");
             }
             (Some(_), _) => end.push(c),
-            (None, '\'' | '"' | '\\') => *quote = Some(c),
+            (None, '\'' | '"' | '\\') => {
+                *quote = Some(c);
+                if let Some(doc) = self.pending.last_mut() {
+                    doc.verbatim = true;
+                }
+            }
             (None, ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')') => {
                 let end = std::mem::take(end);
                 if let Some(doc) = self.pending.last_mut() {
@@ -411,12 +427,12 @@ impl Lexer {
             return;
         }
         let line = std::mem::take(line);
-        if line.ends_with('\\') {
-            self.lost = Some("after a line of a here-document that ends in a backslash");
-        }
         let Some(doc) = self.pending.first() else {
             return;
         };
+        if !doc.verbatim && !ends_with_its_line(&line) {
+            self.lost = Some("after a here-document with expansions over several lines");
+        }
         let text = if doc.strip_tabs {
             line.trim_start_matches('\t')
         } else {
@@ -429,4 +445,17 @@ impl Lexer {
             }
         }
     }
+}
+
+/// Whether nothing in a line of a here-document goes on in the next one.
+fn ends_with_its_line(line: &str) -> bool {
+    let count = |c: char| line.matches(c).count();
+    if line.ends_with('\\') || count('`') % 2 != 0 {
+        return false;
+    }
+    let expands = line.contains("$(") || line.contains("${");
+    !expands
+        || (count('(') == count(')')
+            && count('{') == count('}')
+            && !line.contains(['\'', '"', '\\', '`']))
 }

@@ -161,7 +161,7 @@ impl<'a> Scope<'a> {
                 for (key, value) in entries {
                     pairs.push((self.value(key)?, self.value(value)?));
                 }
-                self.paid(expr, pairs.into_iter().collect())
+                self.paid(expr, Value::from_pairs(pairs))
             }
         }
     }

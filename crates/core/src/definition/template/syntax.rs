@@ -345,7 +345,28 @@ fn expr(e: &ast::Expr<'_>) -> Result<Expr, Fault> {
                 .collect::<Result<_, Fault>>()?,
         ),
     };
-    Ok(Expr { kind, span })
+    let start = leftmost(&kind).map_or(span.start, |first| first.min(span.start));
+    Ok(Expr {
+        kind,
+        span: start..span.end,
+    })
+}
+
+/// Where the leftmost operand starts: minijinja's own spans begin late for some expressions.
+fn leftmost(kind: &Kind) -> Option<usize> {
+    match kind {
+        Kind::Attr(base, _)
+        | Kind::Item(base, _)
+        | Kind::Slice(base, ..)
+        | Kind::Filter(base, _)
+        | Kind::Test(base, _)
+        | Kind::And(base, _)
+        | Kind::Or(base, _)
+        | Kind::Binary(_, base, _)
+        | Kind::Compare(base, _)
+        | Kind::Ternary { then: base, .. } => Some(base.span.start),
+        _ => None,
+    }
 }
 
 fn all(items: &[ast::Expr<'_>]) -> Result<Vec<Expr>, Fault> {

@@ -19,10 +19,11 @@ pub fn from_json(json: &serde_json::Value) -> Value {
         },
         serde_json::Value::String(text) => Value::from(text.as_str()),
         serde_json::Value::Array(items) => items.iter().map(from_json).collect(),
-        serde_json::Value::Object(members) => members
-            .iter()
-            .map(|(key, item)| (key.as_str(), from_json(item)))
-            .collect(),
+        serde_json::Value::Object(members) => Value::from_pairs(
+            members
+                .iter()
+                .map(|(key, item)| (key.as_str(), from_json(item))),
+        ),
     }
 }
 
