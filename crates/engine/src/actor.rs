@@ -8,8 +8,8 @@ use std::time::Duration;
 use baton_core::ids::{CommandId, Mint, RunId};
 use baton_core::run::Run;
 use baton_core::run::decide::{Command, Context, Refusal};
-use baton_core::run::event::Event;
 use baton_core::run::ends_a_step;
+use baton_core::run::event::Event;
 use baton_core::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -56,12 +56,16 @@ pub(crate) struct RunActor {
 }
 
 impl RunActor {
-    pub(crate) fn new(
-        engine: Engine,
-        id: RunId,
-        inbox: mpsc::UnboundedReceiver<RunMail>,
-    ) -> Self {
-        Self { engine, id, inbox, folded: None, env: None, delivering: false, recovered: false }
+    pub(crate) fn new(engine: Engine, id: RunId, inbox: mpsc::UnboundedReceiver<RunMail>) -> Self {
+        Self {
+            engine,
+            id,
+            inbox,
+            folded: None,
+            env: None,
+            delivering: false,
+            recovered: false,
+        }
     }
 
     pub(crate) async fn work(mut self) {
@@ -154,7 +158,9 @@ impl RunActor {
     async fn advance(&mut self) {
         loop {
             let now = self.engine.inner.outside.clock.now();
-            let Some(events) = self.decide_next(now) else { return };
+            let Some(events) = self.decide_next(now) else {
+                return;
+            };
             if events.is_empty() {
                 break;
             }
@@ -187,7 +193,10 @@ impl RunActor {
         let engine = self.engine.clone();
         let outside = &engine.inner.outside;
         if let Some(id) = id {
-            let before = outside.journal.command(id).map_err(|e| SendError::Disk(e.to_string()))?;
+            let before = outside
+                .journal
+                .command(id)
+                .map_err(|e| SendError::Disk(e.to_string()))?;
             if let Some((_, appended)) = before {
                 return Ok(Outcome::Done(Reply {
                     appended: Some(appended),
@@ -210,7 +219,10 @@ impl RunActor {
             }
         };
         if events.is_empty() {
-            return Ok(Outcome::Done(Reply { appended: None, events: Arc::default() }));
+            return Ok(Outcome::Done(Reply {
+                appended: None,
+                events: Arc::default(),
+            }));
         }
         if let Err(error) = self.apply(&events, now) {
             self.folded = None;
@@ -288,7 +300,10 @@ impl RunActor {
                 }
                 (None, _) => return Err("the run is not loaded".into()),
                 (Some(folded), event) => {
-                    folded.run.apply(event, now).map_err(|error| error.to_string())?;
+                    folded
+                        .run
+                        .apply(event, now)
+                        .map_err(|error| error.to_string())?;
                 }
             }
         }
@@ -352,7 +367,12 @@ impl RunActor {
             return;
         }
         self.delivering = true;
-        let messages = folded.run.outbox.open().map(|(n, m)| (n, m.clone())).collect();
+        let messages = folded
+            .run
+            .outbox
+            .open()
+            .map(|(n, m)| (n, m.clone()))
+            .collect();
         let engine = self.engine.clone();
         let source = folded.run.created.clone();
         tokio::spawn(async move {
@@ -365,7 +385,10 @@ impl RunActor {
         let Some(folded) = &self.folded else { return };
         let now = self.engine.inner.outside.clock.now();
         // A time that has passed and changed nothing is looked at again, but not in a loop.
-        let due = folded.run.due().map(|due| due.max(now.plus(Duration::from_millis(1))));
+        let due = folded
+            .run
+            .due()
+            .map(|due| due.max(now.plus(Duration::from_millis(1))));
         self.engine.inner.timers.set(&Aggregate::Run(self.id), due);
     }
 

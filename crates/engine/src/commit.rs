@@ -28,7 +28,11 @@ pub(crate) fn wake(run: &Run) -> Wake {
     let ended = run.status.is_ended();
     let paused = matches!(run.status, baton_core::run::Status::Paused(_));
     Wake {
-        due: if run.ready.is_empty() || paused || ended { run.due() } else { Some(Timestamp::from_millis(0)) },
+        due: if run.ready.is_empty() || paused || ended {
+            run.due()
+        } else {
+            Some(Timestamp::from_millis(0))
+        },
         live: attempts || !run.outbox.is_empty() || needs_decision(run),
         unfinished: !ended && !paused,
     }
@@ -77,7 +81,12 @@ pub(crate) async fn commit_run(
         wake: wake(run),
     };
     let appended = append_one(journal, append).await?;
-    Ok(Committed { appended, at, events: Arc::new(events), _proof: Proof })
+    Ok(Committed {
+        appended,
+        at,
+        events: Arc::new(events),
+        _proof: Proof,
+    })
 }
 
 /// Hands one commit over and waits until it is durable.
@@ -87,5 +96,6 @@ pub(crate) async fn append_one(
 ) -> Result<Appended, AppendError> {
     let (reply, done) = oneshot::channel();
     journal.append(append, reply);
-    done.await.unwrap_or_else(|_| Err(AppendError::Failed("the journal is closed".into())))
+    done.await
+        .unwrap_or_else(|_| Err(AppendError::Failed("the journal is closed".into())))
 }

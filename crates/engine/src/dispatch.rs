@@ -47,7 +47,9 @@ impl Engine {
 
     /// After a restart: takes back what the run had in flight.
     pub(crate) fn take_back(&self, run: &Run, env: &BTreeMap<String, String>) {
-        let Some(in_flight) = run.in_flight() else { return };
+        let Some(in_flight) = run.in_flight() else {
+            return;
+        };
         for (&attempt, &place) in in_flight {
             if !lock(&self.inner.attempts).contains_key(&attempt) {
                 self.launch(run, place, attempt, env, true);
@@ -96,7 +98,12 @@ impl Engine {
     }
 
     fn stop_all(&self, run: &Run) {
-        for &attempt in run.in_flight().into_iter().flatten().map(|(attempt, _)| attempt) {
+        for &attempt in run
+            .in_flight()
+            .into_iter()
+            .flatten()
+            .map(|(attempt, _)| attempt)
+        {
             self.inner.outside.runners.stop(attempt, StopReason::Cancel);
         }
     }
@@ -137,27 +144,52 @@ impl Engine {
                 return self.send_slot(&claim.slot, command, Some(id)).await;
             }
             Message::ReleaseSlot(claim) => {
-                return self.send_slot(&claim.slot, slot::Command::Release { run }, Some(id)).await;
+                return self
+                    .send_slot(&claim.slot, slot::Command::Release { run }, Some(id))
+                    .await;
             }
-            Message::StartChild { key, child, workflow, args } => {
-                let started = self.start_child(source, key, *child, workflow, args, id).await;
-                let Err(message) = started? else { return Ok(()) };
+            Message::StartChild {
+                key,
+                child,
+                workflow,
+                args,
+            } => {
+                let started = self
+                    .start_child(source, key, *child, workflow, args, id)
+                    .await;
+                let Err(message) = started? else {
+                    return Ok(());
+                };
                 let outcome = ChildOutcome::Failed { message };
-                let command = Command::ChildEnded { key: key.clone(), child: *child, outcome };
+                let command = Command::ChildEnded {
+                    key: key.clone(),
+                    child: *child,
+                    outcome,
+                };
                 self.send(run, command, None).await
             }
             Message::TellChild { child, order } => {
                 let by = Actor::Parent(run);
                 let command = match order {
-                    ChildOrder::Pause => {
-                        Command::Pause { detail: None, reason: PauseReason::Parent, by }
-                    }
-                    ChildOrder::Resume => Command::Resume { from: None, text: None, by },
+                    ChildOrder::Pause => Command::Pause {
+                        detail: None,
+                        reason: PauseReason::Parent,
+                        by,
+                    },
+                    ChildOrder::Resume => Command::Resume {
+                        from: None,
+                        text: None,
+                        by,
+                    },
                     ChildOrder::Cancel => Command::Cancel { reason: None, by },
                 };
                 self.send(*child, command, Some(id)).await
             }
-            Message::TellParent { parent, key, outcome } => {
+            Message::TellParent {
+                parent,
+                key,
+                outcome,
+            } => {
                 let command = Command::ChildEnded {
                     key: key.clone(),
                     child: run,
@@ -191,7 +223,12 @@ impl Engine {
         args: &str,
         id: baton_core::ids::CommandId,
     ) -> Result<Result<(), String>, SendError> {
-        let found = match self.inner.outside.definitions.find(&source.project, workflow) {
+        let found = match self
+            .inner
+            .outside
+            .definitions
+            .find(&source.project, workflow)
+        {
             Ok(found) => found,
             Err(why) => return Ok(Err(why)),
         };
@@ -204,7 +241,10 @@ impl Engine {
             name: Some(format!("{} › {key}", source.name)),
             args: serde_json::from_str(args).unwrap_or_default(),
             by: Actor::Parent(source.run),
-            parent: Some(Parent { run: source.run, step: Some(key.to_owned()) }),
+            parent: Some(Parent {
+                run: source.run,
+                step: Some(key.to_owned()),
+            }),
             budget: None,
             inherited: vec![],
             instruction: source.instruction.clone(),
@@ -216,9 +256,9 @@ impl Engine {
             Ok(_) | Err(crate::start::StartError::Send(SendError::Refused(Refusal::Exists))) => {
                 Ok(Ok(()))
             }
-            Err(crate::start::StartError::Send(error @ (SendError::Disk(_) | SendError::Stopping))) => {
-                Err(error)
-            }
+            Err(crate::start::StartError::Send(
+                error @ (SendError::Disk(_) | SendError::Stopping),
+            )) => Err(error),
             Err(error) => Ok(Err(error.to_string())),
         }
     }

@@ -34,7 +34,9 @@ impl Feed {
     /// A feed that holds this many commits for slow readers.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { sender: broadcast::channel(capacity).0 }
+        Self {
+            sender: broadcast::channel(capacity).0,
+        }
     }
 
     /// Everything committed from now on, in the order of each aggregate. Positions of different

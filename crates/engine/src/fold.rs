@@ -102,7 +102,10 @@ pub fn apply(
                 let source: Arc<str> = created.source.as_str().into();
                 let plan = plans.get(&created.definition.key, &created.definition.path, &source)?;
                 let run = Run::create((**created).clone(), stored.at, plan).map_err(damaged)?;
-                *folded = Some(Folded { run, seq: stored.seq });
+                *folded = Some(Folded {
+                    run,
+                    seq: stored.seq,
+                });
             }
             (None, _) => {
                 return Err(FoldError::Damaged {

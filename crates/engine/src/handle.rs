@@ -74,7 +74,10 @@ impl Reply {
     #[must_use]
     pub fn message_id(&self) -> Option<u64> {
         let position = self.appended?.position;
-        let index = self.events.iter().position(|e| matches!(e, Event::MessagePosted(_)))?;
+        let index = self
+            .events
+            .iter()
+            .position(|e| matches!(e, Event::MessagePosted(_)))?;
         Some(position.of_event(index))
     }
 }
@@ -156,7 +159,14 @@ impl Engine {
         id: Option<CommandId>,
     ) -> Result<Reply, SendError> {
         let (reply, done) = oneshot::channel();
-        self.mail_run(run, RunMail::Command { command, id, reply: Some(reply) });
+        self.mail_run(
+            run,
+            RunMail::Command {
+                command,
+                id,
+                reply: Some(reply),
+            },
+        );
         done.await.unwrap_or(Err(SendError::Stopping))
     }
 
@@ -182,7 +192,9 @@ impl Engine {
     pub fn stuck(&self, run: RunId) -> Vec<u32> {
         let attempts = lock(&self.inner.attempts);
         let stuck = lock(&self.inner.stuck);
-        let of_run = stuck.iter().filter(|(attempt, _)| attempts.get(attempt) == Some(&run));
+        let of_run = stuck
+            .iter()
+            .filter(|(attempt, _)| attempts.get(attempt) == Some(&run));
         of_run.flat_map(|(_, pids)| pids.iter().copied()).collect()
     }
 
@@ -239,7 +251,14 @@ impl Engine {
         id: Option<CommandId>,
     ) -> Result<(), SendError> {
         let (reply, done) = oneshot::channel();
-        self.mail_slot(key, SlotMail::Command { command, id, reply: Some(reply) });
+        self.mail_slot(
+            key,
+            SlotMail::Command {
+                command,
+                id,
+                reply: Some(reply),
+            },
+        );
         done.await.unwrap_or(Err(SendError::Stopping))
     }
 
@@ -261,7 +280,14 @@ impl Reports for Engine {
             return;
         };
         let command = Command::AttemptEnded { attempt, end };
-        self.mail_run(run, RunMail::Command { command, id: None, reply: None });
+        self.mail_run(
+            run,
+            RunMail::Command {
+                command,
+                id: None,
+                reply: None,
+            },
+        );
     }
 
     fn still_running(&self, attempt: AttemptId, pids: Vec<u32>) {

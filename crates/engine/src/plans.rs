@@ -35,9 +35,16 @@ impl Plans {
         if let Some(plan) = self.lock().get(&slot) {
             return Ok(plan.clone());
         }
-        let parsed = definition::parse(&definition::Source { key, file: path, text: source });
+        let parsed = definition::parse(&definition::Source {
+            key,
+            file: path,
+            text: source,
+        });
         let Some(definition) = parsed.definition else {
-            return Err(Unusable { key: key.to_owned(), diagnostics: parsed.diagnostics });
+            return Err(Unusable {
+                key: key.to_owned(),
+                diagnostics: parsed.diagnostics,
+            });
         };
         let plan = Arc::new(Plan::new(definition));
         let mut plans = self.lock();
@@ -49,6 +56,8 @@ impl Plans {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, Arc<str>), Arc<Plan>>> {
-        self.by_source.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_source
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

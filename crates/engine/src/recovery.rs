@@ -16,7 +16,10 @@ impl Engine {
     /// [`ReadError`] when the journal cannot be read.
     pub fn recover(&self) -> Result<Recovered, ReadError> {
         let now = self.inner.outside.clock.now();
-        let mut recovered = Recovered { woken: 0, waiting: 0 };
+        let mut recovered = Recovered {
+            woken: 0,
+            waiting: 0,
+        };
         for (aggregate, wake) in self.inner.outside.journal.wakes()? {
             if wake.live || wake.due.is_some_and(|due| due <= now) {
                 recovered.woken += 1;

@@ -40,7 +40,13 @@ impl SlotActor {
         key: String,
         inbox: mpsc::UnboundedReceiver<SlotMail>,
     ) -> Self {
-        Self { engine, key, inbox, folded: None, delivering: false }
+        Self {
+            engine,
+            key,
+            inbox,
+            folded: None,
+            delivering: false,
+        }
     }
 
     pub(crate) async fn work(mut self) {
@@ -81,8 +87,9 @@ impl SlotActor {
             return Ok(());
         }
         let journal = &self.engine.inner.outside.journal;
-        let stored =
-            journal.load(&self.aggregate(), 0).map_err(|e| SendError::Disk(e.to_string()))?;
+        let stored = journal
+            .load(&self.aggregate(), 0)
+            .map_err(|e| SendError::Disk(e.to_string()))?;
         let (mut slot, mut seq) = (Slot::default(), 0);
         for stored in stored {
             let events: Vec<Event> = serde_json::from_slice(&stored.events)
@@ -102,7 +109,9 @@ impl SlotActor {
         loop {
             self.load()?;
             let aggregate = self.aggregate();
-            let Some((slot, seq)) = &mut self.folded else { return Err(SendError::Stopping) };
+            let Some((slot, seq)) = &mut self.folded else {
+                return Err(SendError::Stopping);
+            };
             let events = slot.decide(command);
             if events.is_empty() {
                 return Ok(());
@@ -142,7 +151,9 @@ impl SlotActor {
     }
 
     fn deliver(&mut self) {
-        let Some((slot, _)) = &self.folded else { return };
+        let Some((slot, _)) = &self.folded else {
+            return;
+        };
         let messages: Vec<(u32, Message)> = slot.outbox().collect();
         if self.delivering || messages.is_empty() {
             return;
@@ -166,8 +177,9 @@ impl Engine {
             Message::Refuse { run } => (
                 run,
                 RunCommand::SlotRefused {
-                    detail: "the concurrency key is held by another run, and `on_full` says `reject`"
-                        .into(),
+                    detail:
+                        "the concurrency key is held by another run, and `on_full` says `reject`"
+                            .into(),
                 },
             ),
             Message::Cancel { run } => (
@@ -194,7 +206,10 @@ impl Engine {
             }
         }
         loop {
-            match self.send_slot(key, Command::Delivered { message: number }, None).await {
+            match self
+                .send_slot(key, Command::Delivered { message: number }, None)
+                .await
+            {
                 Err(SendError::Disk(_)) => {
                     let clock = &self.inner.outside.clock;
                     clock.sleep_until(clock.now().plus(RETRY)).await;

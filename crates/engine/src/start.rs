@@ -72,7 +72,10 @@ impl Engine {
     /// # Errors
     /// [`StartError`]; nothing exists then.
     pub async fn start(&self, request: StartRequest) -> Result<(RunId, Reply), StartError> {
-        let plan = self.inner.plans.get(&request.key, &request.path, &request.source)?;
+        let plan = self
+            .inner
+            .plans
+            .get(&request.key, &request.path, &request.source)?;
         let definition = &plan.definition;
         let name = request.name.unwrap_or_else(|| definition.name.clone());
         let name: String = name.chars().take(200).collect();
@@ -85,8 +88,8 @@ impl Engine {
             Some(concurrency) => {
                 let env = BTreeMap::<String, String>::new();
                 let names = Names::default()
-                    .with("args", minijinja_value(&args))
-                    .with("env", minijinja_value(&serde_json::json!(env)));
+                    .with_json("args", &args)
+                    .with_json("env", &serde_json::json!(env));
                 let key = concurrency.key.render(&names).map_err(|error| {
                     SendError::Refused(Refusal::Invalid(format!("`concurrency.key`: {error}")))
                 })?;
@@ -127,8 +130,4 @@ impl Engine {
         let reply = self.send(run, command, request.id).await?;
         Ok((run, reply))
     }
-}
-
-fn minijinja_value(value: &Value) -> baton_core::definition::template::NameValue {
-    baton_core::definition::template::name_value(value)
 }
