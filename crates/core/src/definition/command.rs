@@ -251,7 +251,9 @@ fn gather(pieces: &[Piece], raw: &mut String, values: &mut bool) {
                 *values = true;
                 raw.push('?');
             }
-            Piece::If { then, otherwise, .. } => {
+            Piece::If {
+                then, otherwise, ..
+            } => {
                 gather(then, raw, values);
                 gather(otherwise, raw, values);
             }

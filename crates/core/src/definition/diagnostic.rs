@@ -84,7 +84,13 @@ impl<'a> Report<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.add(Severity::Error, span, code, message.into(), Some(help.into()));
+        self.add(
+            Severity::Error,
+            span,
+            code,
+            message.into(),
+            Some(help.into()),
+        );
     }
 
     pub(crate) fn warning(
@@ -94,11 +100,19 @@ impl<'a> Report<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.add(Severity::Warning, span, code, message.into(), Some(help.into()));
+        self.add(
+            Severity::Warning,
+            span,
+            code,
+            message.into(),
+            Some(help.into()),
+        );
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.found.iter().any(|(_, d)| d.severity == Severity::Error)
+        self.found
+            .iter()
+            .any(|(_, d)| d.severity == Severity::Error)
     }
 
     fn add(
@@ -142,14 +156,21 @@ impl<'a> Report<'a> {
         let at = number as usize;
         let start = self.line_starts.get(at - 1).copied().unwrap_or_default();
         let end = self.line_starts.get(at).copied().unwrap_or(self.text.len());
-        self.text.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r'])
+        self.text
+            .get(start..end)
+            .unwrap_or_default()
+            .trim_end_matches(['\n', '\r'])
     }
 
     fn place(&self, offset: usize) -> (u32, u32) {
         let offset = floor_boundary(self.text, offset);
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts.get(line - 1).copied().unwrap_or_default();
-        let column = self.text.get(start..offset).map_or(0, |t| t.chars().count()) + 1;
+        let column = self
+            .text
+            .get(start..offset)
+            .map_or(0, |t| t.chars().count())
+            + 1;
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         (small(line), small(column))
     }
@@ -197,18 +218,33 @@ fn render_one(
     color: bool,
 ) -> std::fmt::Result {
     let paint = |code: &str, text: &str| {
-        if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     };
     let (word, tint) = match diagnostic.severity {
         Severity::Error => ("error", "1;31"),
         Severity::Warning => ("warning", "1;33"),
     };
     let title = format!("{word}[{}]", diagnostic.code);
-    writeln!(out, "{}: {}", paint(tint, &title), paint("1", &printable(&diagnostic.message)))?;
+    writeln!(
+        out,
+        "{}: {}",
+        paint(tint, &title),
+        paint("1", &printable(&diagnostic.message))
+    )?;
     let number = diagnostic.line.to_string();
     let margin = " ".repeat(number.len());
     let file = printable(&diagnostic.file);
-    writeln!(out, "{margin}{} {file}:{}:{}", paint("1;34", "-->"), diagnostic.line, diagnostic.column)?;
+    writeln!(
+        out,
+        "{margin}{} {file}:{}:{}",
+        paint("1;34", "-->"),
+        diagnostic.line,
+        diagnostic.column
+    )?;
     let line = lines
         .get(diagnostic.line as usize - 1)
         .filter(|line| line.chars().count() <= MAX_EXCERPT);
@@ -218,7 +254,12 @@ fn render_one(
     };
     let bar = paint("1;34", "|");
     writeln!(out, "{margin} {bar}")?;
-    writeln!(out, "{} {bar} {}", paint("1;34", &number), printable(excerpt))?;
+    writeln!(
+        out,
+        "{} {bar} {}",
+        paint("1;34", &number),
+        printable(excerpt)
+    )?;
     let before = diagnostic.column.saturating_sub(first) as usize;
     let shown = excerpt.chars().count();
     let length = if diagnostic.end_line == diagnostic.line {
@@ -227,9 +268,19 @@ fn render_one(
         shown.saturating_sub(before)
     };
     let carets = "^".repeat(length.min(shown.saturating_sub(before)).max(1));
-    writeln!(out, "{margin} {bar} {}{}", " ".repeat(before), paint(tint, &carets))?;
+    writeln!(
+        out,
+        "{margin} {bar} {}{}",
+        " ".repeat(before),
+        paint(tint, &carets)
+    )?;
     if let Some(help) = &diagnostic.help {
-        writeln!(out, "{margin} {} help: {}", paint("1;34", "="), printable(help))?;
+        writeln!(
+            out,
+            "{margin} {} help: {}",
+            paint("1;34", "="),
+            printable(help)
+        )?;
     }
     writeln!(out)
 }

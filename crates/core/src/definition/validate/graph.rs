@@ -95,7 +95,10 @@ impl Check<'_> {
                 None => self.report.warning(
                     step.id_span,
                     "step_without_needs",
-                    format!("`{}` has no `needs`: it starts at once, beside the others", step.id),
+                    format!(
+                        "`{}` has no `needs`: it starts at once, beside the others",
+                        step.id
+                    ),
                     "write what it needs, or `needs: []` if that is meant",
                 ),
                 Some(written) => {
@@ -174,13 +177,17 @@ impl Check<'_> {
     }
 
     fn cycle(&mut self, steps: &[StepDraft], needs: &[Vec<usize>], open: &[usize]) {
-        let Some(first) = open.iter().position(|n| *n > 0) else { return };
+        let Some(first) = open.iter().position(|n| *n > 0) else {
+            return;
+        };
         let mut path = vec![first];
         let mut place: HashMap<usize, usize> = HashMap::from([(first, 0)]);
         let mut at = first;
         loop {
             // A step that is still open needs one that is still open.
-            let Some(next) = needs[at].iter().copied().find(|n| open[*n] > 0) else { return };
+            let Some(next) = needs[at].iter().copied().find(|n| open[*n] > 0) else {
+                return;
+            };
             if let Some(start) = place.get(&next) {
                 let names: Vec<&str> = path[*start..]
                     .iter()
@@ -188,13 +195,18 @@ impl Check<'_> {
                     .map(|n| steps[*n].id.as_str())
                     .collect();
                 let shown = if names.len() > 12 {
-                    format!("{} → … → {}", names[..6].join(" → "), names[names.len() - 3..].join(" → "))
+                    format!(
+                        "{} → … → {}",
+                        names[..6].join(" → "),
+                        names[names.len() - 3..].join(" → ")
+                    )
                 } else {
                     names.join(" → ")
                 };
                 let message = format!("steps need each other in a circle: {shown}");
                 let help = "take one of these out of the other's `needs`";
-                self.report.error_with(steps[next].id_span, "needs_cycle", message, help);
+                self.report
+                    .error_with(steps[next].id_span, "needs_cycle", message, help);
                 return;
             }
             place.insert(next, path.len());
@@ -206,7 +218,9 @@ impl Check<'_> {
     /// `session:` names an agent step that has ended.
     pub(super) fn check_sessions(&mut self, steps: &[StepDraft], order: &Order) {
         for (n, step) in steps.iter().enumerate() {
-            let Some((id, span)) = &step.session else { continue };
+            let Some((id, span)) = &step.session else {
+                continue;
+            };
             match order.by_id(id) {
                 None => {
                     let agents = steps

@@ -16,9 +16,24 @@ use super::Check;
 use super::graph::Order;
 use super::steps::StepDraft;
 
-const RUN: &[&str] = &["id", "number", "name", "url", "branch", "path", "instruction"];
+const RUN: &[&str] = &[
+    "id",
+    "number",
+    "name",
+    "url",
+    "branch",
+    "path",
+    "instruction",
+];
 const STEP: &[&str] = &[
-    "status", "result", "data", "outputs", "error", "approved", "artifacts", "session_id",
+    "status",
+    "result",
+    "data",
+    "outputs",
+    "error",
+    "approved",
+    "artifacts",
+    "session_id",
 ];
 
 /// What may be named in a place.
@@ -39,37 +54,82 @@ impl Place {
     pub(super) const AFTER: &'static [&'static str] = &["args", "steps", "run", "project", "env"];
     const ITEM: &'static [&'static str] =
         &["args", "steps", "run", "project", "env", "item", "index"];
-    const STEP_ENV: &'static [&'static str] = &["args", "steps", "run", "project", "env", "secrets"];
-    const ITEM_ENV: &'static [&'static str] =
-        &["args", "steps", "run", "project", "env", "item", "index", "secrets"];
-    const OUTPUTS: &'static [&'static str] =
-        &["args", "steps", "run", "project", "env", "stdout", "stderr", "exit_code"];
+    const STEP_ENV: &'static [&'static str] =
+        &["args", "steps", "run", "project", "env", "secrets"];
+    const ITEM_ENV: &'static [&'static str] = &[
+        "args", "steps", "run", "project", "env", "item", "index", "secrets",
+    ];
+    const OUTPUTS: &'static [&'static str] = &[
+        "args",
+        "steps",
+        "run",
+        "project",
+        "env",
+        "stdout",
+        "stderr",
+        "exit_code",
+    ];
     const ITEM_OUTPUTS: &'static [&'static str] = &[
-        "args", "steps", "run", "project", "env", "item", "index", "stdout", "stderr", "exit_code",
+        "args",
+        "steps",
+        "run",
+        "project",
+        "env",
+        "item",
+        "index",
+        "stdout",
+        "stderr",
+        "exit_code",
     ];
 
     pub(super) fn outside(names: &'static [&'static str]) -> Self {
-        Self { names, step: None, axes: None }
+        Self {
+            names,
+            step: None,
+            axes: None,
+        }
     }
 
     /// In a step, before its items are known.
     pub(super) fn step(step: usize) -> Self {
-        Self { names: Self::AFTER, step: Some(step), axes: None }
+        Self {
+            names: Self::AFTER,
+            step: Some(step),
+            axes: None,
+        }
     }
 
     /// In what each item of a step does.
     pub(super) fn item(step: usize, axes: Option<Vec<String>>) -> Self {
-        Self { names: Self::ITEM, step: Some(step), axes }
+        Self {
+            names: Self::ITEM,
+            step: Some(step),
+            axes,
+        }
     }
 
     pub(super) fn env(&self) -> Self {
-        let names = if self.has_item() { Self::ITEM_ENV } else { Self::STEP_ENV };
-        Self { names, ..self.clone() }
+        let names = if self.has_item() {
+            Self::ITEM_ENV
+        } else {
+            Self::STEP_ENV
+        };
+        Self {
+            names,
+            ..self.clone()
+        }
     }
 
     pub(super) fn outputs(&self) -> Self {
-        let names = if self.has_item() { Self::ITEM_OUTPUTS } else { Self::OUTPUTS };
-        Self { names, ..self.clone() }
+        let names = if self.has_item() {
+            Self::ITEM_OUTPUTS
+        } else {
+            Self::OUTPUTS
+        };
+        Self {
+            names,
+            ..self.clone()
+        }
     }
 
     fn has_item(&self) -> bool {
@@ -97,7 +157,10 @@ impl Check<'_> {
             return node.span;
         };
         // The same words come in the same order in the source, whatever the quoting.
-        let earlier = value.match_indices(snippet).take_while(|(at, _)| *at < part.start).count();
+        let earlier = value
+            .match_indices(snippet)
+            .take_while(|(at, _)| *at < part.start)
+            .count();
         match raw.match_indices(snippet).nth(earlier) {
             Some((at, _)) => Span {
                 start: node.span.start + at,
@@ -122,14 +185,24 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn used_expression(&mut self, node: &Node, source: &str, expr: &Expr, place: &Place) {
+    pub(super) fn used_expression(
+        &mut self,
+        node: &Node,
+        source: &str,
+        expr: &Expr,
+        place: &Place,
+    ) {
         self.used(node, source, references_of(expr), place);
     }
 
     fn used(&mut self, node: &Node, source: &str, found: Vec<Reference>, place: &Place) {
         for reference in found {
-            let written_id = written_id(source, &reference)
-                .map(|range| (source[range.clone()].to_owned(), self.within(node, source, range)));
+            let written_id = written_id(source, &reference).map(|range| {
+                (
+                    source[range.clone()].to_owned(),
+                    self.within(node, source, range),
+                )
+            });
             self.uses.push(Use {
                 place: place.clone(),
                 span: self.within(node, source, reference.span.clone()),
@@ -142,8 +215,12 @@ impl Check<'_> {
 
     /// The places in a command where no value is safe, and words another shell would read.
     pub(super) fn check_command(&mut self, node: &Node, command: &Command) {
-        let Command::Shell(text) = command else { return };
-        let Ok(Some(pieces)) = text.pieces() else { return };
+        let Command::Shell(text) = command else {
+            return;
+        };
+        let Ok(Some(pieces)) = text.pieces() else {
+            return;
+        };
         let source = text.source().to_owned();
         for fault in command::check(pieces) {
             self.fault("unsafe_in_command", node, &source, &fault);
@@ -162,10 +239,15 @@ impl Check<'_> {
         let uses = std::mem::take(&mut self.uses);
         let mut dashed: Vec<Span> = Vec::new();
         for used in &uses {
-            if dashed.iter().any(|d| d.start <= used.span.start && used.span.start < d.end) {
+            if dashed
+                .iter()
+                .any(|d| d.start <= used.span.start && used.span.start < d.end)
+            {
                 continue;
             }
-            let Some(top) = used.path.first() else { continue };
+            let Some(top) = used.path.first() else {
+                continue;
+            };
             if !used.place.names.contains(&top.as_str()) {
                 self.unknown_name(used, top);
                 continue;
@@ -196,7 +278,9 @@ impl Check<'_> {
 
     fn unknown_name(&mut self, used: &Use, name: &str) {
         let names = used.place.names;
-        let all = ["args", "steps", "run", "project", "env", "secrets", "item", "index", "event"];
+        let all = [
+            "args", "steps", "run", "project", "env", "secrets", "item", "index", "event",
+        ];
         let (code, message, help) = match name {
             "secrets" => (
                 "secret_outside_env",
@@ -206,12 +290,14 @@ impl Check<'_> {
             "item" | "index" => (
                 "item_without_foreach",
                 format!("`{name}` exists only in what a `foreach` or `matrix` step does"),
-                "`if`, `foreach` and `matrix` themselves are read once, before there are items".to_owned(),
+                "`if`, `foreach` and `matrix` themselves are read once, before there are items"
+                    .to_owned(),
             ),
             "event" => (
                 "unknown_name",
                 "`event` exists only in `triggers.webhook`".to_owned(),
-                "hand it over: `args: {x: \"{{ event.x }}\"}` in the trigger, `args.x` here".to_owned(),
+                "hand it over: `args: {x: \"{{ event.x }}\"}` in the trigger, `args.x` here"
+                    .to_owned(),
             ),
             "stdout" | "stderr" | "exit_code" => (
                 "unknown_name",
@@ -228,7 +314,10 @@ impl Check<'_> {
                 format!("`{name}` does not exist"),
                 match nearest(name, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there is: {}; texts stand in quotes: '{name}'", names.join(", ")),
+                    None => format!(
+                        "there is: {}; texts stand in quotes: '{name}'",
+                        names.join(", ")
+                    ),
                 },
             ),
         };
@@ -242,7 +331,8 @@ impl Check<'_> {
             None if members.is_empty() => "it has no members".to_owned(),
             None => format!("it has: {}", members.join(", ")),
         };
-        self.report.error_with(span, "unknown_member", message, help);
+        self.report
+            .error_with(span, "unknown_member", message, help);
     }
 
     fn check_member(&mut self, used: &Use, of: &str, members: &[&str]) {
@@ -255,32 +345,45 @@ impl Check<'_> {
 
     fn check_arg_use(&mut self, used: &Use, schema: Option<&Value>) {
         let Some(name) = used.path.get(1) else { return };
-        let Some(names) = super::schemas::arg_names(schema) else { return };
+        let Some(names) = super::schemas::arg_names(schema) else {
+            return;
+        };
         if names.contains(&name.as_str()) {
             return;
         }
         let message = format!("there is no arg `{name}`");
         let help = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `args.{near}`?"),
-            None => format!("declare it: `argsSchema: {{type: object, properties: {{{name}: {{type: string}}}}}}`"),
+            None => format!(
+                "declare it: `argsSchema: {{type: object, properties: {{{name}: {{type: string}}}}}}`"
+            ),
         };
-        self.report.error_with(used.span, "unknown_arg", message, help);
+        self.report
+            .error_with(used.span, "unknown_arg", message, help);
     }
 
-    fn check_step_use(&mut self, used: &Use, steps: &[StepDraft], order: &Order, dashed: &mut Vec<Span>) {
+    fn check_step_use(
+        &mut self,
+        used: &Use,
+        steps: &[StepDraft],
+        order: &Order,
+        dashed: &mut Vec<Span>,
+    ) {
         if let Some((written, span)) = &used.written_id {
             if written.contains('-') && order.by_id(written).is_some() {
                 let right = written.replace('-', "_");
                 let message = format!("`steps.{written}` reads as a subtraction");
                 let help = format!("in expressions `-` is written `_`: `steps.{right}`");
-                self.report.error_with(*span, "dash_in_reference", message, help);
+                self.report
+                    .error_with(*span, "dash_in_reference", message, help);
                 dashed.push(*span);
                 return;
             }
         }
         let Some(name) = used.path.get(1) else {
             let help = "write the step's id: `steps.<id>.result`";
-            self.report.error_with(used.span, "unnamed_step", "`steps` needs a step's id", help);
+            self.report
+                .error_with(used.span, "unnamed_step", "`steps` needs a step's id", help);
             return;
         };
         let Some(index) = order.by_name(name) else {
@@ -290,7 +393,8 @@ impl Check<'_> {
                 Some(near) => format!("did you mean `steps.{near}`?"),
                 None => "name a step by its `id`, with `_` for `-`".to_owned(),
             };
-            self.report.error_with(used.span, "unknown_step", message, help);
+            self.report
+                .error_with(used.span, "unknown_step", message, help);
             return;
         };
         if let Some(from) = used.place.step {
@@ -310,7 +414,8 @@ impl Check<'_> {
             (false, false) => format!("put `{id}` before `{from}`"),
         };
         let message = format!("step `{id}` cannot have run when `{from}` starts");
-        self.report.error_with(span, "step_not_before", message, help);
+        self.report
+            .error_with(span, "step_not_before", message, help);
     }
 
     fn check_step_member(&mut self, used: &Use, step: &StepDraft, member: &str) {
@@ -330,7 +435,8 @@ impl Check<'_> {
         if !only.is_empty() {
             let message = format!("only {only} steps have `{member}`, `{}` is none", step.id);
             let help = "use `result` (text) or `data` (JSON)";
-            self.report.error_with(used.span, "unknown_member", message, help);
+            self.report
+                .error_with(used.span, "unknown_member", message, help);
             return;
         }
         if let (StepKind::Script, "outputs", Some(output), false) =
