@@ -109,6 +109,10 @@ impl<'a> Report<'a> {
         );
     }
 
+    pub(crate) fn has(&self, code: &str) -> bool {
+        self.found.iter().any(|(_, d)| d.code == code)
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.found
             .iter()
@@ -175,15 +179,16 @@ impl<'a> Report<'a> {
         (small(line), small(column))
     }
 
-    /// The findings in file order, each with the pointer to the value it is about.
-    pub(crate) fn finish(self, pointer: impl Fn(Span) -> Option<String>) -> Vec<Diagnostic> {
+    /// The findings in file order; `pointer` is told whether the mapping that starts there is meant,
+    /// not its first field. Each with the pointer to the value it is about.
+    pub(crate) fn finish(self, pointer: impl Fn(Span, bool) -> Option<String>) -> Vec<Diagnostic> {
         let mut found = self.found;
         found.sort_by_key(|(span, d)| (span.start, d.severity));
         found.dedup_by(|(_, a), (_, b)| a == b);
         found
             .into_iter()
             .map(|(span, mut diagnostic)| {
-                diagnostic.pointer = pointer(span);
+                diagnostic.pointer = pointer(span, diagnostic.code == "missing_field");
                 diagnostic
             })
             .collect()

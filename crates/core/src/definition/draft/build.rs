@@ -268,6 +268,7 @@ impl<'a> Builder<'_, 'a> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut lines: HashMap<String, usize> = HashMap::new();
         let mut merged: Vec<Entry> = Vec::new();
+        let mut broken = false;
         let end = loop {
             let (event, span) = match self.next()? {
                 (Event::MappingEnd, span) => break span,
@@ -314,10 +315,12 @@ impl<'a> Builder<'_, 'a> {
         }
         let last = entries.iter().map(|e| e.value.span).max_by_key(|s| s.end);
         let span = extent(start, end, last);
-        Ok(Node {
-            kind: Kind::Map(entries),
-            span,
-        })
+        let kind = if broken {
+            Kind::Broken
+        } else {
+            Kind::Map(entries)
+        };
+        Ok(Node { kind, span })
     }
 
     fn merge(&mut self, value: &Node, merged: &mut Vec<Entry>) {
@@ -363,6 +366,10 @@ impl<'a> Builder<'_, 'a> {
     }
 
     fn syntax(&mut self, error: &ScanError) {
+        if self.report.has("unquoted_template") {
+            // Whatever follows comes from that.
+            return;
+        }
         let marker = error.marker();
         let text = self.report.text();
         let start = marker.byte_offset().unwrap_or_else(|| {

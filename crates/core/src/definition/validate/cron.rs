@@ -42,7 +42,7 @@ pub(super) fn check(cron: &str) -> Result<(), Complaint> {
         for item in part.split(',') {
             check_item(item, name, least, most).ok_or_else(|| {
                 let shown: String = item.chars().take(32).collect();
-                let message = format!("`{shown}` is not a {name}");
+                let message = format!("`{shown}` is no {name}");
                 (
                     message,
                     format!("it is `*`, {least} to {most}, a range `a-b`, each with `/n`"),

@@ -163,7 +163,8 @@ impl Check<'_> {
         self.fields_of(node, &[table], what, |_| None)
     }
 
-    /// As [`Check::fields`], of several tables, with something better to say about some fields.
+    /// As [`Check::fields`], of several tables, with something better to say about some fields
+    /// (with an empty code: nothing).
     pub(super) fn fields_of<'n>(
         &mut self,
         node: &'n Node,
@@ -188,8 +189,10 @@ impl Check<'_> {
                 continue;
             };
             if known.iter().any(|(other, _)| other == field) {
-                let message = format!("`{field}` is given a second time, as `{}`", entry.key);
-                self.report.error(entry.key_span, "duplicate_key", message);
+                let message = format!("`{}` is given a second time", entry.key);
+                let help = "`snake_case` and `camelCase` are the same field";
+                self.report
+                    .error_with(entry.key_span, "duplicate_key", message, help);
                 continue;
             }
             if entry.value.kind == Kind::Null {
@@ -220,6 +223,9 @@ impl Check<'_> {
         explain: &impl Fn(&str) -> Option<(&'static str, String, String)>,
     ) {
         if let Some((code, message, help)) = explain(name) {
+            if code.is_empty() {
+                return;
+            }
             self.report.error_with(entry.key_span, code, message, help);
             return;
         }

@@ -50,9 +50,15 @@ impl Check<'_> {
                 pointer = error.schema_path().as_str().to_owned();
             }
             let at = node.at(&pointer).span;
-            let message = format!("{what} cannot be used: {}", short(&error.to_string()));
-            let help = "references lead only into the schema itself: `$ref: \"#/$defs/…\"`";
-            self.report.error_with(at, "bad_schema", message, help);
+            let kind = error.kind();
+            if matches!(kind, jsonschema::error::ValidationErrorKind::Referencing(_)) {
+                let message = format!("{what} has a `$ref` that leads nowhere");
+                let help = "references lead only into the schema itself: `$ref: \"#/$defs/…\"`";
+                self.report.error_with(at, "bad_schema", message, help);
+            } else {
+                let message = format!("{what} cannot be used: {}", short(&error.to_string()));
+                self.report.error(at, "bad_schema", message);
+            }
             return None;
         }
         Some(schema)

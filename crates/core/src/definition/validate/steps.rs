@@ -441,7 +441,10 @@ fn noun(kind: StepKind) -> &'static str {
 
 /// A field that other types have: `prompt` on a script step.
 fn of_other_type(name: &str, kind: Option<StepKind>) -> Option<(&'static str, String, String)> {
-    let kind = kind?;
+    let Some(kind) = kind else {
+        // The type is wrong: whatever its fields are, that comes first.
+        return Some(("", String::new(), String::new()));
+    };
     let owners: Vec<&str> = fields::TYPES
         .iter()
         .filter(|(_, table)| table.contains(&name))
