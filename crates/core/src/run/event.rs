@@ -16,6 +16,7 @@ pub type Key = String;
 /// Something that happened to a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs)]
 pub enum Event {
     /// The run exists; always the first.
     RunCreated(Box<RunCreated>),
@@ -295,6 +296,7 @@ pub enum Cause {
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
+#[allow(missing_docs)]
 pub enum AttemptEnd {
     /// Well.
     Succeeded {

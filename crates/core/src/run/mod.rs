@@ -2,14 +2,17 @@
 
 mod apply;
 pub mod big;
+pub mod decide;
 pub mod event;
 mod names;
 mod outbox;
 mod plan;
 mod state;
+mod waiting;
 pub mod work;
 
 pub use apply::{Illegal, ends_a_step};
 pub use outbox::{ChildOrder, Message, Outbox, command_id};
 pub use plan::Plan;
 pub use state::*;
+pub use waiting::{WaitReason, Waiting};

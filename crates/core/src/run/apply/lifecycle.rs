@@ -95,6 +95,10 @@ impl Run {
         match &self.status {
             Status::Paused(pause) => {
                 let failing = pause.failing;
+                if pause.reason == PauseReason::Budget {
+                    // Whoever resumes a run that used its budget up grants it once more.
+                    self.running_ms = 0;
+                }
                 self.tell_children(ChildOrder::Resume);
                 self.status = match self.slot {
                     Slot::Waiting { .. } => Status::Pending { pause: None },
