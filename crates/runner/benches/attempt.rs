@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use baton_runner::{AttemptDir, AttemptSpec, Notice, Outcome, Program, StopGrace, Stdin, launch};
+use baton_runner::{AttemptDir, AttemptSpec, Notice, Outcome, Program, Stdin, StopGrace, launch};
 
 fn spec(root: &Path, id: &str, program: Program) -> AttemptSpec {
     AttemptSpec {
@@ -24,7 +24,10 @@ fn spec(root: &Path, id: &str, program: Program) -> AttemptSpec {
         log_max_bytes: u64::MAX,
         timeout_ms: None,
         orphan_grace_ms: 60_000,
-        stop_grace_ms: StopGrace { int_to_term: 1_000, term_to_kill: 1_000 },
+        stop_grace_ms: StopGrace {
+            int_to_term: 1_000,
+            term_to_kill: 1_000,
+        },
         stdin: Stdin::Null,
     }
 }
@@ -32,7 +35,12 @@ fn spec(root: &Path, id: &str, program: Program) -> AttemptSpec {
 /// Runs one attempt; returns when the child had started and when the record was there.
 fn attempt(root: &Path, spec: &AttemptSpec) -> (Instant, Instant) {
     let dir = AttemptDir::new(root, &spec.attempt).unwrap();
-    let shepherd = launch(Path::new(env!("CARGO_BIN_EXE_shepherd-for-tests")), &dir, spec).unwrap();
+    let shepherd = launch(
+        Path::new(env!("CARGO_BIN_EXE_shepherd-for-tests")),
+        &dir,
+        spec,
+    )
+    .unwrap();
     let mut started = None;
     let outcome = shepherd.wait_noticing(|notice| {
         if matches!(notice, Notice::Started { .. }) {

@@ -26,7 +26,9 @@ impl AttemptDir {
 
     /// The directory at `path`, whose last component must be an attempt id. Touches no file.
     pub fn at(path: &Path) -> Result<Self, InvalidAttemptId> {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_default();
         check_id(&name)?;
         Ok(Self(path.to_path_buf()))
@@ -34,7 +36,10 @@ impl AttemptDir {
 
     /// The attempt's id.
     pub fn id(&self) -> &str {
-        self.0.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+        self.0
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
     }
 
     /// Where the directory is.
@@ -44,7 +49,10 @@ impl AttemptDir {
 
     /// Makes the directory (mode 0700) and its parents. One that is there is kept.
     pub fn create(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
     }
 
     /// Removes the directory and all in it; one that is gone is no error. For the host, once the
@@ -123,7 +131,10 @@ mod tests {
     #[test]
     fn a_valid_id_is_the_last_part_of_the_path() {
         let dir = AttemptDir::new(Path::new("/d"), "att_01").ok();
-        assert_eq!(dir.as_ref().map(AttemptDir::path), Some(Path::new("/d/attempts/att_01")));
+        assert_eq!(
+            dir.as_ref().map(AttemptDir::path),
+            Some(Path::new("/d/attempts/att_01"))
+        );
         assert_eq!(dir.as_ref().map(AttemptDir::id), Some("att_01"));
     }
 }

@@ -34,12 +34,21 @@ impl Claim {
     /// Claims the attempt for the calling process; false when it is claimed already. When this
     /// returns true the claim is durable.
     pub(crate) fn take(dir: &AttemptDir, by: Claimant, generation: u64) -> io::Result<bool> {
-        let claim = Self { v: 1, generation, by, process: Identity::own() };
+        let claim = Self {
+            v: 1,
+            generation,
+            by,
+            process: Identity::own(),
+        };
         let draft = dir.path().join(format!("claim.{}", claim.process.pid));
         let mut options = OpenOptions::new();
-        let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
+        let mut file = options
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&draft)?;
         file.write_all(&serde_json::to_vec(&claim)?)?;
-        file.sync_all()?;
         // A link to a finished file is exclusive as O_EXCL is, and never seen half written.
         let linked = fs::hard_link(&draft, dir.claim());
         let _left_over = fs::remove_file(&draft);
@@ -48,16 +57,31 @@ impl Claim {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(error),
         }
+        // Synced after the link, so that a journaling file system commits once for all three.
+        file.sync_all()?;
         dir.sync()?;
         dir.sync_parent()?;
         Ok(true)
     }
 
-    /// The claim, when there is one.
+    /// The claim, when there is one. A text that is not whole was left by a power failure before
+    /// anything was started: it reads as the claim of a shepherd that is dead.
     pub(crate) fn read(dir: &AttemptDir) -> io::Result<Option<Self>> {
-        match fs::read(dir.claim()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            text => Ok(Some(serde_json::from_slice(&text?)?)),
-        }
+        let text = match fs::read(dir.claim()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        Ok(Some(serde_json::from_slice(&text).unwrap_or_else(|_| {
+            Self {
+                v: 1,
+                generation: 0,
+                by: Claimant::Shepherd,
+                process: Identity {
+                    pid: 0,
+                    start: 0,
+                    boot: String::new(),
+                },
+            }
+        })))
     }
 }

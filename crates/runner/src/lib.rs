@@ -22,7 +22,9 @@ pub mod sweep;
 mod wire;
 
 pub use attempt_dir::{AttemptDir, InvalidAttemptId};
-pub use host::{LaunchError, Notice, Outcome, Shepherd, TakeBack, TakeBackError, launch, take_back};
+pub use host::{
+    LaunchError, Notice, Outcome, Shepherd, TakeBack, TakeBackError, launch, take_back,
+};
 pub use record::{End, ExitRecord};
 pub use shepherd::{EXIT_BAD_USAGE, EXIT_CLAIMED, shepherd_main};
 pub use socket::{bind_unix, connect_unix};

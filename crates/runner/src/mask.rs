@@ -33,8 +33,16 @@ impl Masker {
         values.sort_unstable();
         values.dedup();
         let longest = values.iter().map(Vec::len).max().unwrap_or(0);
-        let values = values.iter().map(|value| Finder::new(value).into_owned()).collect();
-        Self { values, longest, held: Vec::new(), covered: 0 }
+        let values = values
+            .iter()
+            .map(|value| Finder::new(value).into_owned())
+            .collect();
+        Self {
+            values,
+            longest,
+            held: Vec::new(),
+            covered: 0,
+        }
     }
 
     /// There is nothing to mask: every chunk passes as it is.
@@ -63,7 +71,11 @@ impl Masker {
 
     /// `text`, masked, as a whole.
     pub fn mask(&self, text: &str) -> String {
-        let mut masker = Self { held: Vec::new(), covered: 0, ..self.clone() };
+        let mut masker = Self {
+            held: Vec::new(),
+            covered: 0,
+            ..self.clone()
+        };
         let mut out = Vec::with_capacity(text.len());
         masker.push(text.as_bytes(), &mut out);
         masker.finish(&mut out);
@@ -74,10 +86,15 @@ impl Masker {
     fn open_from(&self, text: &[u8]) -> usize {
         let begins = |rest: &[u8]| {
             let longer = |value: &&Finder<'static>| value.needle().len() > rest.len();
-            self.values.iter().filter(longer).any(|value| value.needle().starts_with(rest))
+            self.values
+                .iter()
+                .filter(longer)
+                .any(|value| value.needle().starts_with(rest))
         };
         let first = text.len().saturating_sub(self.longest.saturating_sub(1));
-        (first..text.len()).find(|from| begins(&text[*from..])).unwrap_or(text.len())
+        (first..text.len())
+            .find(|from| begins(&text[*from..]))
+            .unwrap_or(text.len())
     }
 
     /// Shows `text` up to `open` and holds back the rest.
@@ -124,10 +141,13 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
     }
     let mut forms = vec![secret.as_bytes().to_vec()];
     if let Ok(quoted) = serde_json::to_string(secret) {
-        forms.push(quoted[1..quoted.len() - 1].as_bytes().to_vec());
+        forms.push(quoted.as_bytes()[1..quoted.len() - 1].to_vec());
     }
     if secret.contains('\n') {
-        let lines = secret.lines().map(str::trim).filter(|line| line.len() >= MIN_LINE);
+        let lines = secret
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.len() >= MIN_LINE);
         forms.extend(lines.map(|line| line.as_bytes().to_vec()));
     }
     forms
@@ -143,7 +163,10 @@ mod tests {
         let mut out = Vec::new();
         for part in text.as_bytes().chunks(chunk) {
             masker.push(part, &mut out);
-            assert!(masker.held.len() < masker.longest.max(1), "held back too much");
+            assert!(
+                masker.held.len() < masker.longest.max(1),
+                "held back too much"
+            );
         }
         masker.finish(&mut out);
         String::from_utf8_lossy(&out).into_owned()
@@ -179,7 +202,14 @@ mod tests {
     fn quoted_forms_and_single_lines_of_a_value_are_masked() {
         let key = "line one is long\nline two \"is\" long";
         for chunk in [1, 7, 100] {
-            assert_eq!(masked(&[key], r#"{"k":"line one is long\nline two \"is\" long"}"#, chunk), r#"{"k":"***"}"#);
+            assert_eq!(
+                masked(
+                    &[key],
+                    r#"{"k":"line one is long\nline two \"is\" long"}"#,
+                    chunk
+                ),
+                r#"{"k":"***"}"#
+            );
             assert_eq!(masked(&[key], "> line one is long <", chunk), "> *** <");
         }
     }

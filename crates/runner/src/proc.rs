@@ -30,7 +30,11 @@ impl Identity {
     /// A process that is known to exist, such as an unreaped child.
     pub(crate) fn of(pid: Pid) -> Self {
         let pid = pid.as_raw_nonzero().get();
-        Self { pid, start: stat(pid).map_or(0, |stat| stat.start), boot: boot_id() }
+        Self {
+            pid,
+            start: stat(pid).map_or(0, |stat| stat.start),
+            boot: boot_id(),
+        }
     }
 
     /// A handle on the process when it still runs.
@@ -75,8 +79,13 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
 
 /// The ids of all processes.
 pub(crate) fn all() -> Vec<i32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 /// Every living process below `root`, without it.
@@ -85,8 +94,9 @@ pub(crate) fn descendants(root: i32) -> Vec<Stat> {
     let mut found: Vec<Stat> = Vec::new();
     let mut parents = vec![root];
     while let Some(parent) = parents.pop() {
-        let (children, rest): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|process| process.parent == parent);
+        let (children, rest): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|process| process.parent == parent);
         others = rest;
         parents.extend(children.iter().map(|child| child.pid));
         found.extend(children);
@@ -119,8 +129,10 @@ fn boot_id() -> String {
 pub(crate) fn await_end(handles: &[OwnedFd], limit: Duration) -> bool {
     let until = Instant::now() + limit;
     loop {
-        let mut polled: Vec<PollFd<'_>> =
-            handles.iter().map(|handle| PollFd::new(handle, PollFlags::IN)).collect();
+        let mut polled: Vec<PollFd<'_>> = handles
+            .iter()
+            .map(|handle| PollFd::new(handle, PollFlags::IN))
+            .collect();
         let left = until.saturating_duration_since(Instant::now());
         match poll(&mut polled, Some(&timespec(left))) {
             Ok(0) => return false,
@@ -134,5 +146,8 @@ pub(crate) fn await_end(handles: &[OwnedFd], limit: Duration) -> bool {
 /// A duration for `poll`.
 pub(crate) fn timespec(duration: Duration) -> Timespec {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    Timespec { tv_sec: seconds, tv_nsec: i64::from(duration.subsec_nanos()) }
+    Timespec {
+        tv_sec: seconds,
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
 }

@@ -122,7 +122,11 @@ impl Draft {
     fn write(&self, record: &ExitRecord) -> io::Result<()> {
         let text = serde_json::to_vec(record)?;
         self.file.write_all_at(&text, 0)?;
-        self.file.set_len(text.len() as u64)?;
+        // Only after a longer try. Not otherwise: it would give the reserved blocks back, at the
+        // price of waiting for the file system.
+        if self.file.metadata()?.len() != text.len() as u64 {
+            self.file.set_len(text.len() as u64)?;
+        }
         self.file.sync_all()
     }
 }
@@ -136,10 +140,16 @@ fn shortened(record: &ExitRecord) -> ExitRecord {
         }
         tail.drain(..from);
     }
-    if short.output.as_ref().is_some_and(|output| output.len() > SHORT_TAIL) {
+    if short
+        .output
+        .as_ref()
+        .is_some_and(|output| output.len() > SHORT_TAIL)
+    {
         short.output = None;
         short.output_error = Some("the disk was full: the output was not kept".to_owned());
     }
-    short.disk_error.get_or_insert_with(|| "the disk was full: the tails were shortened".to_owned());
+    short
+        .disk_error
+        .get_or_insert_with(|| "the disk was full: the tails were shortened".to_owned());
     short
 }

@@ -32,7 +32,11 @@ pub fn bind_unix(dir: &Path, name: &str) -> io::Result<UnixListener> {
 /// A connection to the listener at `path`. Blocking.
 pub fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let dir = if dir.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        dir
+    };
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or(io::ErrorKind::InvalidInput)?;
     let socket = new_socket()?;
@@ -43,7 +47,12 @@ pub fn connect_unix(path: &Path) -> io::Result<UnixStream> {
 
 fn new_socket() -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC;
-    Ok(socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
+    Ok(socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        flags,
+        None,
+    )?)
 }
 
 /// The address, and the directory that must stay open while it is used.

@@ -29,7 +29,11 @@ pub fn find(attempt: &str) -> Vec<i32> {
 ///
 /// Children of marked processes that cleared their own environment are ended with them.
 pub fn end(attempt: &str, grace: Duration, patience: Duration) -> Vec<i32> {
-    end_all(&|| with_descendants(marked(attempt), attempt), grace, patience)
+    end_all(
+        &|| with_descendants(marked(attempt), attempt),
+        grace,
+        patience,
+    )
 }
 
 /// Ends what is left of an attempt whose shepherd is dead: by its mark, and from its main process
@@ -68,11 +72,18 @@ fn end_all(find: &dyn Fn() -> Vec<Stat>, grace: Duration, patience: Duration) ->
                 proc::signal(process, Signal::CONT);
             }
         }
-        let pause = if waited < grace { grace - waited } else { Duration::from_millis(50) };
+        let pause = if waited < grace {
+            grace - waited
+        } else {
+            Duration::from_millis(50)
+        };
         let handles = found.iter().filter_map(|process| {
             proc::open_verified(process.pid, |now| now.start == process.start && !now.zombie)
         });
-        await_one(&handles.collect::<Vec<_>>(), pause.min(Duration::from_millis(100)));
+        await_one(
+            &handles.collect::<Vec<_>>(),
+            pause.min(Duration::from_millis(100)),
+        );
         signalled = found;
     }
 }
@@ -88,7 +99,9 @@ fn marked(attempt: &str) -> Vec<Stat> {
     let own = getpid().as_raw_nonzero().get();
     let others = proc::all().into_iter().filter(|pid| *pid != own);
     let ours = others.filter(|pid| mark_of(*pid).as_deref() == Some(attempt.as_bytes()));
-    ours.filter_map(proc::stat).filter(|process| !process.zombie).collect()
+    ours.filter_map(proc::stat)
+        .filter(|process| !process.zombie)
+        .collect()
 }
 
 /// The value of the mark in a process's environment. None also when it may not be read.
@@ -96,14 +109,20 @@ fn mark_of(pid: i32) -> Option<Vec<u8>> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     environment
         .split(|byte| *byte == 0)
-        .find_map(|entry| entry.strip_prefix(ATTEMPT_MARK.as_bytes())?.strip_prefix(b"="))
+        .find_map(|entry| {
+            entry
+                .strip_prefix(ATTEMPT_MARK.as_bytes())?
+                .strip_prefix(b"=")
+        })
         .map(<[u8]>::to_vec)
 }
 
 /// The main process and its group, if it is still the very process that was started.
 fn main_and_group(main: &Identity) -> Vec<Stat> {
     // While the handle is held and the process lives, its id and its group's cannot be reused.
-    let Some(handle) = main.open() else { return Vec::new() };
+    let Some(handle) = main.open() else {
+        return Vec::new();
+    };
     let all = proc::all().into_iter().filter_map(proc::stat);
     let group: Vec<Stat> = all
         .filter(|process| process.pid == main.pid || process.group == main.pid)
@@ -117,7 +136,10 @@ fn main_and_group(main: &Identity) -> Vec<Stat> {
 fn with_descendants(roots: Vec<Stat>, attempt: &str) -> Vec<Stat> {
     let own = getpid().as_raw_nonzero().get();
     let mut found = roots;
-    let below: Vec<Stat> = found.iter().flat_map(|root| proc::descendants(root.pid)).collect();
+    let below: Vec<Stat> = found
+        .iter()
+        .flat_map(|root| proc::descendants(root.pid))
+        .collect();
     for process in below {
         let another = mark_of(process.pid).is_some_and(|mark| mark != attempt.as_bytes());
         if !another && process.pid != own {

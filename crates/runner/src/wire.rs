@@ -34,7 +34,11 @@ pub(crate) enum ToShepherd {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ToHost {
     /// The first line.
-    Hello { v: u32, pid: i32, child_pid: Option<i32> },
+    Hello {
+        v: u32,
+        pid: i32,
+        child_pid: Option<i32>,
+    },
     /// Killed, and not gone yet.
     StillRunning { pids: Vec<i32> },
     /// The attempt has ended.
@@ -67,7 +71,10 @@ impl Lines {
     /// Adds what was read.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.bytes.len() + bytes.len() > MAX_LINE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is too long"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a line is too long",
+            ));
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())
@@ -101,9 +108,15 @@ mod tests {
     #[test]
     fn a_message_of_a_newer_version_is_skipped() {
         let newer = br#"{"type":"dance","steps":3}"#;
-        assert_eq!(serde_json::from_slice::<ToShepherd>(newer).ok(), Some(ToShepherd::Unknown));
+        assert_eq!(
+            serde_json::from_slice::<ToShepherd>(newer).ok(),
+            Some(ToShepherd::Unknown)
+        );
         let more = br#"{"type":"stop","gently":true}"#;
-        assert_eq!(serde_json::from_slice::<ToShepherd>(more).ok(), Some(ToShepherd::Stop {}));
+        assert_eq!(
+            serde_json::from_slice::<ToShepherd>(more).ok(),
+            Some(ToShepherd::Stop {})
+        );
     }
 
     #[test]

@@ -63,7 +63,13 @@ impl Shepherd {
     ) -> Self {
         let stream = Mutex::new(Arc::new(stream));
         let (lines, child) = (Mutex::default(), Mutex::new(child));
-        let shepherd = Self { dir, generation, stream, lines, child };
+        let shepherd = Self {
+            dir,
+            generation,
+            stream,
+            lines,
+            child,
+        };
         shepherd.say_hello();
         shepherd
     }
@@ -81,7 +87,9 @@ impl Shepherd {
 
     /// Hands `text` to the child's standard input. Kept by the shepherd until the child reads it.
     pub fn write_stdin(&self, text: &str) -> io::Result<()> {
-        self.say(&ToShepherd::Stdin { text: text.to_owned() })
+        self.say(&ToShepherd::Stdin {
+            text: text.to_owned(),
+        })
     }
 
     /// Ends the child's standard input, after what was written.
@@ -118,7 +126,9 @@ impl Shepherd {
                     Ok(Settled::Ended(record)) => return Outcome::Ended(record),
                     Ok(Settled::Living(stream)) => self.reconnect(stream),
                     Ok(Settled::NeverStarted) => {
-                        return Outcome::Lost { still_running: Vec::new() };
+                        return Outcome::Lost {
+                            still_running: Vec::new(),
+                        };
                     }
                     Ok(Settled::Lost(still_running)) => return Outcome::Lost { still_running },
                     // The directory cannot be read, so only the mark is left to go by.
@@ -162,7 +172,10 @@ impl Shepherd {
     }
 
     fn say_hello(&self) {
-        let hello = ToShepherd::Hello { v: 1, generation: self.generation };
+        let hello = ToShepherd::Hello {
+            v: 1,
+            generation: self.generation,
+        };
         let _wait_reports_it = self.say(&hello);
     }
 

@@ -58,14 +58,23 @@ pub fn launch(
         return Err(LaunchError::WrongDirectory { spec, dir });
     }
     let made = dir.create();
-    made.map_err(|source| LaunchError::Directory { path: dir.path().to_owned(), source })?;
+    made.map_err(|source| LaunchError::Directory {
+        path: dir.path().to_owned(),
+        source,
+    })?;
     let binary = || shepherd_binary.to_owned();
-    let started = |source| LaunchError::Start { binary: binary(), source };
+    let started = |source| LaunchError::Start {
+        binary: binary(),
+        source,
+    };
     let (ours, theirs) = UnixStream::pair().map_err(started)?;
     let mut command = Command::new(shepherd_binary);
     command.args(["shepherd", "--dir"]).arg(dir.path());
     command.env_remove(ATTEMPT_MARK).env_remove(OUTPUT_VARIABLE);
-    command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut child = command.spawn().map_err(started)?;
     // The command still holds the other end: while it does, the shepherd's death is not seen.
     drop(command);
@@ -74,5 +83,10 @@ pub fn launch(
         super::reaper::reap(child);
         return Err(LaunchError::Tell(error));
     }
-    Ok(Shepherd::new(dir.clone(), spec.generation, ours, Some(child)))
+    Ok(Shepherd::new(
+        dir.clone(),
+        spec.generation,
+        ours,
+        Some(child),
+    ))
 }

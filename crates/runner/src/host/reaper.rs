@@ -24,7 +24,10 @@ pub(crate) fn reap(mut child: Child) {
 fn start() -> Option<Mutex<Sender<Child>>> {
     let (sender, receiver) = channel();
     let thread = std::thread::Builder::new().name("shepherd-reaper".to_owned());
-    thread.stack_size(64 * 1024).spawn(move || run(&receiver)).ok()?;
+    thread
+        .stack_size(64 * 1024)
+        .spawn(move || run(&receiver))
+        .ok()?;
     Some(Mutex::new(sender))
 }
 

@@ -51,7 +51,10 @@ pub struct TakeBackError {
 /// without starting anything. Blocks for up to about ten seconds when processes resist.
 pub fn take_back(dir: &AttemptDir, generation: u64) -> Result<TakeBack, TakeBackError> {
     let settled = settle(dir, generation);
-    let error = |source| TakeBackError { attempt: dir.id().to_owned(), source };
+    let error = |source| TakeBackError {
+        attempt: dir.id().to_owned(),
+        source,
+    };
     Ok(match settled.map_err(error)? {
         Settled::Ended(record) => TakeBack::Ended(record),
         Settled::Living(stream) => {

@@ -42,7 +42,15 @@ impl Capture {
             let _blocking = fcntl_setfl(pipe, flags | OFlags::NONBLOCK);
         }
         let (masked, tail) = (Vec::new(), Tail::default());
-        Self { stream, pipe, masker, masked, tail, bytes: 0, widened: false }
+        Self {
+            stream,
+            pipe,
+            masker,
+            masked,
+            tail,
+            bytes: 0,
+            widened: false,
+        }
     }
 
     /// What to poll for reading, until the stream has ended.
@@ -108,7 +116,9 @@ impl Capture {
     }
 
     fn widen(&mut self, count: usize) {
-        let Some(pipe) = self.pipe.as_ref().filter(|_| !self.widened) else { return };
+        let Some(pipe) = self.pipe.as_ref().filter(|_| !self.widened) else {
+            return;
+        };
         if fcntl_getpipe_size(pipe).is_ok_and(|size| count >= size) {
             self.widened = true;
             let _refused = fcntl_setpipe_size(pipe, WIDE);

@@ -38,18 +38,26 @@ pub(crate) fn start(dir: &AttemptDir, spec: &AttemptSpec) -> Result<Child, Strin
             (name.as_str(), command)
         }
     };
-    if let Some(bad) = spec.env.keys().find(|key| key.is_empty() || key.contains(['=', '\0'])) {
+    if let Some(bad) = spec
+        .env
+        .keys()
+        .find(|key| key.is_empty() || key.contains(['=', '\0']))
+    {
         return Err(format!("not the name of an environment variable: {bad:?}"));
     }
     command.env_clear().envs(&spec.env);
-    command.env(ATTEMPT_MARK, &spec.attempt).env(OUTPUT_VARIABLE, dir.output());
+    command
+        .env(ATTEMPT_MARK, &spec.attempt)
+        .env(OUTPUT_VARIABLE, dir.output());
     command.current_dir(&spec.cwd).process_group(0);
     command.stdin(match spec.stdin {
         Stdin::Null => Stdio::null(),
         Stdin::Pipe => Stdio::piped(),
     });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| explain(name, spec, &error))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| explain(name, spec, &error))?;
     let pid = Pid::from_child(&child);
     remember(dir, pid);
     Ok(Child {

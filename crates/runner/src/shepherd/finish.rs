@@ -2,8 +2,8 @@
 //!
 //! Owns that order. It runs only when no process of the attempt is left.
 
-use std::io::{self, Read};
 use std::fs::OpenOptions;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
@@ -93,13 +93,19 @@ impl Finish<'_> {
         if let Err(error) = &written {
             record.disk_error = Some(format!("the exit record could not be written: {error}"));
         }
-        let message = ToHost::Exited { record: Box::new(record) };
+        let message = ToHost::Exited {
+            record: Box::new(record),
+        };
         hosts.tell_last(&message);
         let begun = Instant::now();
         let grace = Duration::from_millis(self.spec.orphan_grace_ms).max(ACK_LIMIT);
         let mut acknowledged;
         loop {
-            let (limit, pause) = if written.is_ok() { (ACK_LIMIT, ACK_LIMIT) } else { (grace, RETRY) };
+            let (limit, pause) = if written.is_ok() {
+                (ACK_LIMIT, ACK_LIMIT)
+            } else {
+                (grace, RETRY)
+            };
             let done = written.is_ok() && !hosts.present();
             acknowledged = !done && wait_for_ack(&mut hosts, pause);
             if done || acknowledged || begun.elapsed() >= limit {
@@ -129,20 +135,28 @@ impl Finish<'_> {
     fn output(&self) -> io::Result<Option<String>> {
         let mut options = OpenOptions::new();
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        let file = match options.read(true).custom_flags(flags).open(self.dir.output()) {
+        let file = match options
+            .read(true)
+            .custom_flags(flags)
+            .open(self.dir.output())
+        {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
         let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(invalid("BATON_OUTPUT is not a regular file any more".to_owned()));
+            return Err(invalid(
+                "BATON_OUTPUT is not a regular file any more".to_owned(),
+            ));
         }
         let mut text = Vec::new();
         file.take(MAX_OUTPUT + 1).read_to_end(&mut text)?;
         if text.len() as u64 > MAX_OUTPUT {
             let size = metadata.len();
-            return Err(invalid(format!("BATON_OUTPUT has {size} bytes; at most {MAX_OUTPUT} are read")));
+            return Err(invalid(format!(
+                "BATON_OUTPUT has {size} bytes; at most {MAX_OUTPUT} are read"
+            )));
         }
         let text = String::from_utf8(text);
         let text = text.map_err(|_| invalid("BATON_OUTPUT is not UTF-8 text".to_owned()))?;

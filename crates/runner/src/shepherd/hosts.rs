@@ -33,7 +33,13 @@ struct Connection {
 impl Hosts {
     /// No connection yet. `generation` is that of the host which started the attempt.
     pub(crate) fn new(generation: u64) -> Self {
-        Self { listener: None, connections: Vec::new(), generation, child: None, last_word: Vec::new() }
+        Self {
+            listener: None,
+            connections: Vec::new(),
+            generation,
+            child: None,
+            last_word: Vec::new(),
+        }
     }
 
     /// Accepts further hosts from `listener`.
@@ -47,7 +53,11 @@ impl Hosts {
     pub(crate) fn adopt(&mut self, stream: UnixStream, lines: Lines) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         let generation = Some(self.generation);
-        self.connections.push(Connection { lines, generation, ..Connection::new(stream) });
+        self.connections.push(Connection {
+            lines,
+            generation,
+            ..Connection::new(stream)
+        });
         Ok(())
     }
 
@@ -60,12 +70,18 @@ impl Hosts {
 
     /// A host is connected.
     pub(crate) fn present(&self) -> bool {
-        self.connections.iter().any(|connection| connection.generation.is_some())
+        self.connections
+            .iter()
+            .any(|connection| connection.generation.is_some())
     }
 
     /// What to poll.
     pub(crate) fn fds<'a>(&'a self, polled: &mut Vec<PollFd<'a>>) {
-        polled.extend(self.listener.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        polled.extend(
+            self.listener
+                .iter()
+                .map(|socket| PollFd::new(socket, PollFlags::IN)),
+        );
         for connection in &self.connections {
             let mut flags = PollFlags::IN;
             flags.set(PollFlags::OUT, !connection.unsent.is_empty());
@@ -109,7 +125,9 @@ impl Hosts {
     }
 
     fn accept(&mut self) {
-        let Some(listener) = &self.listener else { return };
+        let Some(listener) = &self.listener else {
+            return;
+        };
         while let Ok((stream, _)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok() {
                 self.connections.push(Connection::new(stream));
@@ -123,7 +141,10 @@ impl Hosts {
         }
         self.generation = generation;
         for connection in &mut self.connections {
-            if connection.generation.is_some_and(|other| other < generation) {
+            if connection
+                .generation
+                .is_some_and(|other| other < generation)
+            {
                 connection.dismiss();
             }
         }
@@ -137,14 +158,24 @@ impl Hosts {
     }
 
     fn hello(&self) -> ToHost {
-        ToHost::Hello { v: 1, pid: getpid().as_raw_nonzero().get(), child_pid: self.child }
+        ToHost::Hello {
+            v: 1,
+            pid: getpid().as_raw_nonzero().get(),
+            child_pid: self.child,
+        }
     }
 }
 
 impl Connection {
     fn new(stream: UnixStream) -> Self {
         let (lines, unsent) = (Lines::default(), Vec::new());
-        Self { stream, lines, unsent, generation: None, ended: false }
+        Self {
+            stream,
+            lines,
+            unsent,
+            generation: None,
+            ended: false,
+        }
     }
 
     /// The host behind it is not the one that counts any more.

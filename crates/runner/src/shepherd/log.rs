@@ -32,7 +32,12 @@ pub(crate) enum Stream {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Event {
     /// `bytes` bytes at `offset` of `output.log` came from `stream`.
-    Output { at: u64, stream: Stream, offset: u64, bytes: u64 },
+    Output {
+        at: u64,
+        stream: Stream,
+        offset: u64,
+        bytes: u64,
+    },
     /// The log ends here, the attempt does not.
     LogCut { at: u64, offset: u64 },
 }
@@ -79,7 +84,12 @@ impl Log {
 
     fn open_files(&mut self, dir: &Path) -> io::Result<()> {
         fs::create_dir_all(dir)?;
-        let open = |name: &str| OpenOptions::new().create(true).append(true).open(dir.join(name));
+        let open = |name: &str| {
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(dir.join(name))
+        };
         let output = open("output.log")?;
         self.offset = output.metadata()?.len();
         self.output = Some(output);
@@ -92,7 +102,9 @@ impl Log {
         if self.cut || bytes.is_empty() {
             return;
         }
-        let fits = usize::try_from(self.room).unwrap_or(usize::MAX).min(bytes.len());
+        let fits = usize::try_from(self.room)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         let from = self.offset;
         self.room -= fits as u64;
         self.write_or_count(&bytes[..fits]);
@@ -112,7 +124,10 @@ impl Log {
     /// What could not be logged, and why.
     pub(crate) fn failure(&self) -> Option<String> {
         let failure = self.failure.as_ref()?;
-        Some(format!("{failure}; {} bytes of output are missing from the log", self.lost))
+        Some(format!(
+            "{failure}; {} bytes of output are missing from the log",
+            self.lost
+        ))
     }
 
     /// Writes the event that waits, once it is old enough.
@@ -133,7 +148,10 @@ impl Log {
         if self.offset == 0 {
             return;
         }
-        let synced = [&self.output, &self.events].into_iter().flatten().map(File::sync_data);
+        let synced = [&self.output, &self.events]
+            .into_iter()
+            .flatten()
+            .map(File::sync_data);
         if let Some(error) = synced.filter_map(Result::err).next() {
             self.failure.get_or_insert_with(|| error.to_string());
         }
@@ -142,15 +160,29 @@ impl Log {
     fn cut(&mut self) {
         self.cut = true;
         self.flush();
-        let marker = format!("\n[baton: the log is cut at {} bytes; the step goes on]\n", self.limit);
-        let event = Event::LogCut { at: unix_ms(), offset: self.offset };
+        let marker = format!(
+            "\n[baton: the log is cut at {} bytes; the step goes on]\n",
+            self.limit
+        );
+        let event = Event::LogCut {
+            at: unix_ms(),
+            offset: self.offset,
+        };
         self.pending = Some((event, Instant::now()));
         self.flush();
         self.write_or_count(marker.as_bytes());
     }
 
     fn note(&mut self, stream: Stream, from: u64, count: u64) {
-        if let Some((Event::Output { stream: last, offset, bytes, .. }, since)) = &mut self.pending
+        if let Some((
+            Event::Output {
+                stream: last,
+                offset,
+                bytes,
+                ..
+            },
+            since,
+        )) = &mut self.pending
             && *last == stream
             && *offset + *bytes == from
             && since.elapsed() < COALESCE
@@ -159,12 +191,19 @@ impl Log {
             return;
         }
         self.flush();
-        let event = Event::Output { at: unix_ms(), stream, offset: from, bytes: count };
+        let event = Event::Output {
+            at: unix_ms(),
+            stream,
+            offset: from,
+            bytes: count,
+        };
         self.pending = Some((event, Instant::now()));
     }
 
     fn flush(&mut self) {
-        let Some((event, _)) = self.pending.take() else { return };
+        let Some((event, _)) = self.pending.take() else {
+            return;
+        };
         let Some(file) = &mut self.events else { return };
         if let Err(error) = file.write_all(&crate::wire::line(&event)) {
             self.failure.get_or_insert_with(|| error.to_string());

@@ -77,13 +77,19 @@ fn run(dir: &Path) -> io::Result<ExitCode> {
     let (text, rest) = read_first_line()?;
     let spec: AttemptSpec = serde_json::from_slice(&text)?;
     if spec.v != VERSION || spec.attempt != dir.id() {
-        return Err(invalid(format!("the specification is not one of {}", dir.id())));
+        return Err(invalid(format!(
+            "the specification is not one of {}",
+            dir.id()
+        )));
     }
     let mut hosts = Hosts::new(spec.generation);
     if let Some(stream) = leave_stdin()? {
         hosts.adopt(stream, rest)?;
     }
-    let finish = Finish { dir: &dir, spec: &spec };
+    let finish = Finish {
+        dir: &dir,
+        spec: &spec,
+    };
     let draft = match prepare(&dir, &spec, &mut hosts) {
         Ok(Some(draft)) => draft,
         Ok(None) => {
@@ -112,11 +118,7 @@ fn run(dir: &Path) -> io::Result<ExitCode> {
 }
 
 /// Everything that must be true before the child may start; none when the attempt is claimed.
-fn prepare(
-    dir: &AttemptDir,
-    spec: &AttemptSpec,
-    hosts: &mut Hosts,
-) -> io::Result<Option<Draft>> {
+fn prepare(dir: &AttemptDir, spec: &AttemptSpec, hosts: &mut Hosts) -> io::Result<Option<Draft>> {
     dir.create()?;
     // Bound under a name of its own first: only who has the claim may own the real one.
     let own_name = format!("sock.{}", getpid().as_raw_nonzero());

@@ -36,7 +36,11 @@ impl Orphan {
     pub(crate) fn new(spec: &AttemptSpec) -> Self {
         let first = Duration::from_millis(spec.host_restart_ms);
         // Shepherds of one host lose it at the same moment; their ids spread them out.
-        let spread = proc::Identity::own().pid.unsigned_abs().wrapping_mul(2_654_435_761) % 1024;
+        let spread = proc::Identity::own()
+            .pid
+            .unsigned_abs()
+            .wrapping_mul(2_654_435_761)
+            % 1024;
         let first = first + first.mul_f64(f64::from(spread) / 1024.0);
         Self {
             since: None,
@@ -76,7 +80,11 @@ impl Orphan {
     /// When one of the above changes by itself.
     pub(crate) fn due(&self) -> Option<Instant> {
         let over = self.since? + self.grace;
-        Some(if self.can_start { over.min(self.start_at) } else { over })
+        Some(if self.can_start {
+            over.min(self.start_at)
+        } else {
+            over
+        })
     }
 }
 
@@ -90,9 +98,17 @@ pub(crate) fn start_host(spec: &AttemptSpec, tree: Option<&mut Tree>) {
         return;
     }
     let mut command = Command::new("/proc/self/exe");
-    command.args(["shepherd", "--start-host"]).arg(&spec.host_binary).args(&spec.host_args);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let Ok(mut starter) = command.spawn() else { return };
+    command
+        .args(["shepherd", "--start-host"])
+        .arg(&spec.host_binary)
+        .args(&spec.host_args);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let Ok(mut starter) = command.spawn() else {
+        return;
+    };
     let started = starter.stdout.take().map(OwnedFd::from);
     proc::await_end(started.as_slice(), STARTER_LIMIT);
     let id = starter.id().cast_signed();
@@ -115,10 +131,15 @@ fn let_go(starter: &mut Child) {
 /// The in-between process: starts the host, says so, and leaves when its stdin ends.
 pub(crate) fn starter_main(words: &[OsString]) -> ExitCode {
     let _leader = setsid();
-    let Some((host, arguments)) = words.split_first() else { return ExitCode::FAILURE };
+    let Some((host, arguments)) = words.split_first() else {
+        return ExitCode::FAILURE;
+    };
     let mut command = Command::new(host);
     command.args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let started = command.spawn();
     let _told = std::io::stdout().write_all(b"1\n");
     let _told = std::io::stdout().flush();

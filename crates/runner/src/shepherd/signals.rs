@@ -37,6 +37,10 @@ impl Signals {
     /// Forgets the ends so far; children must be reaped after this.
     pub(crate) fn clear(&mut self) {
         let mut buffer = [0; 64];
-        while self.child_ended.read(&mut buffer).is_ok_and(|count| count == buffer.len()) {}
+        while self
+            .child_ended
+            .read(&mut buffer)
+            .is_ok_and(|count| count == buffer.len())
+        {}
     }
 }

@@ -23,7 +23,13 @@ pub(crate) struct Tree {
 impl Tree {
     /// The tree below the child `main`.
     pub(crate) fn new(attempt: &str, main: Pid) -> Self {
-        Self { attempt: attempt.to_owned(), main, status: None, escaped: Vec::new(), gap: false }
+        Self {
+            attempt: attempt.to_owned(),
+            main,
+            status: None,
+            escaped: Vec::new(),
+            gap: false,
+        }
     }
 
     /// How the main process ended, once it has.
@@ -93,10 +99,19 @@ impl Tree {
 
     /// Processes of the attempt that are no descendants any more, and what is below them.
     fn strays(&self) -> Vec<Stat> {
-        let mut strays: Vec<Stat> = self.escaped.iter().filter(|seen| is_alive(seen)).copied().collect();
+        let mut strays: Vec<Stat> = self
+            .escaped
+            .iter()
+            .filter(|seen| is_alive(seen))
+            .copied()
+            .collect();
         let below = strays.iter().flat_map(|stray| proc::descendants(stray.pid));
         strays.extend(below.collect::<Vec<_>>());
-        strays.extend(sweep::find(&self.attempt).into_iter().filter_map(proc::stat));
+        strays.extend(
+            sweep::find(&self.attempt)
+                .into_iter()
+                .filter_map(proc::stat),
+        );
         strays.sort_unstable_by_key(|stray| stray.pid);
         strays.dedup_by_key(|stray| stray.pid);
         strays

@@ -96,7 +96,9 @@ impl<'a> Watch<'a> {
             captures: [stdout, stderr],
             log: Log::open(&spec.log_dir, spec.log_max_bytes),
             started_at: unix_ms(),
-            timeout: spec.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
+            timeout: spec
+                .timeout_ms
+                .map(|ms| Instant::now() + Duration::from_millis(ms)),
             stop: None,
         }
     }
@@ -105,6 +107,10 @@ impl<'a> Watch<'a> {
     pub(crate) fn run(mut self) -> Ended {
         let mut buffer = vec![0; CHUNK];
         while !self.tree.reap() {
+            // First, since messages can have come with the specification.
+            for message in self.hosts.handle() {
+                self.obey(message);
+            }
             let now = Instant::now();
             self.check_causes(now);
             self.go_on_stopping(now);
@@ -115,21 +121,29 @@ impl<'a> Watch<'a> {
                 capture.read(&mut buffer, &mut self.log);
             }
             self.write_stdin();
-            for message in self.hosts.handle() {
-                self.obey(message);
-            }
         }
         for capture in &mut self.captures {
             capture.finish(&mut buffer, &mut self.log);
         }
-        let end = self.stop.and_then(|stop| stop.cause).unwrap_or_else(|| own_end(self.tree.status()));
+        let end = self
+            .stop
+            .and_then(|stop| stop.cause)
+            .unwrap_or_else(|| own_end(self.tree.status()));
         let (hosts, log, captures) = (self.hosts, self.log, self.captures);
-        Ended { hosts, end, started_at: self.started_at, log, captures }
+        Ended {
+            hosts,
+            end,
+            started_at: self.started_at,
+            log,
+            captures,
+        }
     }
 
     fn obey(&mut self, message: ToShepherd) {
         match message {
-            ToShepherd::Stop {} => self.begin_stop(End::Stopped { reason: "stop".to_owned() }),
+            ToShepherd::Stop {} => self.begin_stop(End::Stopped {
+                reason: "stop".to_owned(),
+            }),
             ToShepherd::Stdin { text } if self.stdin.is_some() => {
                 self.unwritten.extend_from_slice(text.as_bytes());
                 self.write_stdin();
@@ -146,13 +160,19 @@ impl<'a> Watch<'a> {
         self.orphan.see(self.hosts.present(), now);
         if self.tree.status().is_some() && self.stop.is_none() {
             let next = Step::Terminate;
-            self.stop = Some(Stop { cause: None, next, at: now });
+            self.stop = Some(Stop {
+                cause: None,
+                next,
+                at: now,
+            });
         }
         if self.timeout.is_some_and(|timeout| now >= timeout) {
             self.begin_stop(End::TimedOut);
         }
         if self.orphan.is_over(now) {
-            self.begin_stop(End::Stopped { reason: "orphaned".to_owned() });
+            self.begin_stop(End::Stopped {
+                reason: "orphaned".to_owned(),
+            });
         }
         if self.orphan.must_start(now) {
             start_host(self.spec, Some(&mut self.tree));
@@ -163,13 +183,23 @@ impl<'a> Watch<'a> {
     fn begin_stop(&mut self, cause: End) {
         if self.stop.is_none() {
             let skips = self.spec.stop_grace_ms.int_to_term == 0;
-            let next = if skips { Step::Terminate } else { Step::Interrupt };
-            self.stop = Some(Stop { cause: Some(cause), next, at: Instant::now() });
+            let next = if skips {
+                Step::Terminate
+            } else {
+                Step::Interrupt
+            };
+            self.stop = Some(Stop {
+                cause: Some(cause),
+                next,
+                at: Instant::now(),
+            });
         }
     }
 
     fn go_on_stopping(&mut self, now: Instant) {
-        let Some(stop) = self.stop.as_mut().filter(|stop| now >= stop.at) else { return };
+        let Some(stop) = self.stop.as_mut().filter(|stop| now >= stop.at) else {
+            return;
+        };
         let grace = self.spec.stop_grace_ms;
         let (pause, next) = match stop.next {
             Step::Interrupt => {
@@ -180,15 +210,31 @@ impl<'a> Watch<'a> {
                 self.tree.signal(Signal::TERM);
                 self.tree.signal(Signal::CONT);
                 let asked = Duration::from_millis(grace.term_to_kill);
-                let pause = if stop.cause.is_some() { asked } else { LEFT_OVER_GRACE };
-                (pause, Step::Kill { pause: FIRST_KILL_PAUSE })
+                let pause = if stop.cause.is_some() {
+                    asked
+                } else {
+                    LEFT_OVER_GRACE
+                };
+                (
+                    pause,
+                    Step::Kill {
+                        pause: FIRST_KILL_PAUSE,
+                    },
+                )
             }
             Step::Kill { pause } => {
                 self.tree.signal(Signal::KILL);
                 if pause >= LAST_KILL_PAUSE {
-                    self.hosts.tell(&ToHost::StillRunning { pids: self.tree.pids() });
+                    self.hosts.tell(&ToHost::StillRunning {
+                        pids: self.tree.pids(),
+                    });
                 }
-                (pause, Step::Kill { pause: (pause * 2).min(LAST_KILL_PAUSE) })
+                (
+                    pause,
+                    Step::Kill {
+                        pause: (pause * 2).min(LAST_KILL_PAUSE),
+                    },
+                )
             }
         };
         (stop.at, stop.next) = (now + pause, next);
@@ -199,7 +245,10 @@ impl<'a> Watch<'a> {
         // A cause that comes when a stop is under way changes nothing: do not wake up for it.
         let timeout = self.timeout.filter(|_| self.stop.is_none());
         let orphan = self.orphan.due().filter(|due| *due > now);
-        let due = [stop, timeout, orphan, self.log.due()].into_iter().flatten().min();
+        let due = [stop, timeout, orphan, self.log.due()]
+            .into_iter()
+            .flatten()
+            .min();
         let left = due.map(|due| timespec(due.saturating_duration_since(now)));
         let mut polled = vec![PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN)];
         let streams = self.captures.iter().filter_map(Capture::fd);
@@ -234,6 +283,8 @@ fn own_end(status: Option<WaitStatus>) -> End {
     let code = status.and_then(WaitStatus::exit_status);
     match (signal, code) {
         (Some(signal), _) => End::Signaled { signal },
-        (None, code) => End::Exited { code: code.unwrap_or(-1) },
+        (None, code) => End::Exited {
+            code: code.unwrap_or(-1),
+        },
     }
 }
