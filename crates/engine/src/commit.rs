@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use baton_core::ids::CommandId;
-use baton_core::run::Run;
+use baton_core::run::{Run, Slot, Status};
 use baton_core::run::event::Event;
 use baton_core::time::Timestamp;
 use tokio::sync::oneshot;
@@ -25,25 +25,24 @@ struct Proof;
 /// When a run next wants attention.
 pub(crate) fn wake(run: &Run) -> Wake {
     let attempts = run.in_flight().is_some_and(|attempts| !attempts.is_empty());
-    let ended = run.status.is_ended();
-    let paused = matches!(run.status, baton_core::run::Status::Paused(_));
     Wake {
-        due: if run.ready.is_empty() || paused || ended {
-            run.due()
-        } else {
-            Some(Timestamp::from_millis(0))
-        },
+        due: run.due(),
         live: attempts || !run.outbox.is_empty() || needs_decision(run),
-        unfinished: !ended && !paused,
+        unfinished: !run.status.is_ended() && !matches!(run.status, Status::Paused(_)),
     }
 }
 
-/// Whether the engine has something to decide at once.
+/// Whether the engine may have something to decide without being asked. A needless yes costs a
+/// fold at the next start; a wrong no would be a run forgotten.
 fn needs_decision(run: &Run) -> bool {
-    use baton_core::run::{Slot, Status};
     match &run.status {
         Status::Pending { pause } => pause.is_some() || !matches!(run.slot, Slot::Waiting { .. }),
-        Status::Running(_) => !run.ready.is_empty() || run.active.is_empty(),
+        Status::Running(running) => {
+            !run.ready.is_empty()
+                || run.active.is_empty()
+                || running.pause.is_some()
+                || running.failing.is_some()
+        }
         Status::Cancelling(_) => true,
         Status::Paused(_)
         | Status::Completed { .. }
