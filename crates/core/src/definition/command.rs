@@ -216,3 +216,51 @@ fn uneven(expr: &Expr) -> Fault {
     )
     .help("close each quote inside the `{% if %}` or `{% for %}` that opens it")
 }
+
+/// The word that makes a shell text be read a second time, when values stand in it.
+pub(crate) fn second_shell(pieces: &[Piece]) -> Option<&'static str> {
+    let mut raw = String::new();
+    let mut values = false;
+    gather(pieces, &mut raw, &mut values);
+    if !values {
+        return None;
+    }
+    let words: Vec<&str> = raw
+        .split(|c: char| c.is_whitespace() || ";&|()`\"'".contains(c))
+        .filter(|word| !word.is_empty())
+        .map(|word| word.rsplit('/').next().unwrap_or(word))
+        .collect();
+    for (n, word) in words.iter().enumerate() {
+        let next = words.get(n + 1).copied().unwrap_or_default();
+        let runs_text = next.starts_with('-') && !next.starts_with("--") && next.ends_with('c');
+        match *word {
+            "eval" => return Some("eval"),
+            "ssh" => return Some("ssh"),
+            "sh" | "bash" | "dash" | "zsh" | "ksh" | "su" if runs_text => return Some("sh -c"),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn gather(pieces: &[Piece], raw: &mut String, values: &mut bool) {
+    for piece in pieces {
+        match piece {
+            Piece::Raw(text) => raw.push_str(text),
+            Piece::Emit(_) => {
+                *values = true;
+                raw.push('?');
+            }
+            Piece::If {
+                then, otherwise, ..
+            } => {
+                gather(then, raw, values);
+                gather(otherwise, raw, values);
+            }
+            Piece::For(each) => {
+                gather(&each.body, raw, values);
+                gather(&each.otherwise, raw, values);
+            }
+        }
+    }
+}

@@ -3,8 +3,15 @@
 //! Never reads a file, a clock or the environment; whoever calls brings the text.
 
 mod command;
+mod diagnostic;
+mod draft;
 mod model;
+pub mod schema;
 mod suggest;
 pub mod template;
+mod validate;
 
+pub use diagnostic::{Diagnostic, Severity, render};
+pub use draft::MAX_SOURCE;
 pub use model::*;
+pub use validate::{Parsed, Source, parse};

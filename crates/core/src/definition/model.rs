@@ -413,4 +413,6 @@ pub struct Workflow {
     pub workflow: String,
     /// Its args.
     pub args: BTreeMap<String, ValueTemplate>,
+    /// It has a worktree of its own (with `foreach`: see [`Foreach::isolate`]).
+    pub isolate: bool,
 }

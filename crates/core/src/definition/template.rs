@@ -26,7 +26,6 @@ use syntax::{Expr, Fault, Piece};
 pub use super::command::{Command, Program, RenderedCommand};
 pub(crate) use eval::Scope as EvalScope;
 pub(crate) use eval::at as at_span;
-pub(crate) use filters::FILTERS;
 pub(crate) use meter::{MAX_TEXT, Output as BoundedText, Reason};
 pub(crate) use render::{Sink, render as render_into};
 pub use value::from_json;
