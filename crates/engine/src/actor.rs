@@ -164,7 +164,7 @@ impl RunActor {
     fn wake_later(&self) {
         let engine = self.engine.clone();
         let run = self.id;
-        tokio::spawn(async move {
+        crate::handle::background(async move {
             let clock = engine.clock();
             clock.sleep_until(clock.now().plus(DISK_RETRY)).await;
             engine.mail_run(run, RunMail::Wake);
@@ -392,7 +392,7 @@ impl RunActor {
             .collect();
         let engine = self.engine.clone();
         let source = folded.run.created.clone();
-        tokio::spawn(async move {
+        crate::handle::background(async move {
             engine.deliver_outbox(&source, messages).await;
             engine.mail_run(source.run, RunMail::OutboxDone);
         });

@@ -92,7 +92,7 @@ impl SlotActor {
     fn wake_later(&self) {
         let engine = self.engine.clone();
         let key = self.key.clone();
-        tokio::spawn(async move {
+        crate::handle::background(async move {
             let clock = engine.clock();
             clock.sleep_until(clock.now().plus(RETRY)).await;
             engine.mail_slot(&key, SlotMail::Wake);
@@ -182,7 +182,7 @@ impl SlotActor {
         self.delivering = true;
         let engine = self.engine.clone();
         let key = self.key.clone();
-        tokio::spawn(async move {
+        crate::handle::background(async move {
             for (number, message) in messages {
                 engine.deliver_grant(&key, number, message).await;
             }

@@ -75,7 +75,9 @@ pub fn run(options: Options) -> Result<(), Error> {
     log();
     let journal = SqliteJournal::open(&data_dir).map_err(|e| Error::Disk(e.to_string()))?;
     let journal = Arc::new(journal);
-    let generation = journal.bump_generation().map_err(|e| Error::Disk(e.to_string()))?;
+    let generation = journal
+        .bump_generation()
+        .map_err(|e| Error::Disk(e.to_string()))?;
     let settings = Settings::default();
     let environments = RunEnvironments::new(&data_dir, settings.env_allow.clone());
     let environments = Arc::new(environments);
@@ -122,7 +124,10 @@ pub fn run(options: Options) -> Result<(), Error> {
 }
 
 async fn live(host: Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
-    let recovered = host.engine.recover().map_err(|e| Error::Disk(e.to_string()))?;
+    let recovered = host
+        .engine
+        .recover()
+        .map_err(|e| Error::Disk(e.to_string()))?;
     let listener = Listener::bind(&host.data_dir, host.activity.clone());
     let listener = listener.map_err(disk(&host.data_dir))?;
     tracing::info!(

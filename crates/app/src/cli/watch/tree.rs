@@ -71,7 +71,12 @@ impl Tree<'_> {
     /// Phases as headings with their steps; `folded` makes one line of phases that are over.
     fn body(&self, folded: bool) -> Vec<Row> {
         let mut rows = Vec::new();
-        let steps = || self.run.steps.iter().filter(|s| self.run.parent_of(s).is_none());
+        let steps = || {
+            self.run
+                .steps
+                .iter()
+                .filter(|s| self.run.parent_of(s).is_none())
+        };
         if self.run.phases.is_empty() {
             steps().for_each(|step| self.step(step, "  ", &mut rows));
             return rows;
@@ -102,7 +107,10 @@ impl Tree<'_> {
         if folded && (idle || over && !failed) {
             let mark = if over { "✓" } else { "·" };
             line = Line::new()
-                .with(if over { Style::Good } else { Style::Dim }, &format!(" {mark} "))
+                .with(
+                    if over { Style::Good } else { Style::Dim },
+                    &format!(" {mark} "),
+                )
                 .with(style, label)
                 .with(Style::Dim, &format!("  {}", count(steps.len(), "step")));
             rows.push(Row {
@@ -168,7 +176,10 @@ impl Tree<'_> {
         }
         if step.wants_answer() {
             if let Some(message) = &step.message {
-                message.lines().take(6).for_each(|text| say(Style::Plain, text));
+                message
+                    .lines()
+                    .take(6)
+                    .for_each(|text| say(Style::Plain, text));
             }
             say(Style::Asks, "a approve · r reject");
         }
@@ -185,7 +196,8 @@ impl Tree<'_> {
     fn items(&self, step: &StepView) -> impl Iterator<Item = &StepView> {
         let prefix = format!("{}.", step.key);
         let steps = self.run.steps.iter();
-        steps.filter(move |item| item.key.starts_with(&prefix) && self.run.parent_of(item).is_some())
+        steps
+            .filter(move |item| item.key.starts_with(&prefix) && self.run.parent_of(item).is_some())
     }
 
     /// Items that run or failed, one by one; the others are in the counts.
@@ -198,7 +210,9 @@ impl Tree<'_> {
         let more = shown.count().saturating_sub(ITEMS_SHOWN);
         if more > 0 {
             let text = format!("… and {}", count(more, "item"));
-            let line = Line::new().with(Style::Plain, indent).with(Style::Dim, &text);
+            let line = Line::new()
+                .with(Style::Plain, indent)
+                .with(Style::Dim, &text);
             rows.push(Row {
                 line: line.cut(self.columns),
                 live: false,
@@ -249,12 +263,21 @@ impl Tree<'_> {
     fn footer(&self) -> Vec<Line> {
         let (done, all) = self.run.progress();
         let mut lines = Vec::new();
-        let at_a_step = |w: &Waiting| w.step.is_some() || self.run.steps.iter().any(|s| s.waiting.is_some());
+        let at_a_step =
+            |w: &Waiting| w.step.is_some() || self.run.steps.iter().any(|s| s.waiting.is_some());
         if let Some(waiting) = self.run.waiting.as_ref().filter(|w| !at_a_step(w)) {
             let line = Line::new().with(Style::Plain, " ");
-            lines.push(line.with(Style::Asks, &self.waiting(waiting)).cut(self.columns));
+            lines.push(
+                line.with(Style::Asks, &self.waiting(waiting))
+                    .cut(self.columns),
+            );
         }
-        if let Some(error) = self.run.error.as_ref().filter(|_| self.run.status == "failed") {
+        if let Some(error) = self
+            .run
+            .error
+            .as_ref()
+            .filter(|_| self.run.status == "failed")
+        {
             let first = error.lines().next().unwrap_or_default();
             let line = Line::new().with(Style::Plain, " ");
             lines.push(line.with(Style::Bad, first).cut(self.columns));

@@ -82,7 +82,9 @@ impl ShepherdRunners {
         self.lock().insert(attempt, Living::default());
         let runners = self.clone();
         let to = reports.clone();
-        let thread = std::thread::Builder::new().name("attempt".into()).stack_size(STACK);
+        let thread = std::thread::Builder::new()
+            .name("attempt".into())
+            .stack_size(STACK);
         let spawned = thread.spawn(move || runners.see_through(&launch, to.as_ref(), taken_back));
         if let Err(error) = spawned {
             self.lock().remove(&attempt);
@@ -130,7 +132,10 @@ impl ShepherdRunners {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Living>> {
-        self.inner.living.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .living
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
