@@ -91,6 +91,14 @@ impl Names {
     }
 }
 
+impl Names {
+    /// These names and one more, from JSON.
+    #[must_use]
+    pub fn with_json(self, name: &'static str, value: &Value) -> Self {
+        self.with(name, value::from_json(value))
+    }
+}
+
 /// Why a template gave no value: the expression and the reason, for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} in `{expression}`")]

@@ -1,0 +1,26 @@
+//! `baton reject`: answers a waiting approval.
+
+use clap::Args;
+
+use super::act;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+
+/// Reject what a run asks.
+#[derive(Debug, Args)]
+pub struct Reject {
+    /// An id, a number, or the unique beginning of an id.
+    run: String,
+    /// The step; needed only when more than one waits.
+    step: Option<String>,
+    /// Words that go with it.
+    #[arg(short = 'm', long, value_name = "TEXT")]
+    message: Option<String>,
+}
+
+impl Reject {
+    /// Carries it out.
+    pub async fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
+        act::answer(context, &self.run, self.step.as_deref(), "reject", self.message).await
+    }
+}

@@ -1,0 +1,154 @@
+//! A run as plain lines: what changed since the last look. Pure.
+
+use std::collections::HashMap;
+
+use baton_core::time::Timestamp;
+
+use super::view::{RunView, StepView};
+use crate::cli::text::{duration, safe};
+
+/// What was said already.
+#[derive(Debug, Default)]
+pub struct Plain {
+    steps: HashMap<String, (String, u32, String)>,
+    status: String,
+}
+
+/// A line to print, and the step whose output comes before it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The line.
+    pub text: String,
+    /// The id of the step that ended.
+    pub after: Option<String>,
+}
+
+impl Plain {
+    /// What is new in this view.
+    pub fn changes(&mut self, run: &RunView, now: Timestamp) -> Vec<Said> {
+        let mut out = Vec::new();
+        for step in &run.steps {
+            let reason = step.waiting.as_ref().map(|w| w.reason.clone()).unwrap_or_default();
+            let is = (step.status.clone(), step.attempt, reason);
+            let was = self.steps.insert(step.id.clone(), is.clone());
+            if was.as_ref() != Some(&is) {
+                let was = was.unwrap_or_default();
+                out.extend(change(step, &was, now));
+            }
+        }
+        let (_, word) = super::tree::run_status(run);
+        if word != self.status {
+            word.clone_into(&mut self.status);
+            if matches!(word, "pausing" | "cancelling" | "paused") {
+                out.push(line(format!("‖ run {} is {word}", run.number)));
+            }
+        }
+        out
+    }
+}
+
+fn line(text: String) -> Said {
+    Said { text, after: None }
+}
+
+fn change(step: &StepView, was: &(String, u32, String), now: Timestamp) -> Vec<Said> {
+    let key = &step.key;
+    let mut out = Vec::new();
+    let begun = was.0 == "running" || was.1 > 0;
+    if !begun && step.started.is_some() && step.status != "skipped" {
+        out.push(line(format!("▸ {key} started ({})", step.kind)));
+    }
+    if step.is_ended() {
+        if was.0 != step.status {
+            out.push(Said {
+                text: end(step),
+                after: Some(step.id.clone()),
+            });
+        }
+        return out;
+    }
+    if step.attempt > was.1.max(1) {
+        let of = step.attempts.max(step.attempt);
+        out.push(line(format!("↻ {key} attempt {}/{of}", step.attempt)));
+    }
+    match &step.waiting {
+        Some(waiting) if waiting.reason != was.2 => {
+            let mut text = format!("◷ {key} waits: {}", waiting.reason.replace('_', " "));
+            if let Some(until) = waiting.until {
+                text = format!("{text}, {} left", duration(until.since(now)));
+            }
+            if !waiting.detail.is_empty() {
+                text = format!("{text} ({})", safe(&waiting.detail));
+            }
+            out.push(line(text));
+        }
+        None if step.wants_answer() && was.0 != "running" => {
+            out.push(line(format!("◷ {key} waits: approval")));
+        }
+        Some(_) | None => {}
+    }
+    out
+}
+
+fn end(step: &StepView) -> String {
+    let key = &step.key;
+    let took = match (step.started, step.ended) {
+        (Some(from), Some(to)) => format!(" in {}", duration(to.since(from))),
+        _ => String::new(),
+    };
+    match step.status.as_str() {
+        "completed" => format!("✓ {key} completed{took}"),
+        "failed" => {
+            let error = step.error.as_deref().unwrap_or("no reason given");
+            format!("✗ {key} failed{took}: {}", safe(&error.replace('\n', " ")))
+        }
+        "skipped" => format!("– {key} skipped"),
+        other => format!("⊘ {key} {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn said(plain: &mut Plain, steps: Value) -> Vec<String> {
+        let run = json!({"number": 1, "status": "running", "steps": steps});
+        let now = Timestamp::parse("2026-01-01T00:00:10Z").unwrap();
+        let said = plain.changes(&RunView::from_json(&run), now);
+        said.into_iter().map(|said| said.text).collect()
+    }
+
+    #[test]
+    fn each_change_is_said_once() {
+        let mut plain = Plain::default();
+        let mut step = json!({"id": "s", "step_id": "build", "type": "script", "status": "pending", "max_attempts": 3});
+        assert!(said(&mut plain, json!([step])).is_empty());
+        step["status"] = json!("running");
+        step["attempt"] = json!(1);
+        step["started_at"] = json!("2026-01-01T00:00:09Z");
+        assert_eq!(said(&mut plain, json!([step])), ["▸ build started (script)"]);
+        assert!(said(&mut plain, json!([step])).is_empty());
+        step["waiting"] = json!({"reason": "retry", "until": "2026-01-01T00:00:15Z", "detail": "exit code 1"});
+        assert_eq!(said(&mut plain, json!([step])), ["◷ build waits: retry, 5.0s left (exit code 1)"]);
+        step["waiting"] = Value::Null;
+        step["attempt"] = json!(2);
+        assert_eq!(said(&mut plain, json!([step])), ["↻ build attempt 2/3"]);
+        step["status"] = json!("failed");
+        step["error_message"] = json!("exit code 2\n\u{1b}[2J");
+        step["completed_at"] = json!("2026-01-01T00:00:10Z");
+        assert_eq!(said(&mut plain, json!([step])), ["✗ build failed in 1.0s: exit code 2 "]);
+    }
+
+    #[test]
+    fn a_step_that_was_quick_is_said_to_have_started_and_ended() {
+        let step = json!({"id": "s", "step_id": "b", "type": "script", "status": "completed",
+            "started_at": "2026-01-01T00:00:00Z", "completed_at": "2026-01-01T00:00:01Z"});
+        let mut plain = Plain::default();
+        assert_eq!(
+            said(&mut plain, json!([step])),
+            ["▸ b started (script)", "✓ b completed in 1.0s"]
+        );
+    }
+}

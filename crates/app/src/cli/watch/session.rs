@@ -1,0 +1,423 @@
+//! One watched run: the feed, the keys and the signals in, frames or lines out.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use baton_core::time::Timestamp;
+use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::output::{Tail, follow};
+use super::plain::Plain;
+use super::prompt::{Act, Prompt};
+use super::screen::{self, Input, Screen};
+use super::view::RunView;
+use super::{Show, changes_view, is_last, line, tree};
+use crate::cli::context::{print_line, Context};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::text::{duration, safe};
+use crate::client::feed::{Feed, Said};
+use crate::client::{Client, Error};
+
+/// Between two frames, and between two readings of the run.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// How long the last output of a finished run is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// What comes in from tasks.
+enum Came {
+    Feed(Result<Said, Error>),
+    Run(Result<Value, Error>),
+    Acted(Result<(), Error>),
+}
+
+/// Watches a run until it ends, is paused, or the person goes. `after` is the position after which
+/// events are wanted; without, only what comes from now on.
+pub async fn watch(
+    context: &Context,
+    client: &Client,
+    run: &Value,
+    show: Show,
+    after: Option<u64>,
+) -> Result<Exit, Failure> {
+    let (came, mut comes) = unbounded_channel();
+    let (tail, mut tails) = unbounded_channel();
+    let (screen, mut keys) = match show {
+        Show::Tree => {
+            let (screen, keys) = Screen::take(context.color).map_err(Failure::disk)?;
+            (Some(screen), Some(keys))
+        }
+        Show::Lines | Show::Json => (None, None),
+    };
+    let mut session = Session {
+        client: client.clone(),
+        run: RunView::from_json(run),
+        show,
+        screen,
+        prompt: Prompt::default(),
+        plain: Plain::default(),
+        lines: HashMap::new(),
+        followed: HashSet::new(),
+        open: HashSet::new(),
+        held: HashMap::new(),
+        came: came.clone(),
+        tail,
+        notice: None,
+        dirty: false,
+        reading: false,
+        cancelled_by_signal: false,
+        last_event: false,
+        over: None,
+    };
+    let topic = format!("run:{}", session.run.id);
+    tokio::spawn(pump(Feed::new(client.clone(), topic, after), came));
+    let mut signals = Signals::new().map_err(Failure::disk)?;
+    let mut frames = interval(FRAME);
+    frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    session.update();
+    loop {
+        if let Some(exit) = session.ended() {
+            return Ok(session.leave(exit, &mut tails).await);
+        }
+        let left = tokio::select! {
+            Some(came) = comes.recv() => session.take(came)?,
+            Some(tail) = tails.recv() => { session.output(tail); None }
+            Some(input) = next_key(keys.as_mut()) => session.input(input),
+            kind = signals.next() => session.signal(kind),
+            _ = frames.tick() => { session.frame(); None }
+        };
+        if let Some(exit) = left {
+            session.screen = None;
+            session.say_left(exit);
+            return Ok(exit);
+        }
+    }
+}
+
+async fn next_key(keys: Option<&mut UnboundedReceiver<Input>>) -> Option<Input> {
+    match keys {
+        Some(keys) => keys.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn pump(mut feed: Feed, to: UnboundedSender<Came>) {
+    loop {
+        let said = feed.next().await;
+        let over = said.is_err();
+        if to.send(Came::Feed(said)).is_err() || over {
+            return;
+        }
+    }
+}
+
+/// The signals that end a watch.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.hang_up.recv() => SignalKind::hangup(),
+        }
+    }
+}
+
+struct Session {
+    client: Client,
+    run: RunView,
+    show: Show,
+    screen: Option<Screen>,
+    prompt: Prompt,
+    plain: Plain,
+    /// The last line of each step (id).
+    lines: HashMap<String, String>,
+    /// Steps whose output is, or was, followed.
+    followed: HashSet<String>,
+    /// Steps whose output is not at its end.
+    open: HashSet<String>,
+    /// What is said of a step after its output.
+    held: HashMap<String, Vec<String>>,
+    came: UnboundedSender<Came>,
+    tail: UnboundedSender<Tail>,
+    notice: Option<(String, Instant)>,
+    dirty: bool,
+    reading: bool,
+    cancelled_by_signal: bool,
+    /// The event that says it is over was printed.
+    last_event: bool,
+    /// Since when the run is known to be over.
+    over: Option<Instant>,
+}
+
+impl Session {
+    fn take(&mut self, came: Came) -> Result<Option<Exit>, Failure> {
+        match came {
+            Came::Feed(Ok(Said::Event(event))) => self.event(&event),
+            Came::Feed(Ok(Said::Connected | Said::Resync)) => self.dirty = true,
+            Came::Feed(Ok(Said::Reconnecting)) => self.note("the host is gone; starting another"),
+            Came::Run(Ok(mut body)) => {
+                self.reading = false;
+                self.run = RunView::from_json(&body["data"].take());
+                self.update();
+            }
+            Came::Run(Err(error)) if error.is_gone() => (self.reading, self.dirty) = (false, true),
+            Came::Acted(Ok(())) => self.dirty = true,
+            Came::Acted(Err(error)) => self.note(&error.to_string()),
+            Came::Feed(Err(error)) | Came::Run(Err(error)) => {
+                self.screen = None;
+                return Err(error.into());
+            }
+        }
+        Ok(None)
+    }
+
+    fn event(&mut self, event: &Value) {
+        self.dirty |= changes_view(event);
+        if self.show == Show::Json {
+            print_line(&event.to_string());
+            self.last_event |= is_last(event);
+        }
+        let data = &event["data"];
+        if let (Some(step), Some(output)) = (data["step_id"].as_str(), data["output"].as_str())
+            && let Some(line) = output.lines().rev().find(|line| !line.trim().is_empty())
+        {
+            self.lines.insert(step.to_owned(), line.to_owned());
+        }
+    }
+
+    /// The run was read anew.
+    fn update(&mut self) {
+        self.run.keep_lines(&self.lines);
+        if self.show != Show::Lines {
+            return;
+        }
+        for step in &self.run.steps {
+            let writes = matches!(step.kind.as_str(), "script" | "agent") && step.started.is_some();
+            if writes && self.followed.insert(step.id.clone()) {
+                self.open.insert(step.id.clone());
+                tokio::spawn(follow(self.client.clone(), step.id.clone(), self.tail.clone()));
+            }
+        }
+        for said in self.plain.changes(&self.run, now()) {
+            match said.after.filter(|step| self.open.contains(step)) {
+                Some(step) => self.held.entry(step).or_default().push(said.text),
+                None => print_line(&said.text),
+            }
+        }
+    }
+
+    fn output(&mut self, tail: Tail) {
+        match tail {
+            Tail::Line(id, line) => {
+                let step = self.run.steps.iter().find(|step| step.id == id);
+                let key = step.map_or(id.as_str(), |step| step.key.as_str());
+                print_line(&format!("{key} | {}", safe(&line)));
+            }
+            Tail::End(id) => {
+                self.open.remove(&id);
+                for line in self.held.remove(&id).into_iter().flatten() {
+                    print_line(&line);
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self) {
+        if self.dirty && !self.reading {
+            (self.dirty, self.reading) = (false, true);
+            let path = format!("/api/workflow-executions/{}", self.run.id);
+            let (client, came) = (self.client.clone(), self.came.clone());
+            tokio::spawn(async move { came.send(Came::Run(client.get(&path).await)) });
+        }
+        self.run.keep_lines(&self.lines);
+        self.draw(true);
+    }
+
+    fn draw(&mut self, asking: bool) {
+        let Some(screen) = &mut self.screen else {
+            return;
+        };
+        let mut size = screen::size();
+        let mut below = Vec::new();
+        if asking {
+            if let Some((text, _)) = self.notice.as_ref().filter(|(_, until)| *until > Instant::now()) {
+                let line = line::Line::new().with(line::Style::Plain, " ");
+                below.push(line.with(line::Style::Asks, text));
+            }
+            below.push(self.prompt.line(&self.run));
+        }
+        size.rows = size.rows.saturating_sub(below.len() + 1);
+        let mut lines = tree::render(&self.run, size, now());
+        let columns = size.columns.saturating_sub(1);
+        lines.extend(below.into_iter().map(|line| line.cut(columns)));
+        screen.draw(&lines);
+    }
+
+    fn note(&mut self, text: &str) {
+        match self.show {
+            Show::Tree => self.notice = Some((text.to_owned(), Instant::now() + Duration::from_secs(5))),
+            Show::Lines => eprintln!("baton: {text}"),
+            Show::Json => {}
+        }
+    }
+
+    fn input(&mut self, input: Input) -> Option<Exit> {
+        match input {
+            Input::Resize => {
+                if let Some(screen) = &mut self.screen {
+                    screen.invalidate();
+                }
+                None
+            }
+            Input::Key(key) => {
+                let act = self.prompt.key(key, &self.run);
+                self.draw(true);
+                self.act(act?)
+            }
+        }
+    }
+
+    /// With a terminal, Ctrl-C asks and the other signals detach; without, they cancel.
+    fn signal(&mut self, kind: SignalKind) -> Option<Exit> {
+        if self.show == Show::Tree {
+            return match kind {
+                kind if kind == SignalKind::interrupt() => {
+                    let act = self.prompt.interrupt()?;
+                    self.act(act)
+                }
+                _ => self.act(Act::Detach),
+            };
+        }
+        if kind == SignalKind::hangup() {
+            return Some(Exit::Done);
+        }
+        if self.cancelled_by_signal {
+            return Some(Exit::Interrupted);
+        }
+        self.cancelled_by_signal = true;
+        self.act(Act::Cancel)
+    }
+
+    fn act(&mut self, act: Act) -> Option<Exit> {
+        let run = &self.run.id;
+        let (path, body) = match act {
+            Act::Detach => return Some(Exit::Done),
+            Act::Interrupt => return Some(Exit::Interrupted),
+            Act::Suspend => {
+                if let Some(screen) = &mut self.screen {
+                    screen.suspend();
+                }
+                return None;
+            }
+            Act::Pause => (format!("/api/workflow-executions/{run}/pause"), json!({})),
+            Act::Cancel => (format!("/api/workflow-executions/{run}/cancel"), json!({})),
+            Act::Approve(step) => (format!("/api/workflow-steps/{step}/approve"), json!({})),
+            Act::Reject(step, reason) if reason.is_empty() => {
+                (format!("/api/workflow-steps/{step}/reject"), json!({}))
+            }
+            Act::Reject(step, reason) => {
+                (format!("/api/workflow-steps/{step}/reject"), json!({"message": reason}))
+            }
+        };
+        let (client, came) = (self.client.clone(), self.came.clone());
+        tokio::spawn(async move {
+            came.send(Came::Acted(client.post(&path, &body).await.map(drop)))
+        });
+        None
+    }
+
+    fn ended(&mut self) -> Option<Exit> {
+        let exit = match self.run.status.as_str() {
+            "completed" => Exit::Done,
+            "failed" => Exit::RunFailed,
+            "cancelled" => Exit::Cancelled,
+            "paused" => Exit::Paused,
+            _ => return None,
+        };
+        let since = *self.over.get_or_insert_with(Instant::now);
+        let events_due = self.show == Show::Json && !self.last_event;
+        (!events_due || since.elapsed() > LAST_WORDS).then_some(exit)
+    }
+
+    /// Prints what is still to come, and how it ended.
+    async fn leave(mut self, exit: Exit, tails: &mut UnboundedReceiver<Tail>) -> Exit {
+        self.draw(false);
+        self.screen = None;
+        let deadline = Instant::now() + LAST_WORDS;
+        while !self.open.is_empty() && exit != Exit::Paused {
+            tokio::select! {
+                Some(tail) = tails.recv() => self.output(tail),
+                () = sleep_until(deadline) => break,
+            }
+        }
+        for line in std::mem::take(&mut self.held).into_values().flatten() {
+            print_line(&line);
+        }
+        if self.show != Show::Json {
+            self.say_end(exit);
+        }
+        exit
+    }
+
+    fn say_end(&self, exit: Exit) {
+        let run = &self.run;
+        let took = match (run.started, run.ended) {
+            (Some(from), Some(to)) => format!(" in {}", duration(to.since(from))),
+            _ => String::new(),
+        };
+        let number = run.number;
+        let mut text = match exit {
+            Exit::RunFailed => {
+                let why = run.error.as_deref().unwrap_or("a step failed");
+                let why = safe(why.lines().next().unwrap_or_default());
+                format!("✗ run {number} failed{took}: {why}\n  baton logs {number} · baton retry {number}")
+            }
+            Exit::Cancelled => format!("⊘ run {number} cancelled{took}"),
+            Exit::Paused => {
+                let why = run.pause_reason.as_deref().map(|r| format!(" ({r})"));
+                let why = safe(&why.unwrap_or_default());
+                format!("‖ run {number} is paused{why}\n  baton resume {number}")
+            }
+            _ => format!("✓ run {number} completed{took}"),
+        };
+        if let Some(Value::Object(outputs)) = &run.outputs {
+            for (name, value) in outputs {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                text = format!("{text}\n  {name}: {}", safe(&value.replace('\n', " ")));
+            }
+        }
+        print_line(&text);
+    }
+
+    fn say_left(&self, exit: Exit) {
+        let number = self.run.number;
+        let how = match exit {
+            Exit::Interrupted if self.cancelled_by_signal => "is still being cancelled",
+            _ => "goes on",
+        };
+        eprintln!("detached: run {number} {how}\n  baton show {number} · baton logs -f {number} · baton cancel {number}");
+    }
+}
+
+/// The time.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

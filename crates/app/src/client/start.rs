@@ -1,0 +1,95 @@
+//! Starting a host in the background.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Client, Error, START_DEADLINE};
+
+/// The host's log in the data directory.
+pub const LOG: &str = "host.log";
+
+/// How much of the log an error carries, in bytes.
+const TAIL: u64 = 2048;
+
+/// Starts a host and waits until it answers.
+pub async fn host(client: &Client) -> Result<(), Error> {
+    let mut child = spawn(client).map_err(|e| Error::Start(e.to_string()))?;
+    let deadline = Instant::now() + START_DEADLINE;
+    let mut pause = Duration::from_millis(2);
+    loop {
+        let last = match client.health().await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        // A host that found another one in its place ends at once; that other one answers soon.
+        let ended = child.try_wait().ok().flatten();
+        if let Some(status) = ended
+            && status.code() != Some(75)
+        {
+            if client.health().await.is_ok() {
+                return Ok(());
+            }
+            let log = tail(&client.data_dir.join(LOG));
+            return Err(Error::Start(format!("it ended with {status}{log}")));
+        }
+        if Instant::now() >= deadline {
+            let log = tail(&client.data_dir.join(LOG));
+            return Err(Error::Start(format!(
+                "it did not answer within {} s ({last}){log}",
+                START_DEADLINE.as_secs()
+            )));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(100));
+    }
+}
+
+fn spawn(client: &Client) -> std::io::Result<Child> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&client.data_dir)?;
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(client.data_dir.join(LOG))?;
+    Command::new(&client.program)
+        .arg("host")
+        .arg("--data-dir")
+        .arg(&client.data_dir)
+        .arg("--background")
+        // The host is nobody's attempt, whoever happens to start it.
+        .env_remove("BATON_ATTEMPT")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+}
+
+/// The end of the host's log as the end of an error message.
+fn tail(path: &Path) -> String {
+    let read = || -> std::io::Result<String> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    match read() {
+        Ok(text) if !text.trim().is_empty() => {
+            let lines: Vec<&str> = text.trim_end().lines().collect();
+            let last = &lines[lines.len().saturating_sub(8)..];
+            format!("\nend of {}:\n  {}", path.display(), last.join("\n  "))
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,580 @@
+//! What can happen to a run, in its stored form. Old variants and fields stay readable: fields are
+//! only added, with a default; a snapshot test pins each variant.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::big::Big;
+use crate::definition::{Budget, OnFull, StepKind};
+use crate::ids::{AttemptId, DefinitionId, ProjectId, RunId, UserId};
+use crate::time::Timestamp;
+
+/// A step's name within its run: its id in the definition; `id.0` for an item of a `foreach`;
+/// `id~2` when a TypeScript run uses an id again.
+pub type Key = String;
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Event {
+    /// The run exists; always the first.
+    RunCreated(Box<RunCreated>),
+    /// Its concurrency key lets it go on.
+    SlotGranted {},
+    /// It goes from pending to running.
+    RunStarted {},
+    /// A step was passed over.
+    StepSkipped { key: Key, reason: SkipReason },
+    /// A process was decided on for this step; it is launched when this is durable.
+    AttemptStarted {
+        key: Key,
+        attempt: AttemptId,
+        number: u32,
+        cause: Cause,
+    },
+    /// That process and its whole tree are gone.
+    AttemptEnded {
+        key: Key,
+        attempt: AttemptId,
+        end: AttemptEnd,
+    },
+    /// The step is to be started again at once, not counted as a retry.
+    StepRequeued { key: Key, cause: Cause },
+    /// The step is tried again at this time.
+    RetryScheduled {
+        key: Key,
+        until: Timestamp,
+        failure: StepError,
+    },
+    /// The step waits for a person's yes or no.
+    ApprovalRequested {
+        key: Key,
+        message: Big,
+        expires: Option<Timestamp>,
+    },
+    /// Somebody, or the timeout, answered.
+    ApprovalAnswered {
+        key: Key,
+        approved: bool,
+        by: Actor,
+        message: Option<String>,
+    },
+    /// The step waits for a point in time.
+    WaitStarted { key: Key, until: Timestamp },
+    /// The step is a child run from now on.
+    ChildStarted {
+        key: Key,
+        child: RunId,
+        workflow: String,
+        args: Big,
+        expires: Option<Timestamp>,
+    },
+    /// The child run ended (or never began).
+    ChildEnded {
+        key: Key,
+        child: RunId,
+        outcome: ChildOutcome,
+    },
+    /// The items of a `foreach` are known.
+    ItemsListed { key: Key, items: Big, count: u32 },
+    /// A lost attempt needs a person's word (`on_lost: ask`).
+    LostAsked { key: Key },
+    /// The step ended well.
+    StepCompleted {
+        key: Key,
+        #[serde(default, skip_serializing_if = "StepOutput::is_empty")]
+        output: StepOutput,
+    },
+    /// The step ended badly.
+    StepFailed {
+        key: Key,
+        error: StepError,
+        #[serde(default, skip_serializing_if = "StepOutput::is_empty")]
+        output: StepOutput,
+    },
+    /// A snapshot of the state after a step.
+    CheckpointTaken {
+        number: u32,
+        after: Key,
+        partial: bool,
+    },
+    /// Nothing new starts; paused when no process runs.
+    PauseRequested {
+        reason: PauseReason,
+        detail: Option<String>,
+        by: Actor,
+    },
+    /// A pause that was not yet reached is taken back.
+    PauseWithdrawn { by: Actor },
+    /// It is paused: no process runs.
+    RunPaused {},
+    /// The pause has lasted as long as its policy allows.
+    PauseTimedOut { then: PauseThen },
+    /// It goes on.
+    RunResumed { by: Actor },
+    /// Its processes are being ended.
+    CancelRequested { reason: Option<String>, by: Actor },
+    /// Nothing runs any more.
+    RunCancelled {},
+    /// It ended well.
+    RunCompleted { outputs: Big },
+    /// It ended badly; what was done is kept and `retry` goes on.
+    RunFailed { error: RunError },
+    /// A finished or paused run goes on; these steps are as if they had never run.
+    StepsReset {
+        keys: Vec<Key>,
+        because: ResetReason,
+        by: Actor,
+    },
+    /// Words in the thread.
+    MessagePosted(Box<MessagePosted>),
+    /// What became of a message's action.
+    MessageStatus { message: u32, status: ActionStatus },
+    /// A message to another aggregate arrived.
+    Delivered { message: u32 },
+}
+
+/// The first event of a run: all that it depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunCreated {
+    /// Its id.
+    pub run: RunId,
+    /// Its number, rising within the server.
+    pub number: u64,
+    /// Its name for people.
+    pub name: String,
+    /// The project it belongs to.
+    pub project: ProjectRef,
+    /// The definition it runs.
+    pub definition: DefinitionRef,
+    /// The definition's text.
+    pub source: Big,
+    /// The parsed args, defaults applied, as JSON text.
+    pub args: Big,
+    /// Who started it.
+    pub by: Actor,
+    /// The run it is a child or fork of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// Its budget.
+    #[serde(default)]
+    pub budget: Budget,
+    /// The concurrency key it needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<SlotClaim>,
+    /// Ends of steps taken over from the run it was forked from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inherited: Vec<Inherited>,
+    /// A standing instruction (`run.instruction`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instruction: Option<String>,
+    /// What happens when a pause lasts long.
+    #[serde(default)]
+    pub pause_policy: PausePolicy,
+    /// The run's own directory.
+    pub directory: String,
+}
+
+/// A project as a run knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectRef {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its name.
+    pub name: String,
+    /// Its absolute path.
+    pub path: String,
+}
+
+/// A definition as a run knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefinitionRef {
+    /// Its id.
+    pub id: DefinitionId,
+    /// Its key.
+    pub key: String,
+    /// Its name for people.
+    pub name: String,
+    /// The hash of its text.
+    pub hash: String,
+    /// YAML or TypeScript.
+    pub kind: SourceKind,
+    /// The file's path, relative to the project.
+    pub path: String,
+}
+
+/// The language of a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum SourceKind {
+    Yaml,
+    Code,
+}
+
+/// Where a run comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The other run.
+    pub run: RunId,
+    /// The step of the parent that this is the child of; `None` for a fork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Key>,
+}
+
+/// A concurrency key, ready to be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotClaim {
+    /// Project id and key: `prj_…/deploy-staging`.
+    pub slot: String,
+    /// How many may hold it.
+    pub limit: u32,
+    /// What happens when it is full.
+    pub on_full: OnFull,
+}
+
+/// The end of a step in the run that this one was forked from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inherited {
+    /// The step.
+    pub key: Key,
+    /// Its end.
+    pub end: InheritedEnd,
+    /// When it ended there.
+    pub at: Timestamp,
+}
+
+/// See [`Inherited`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum InheritedEnd {
+    Completed(StepOutput),
+    Failed(StepError, StepOutput),
+    Skipped(SkipReason),
+}
+
+/// Who does something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// A person.
+    User(UserId),
+    /// The engine by itself: a timer, a policy.
+    System,
+    /// Something that runs inside an attempt; may not decide about its own run.
+    Attempt(AttemptId),
+    /// The run that this is a child of.
+    Parent(RunId),
+}
+
+/// Why a step was skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Its `if` was false.
+    Condition,
+    /// All its needs were skipped.
+    NeedsSkipped,
+}
+
+/// Why there is a new attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The step's first, or the first since it was reset.
+    First,
+    /// The one before failed.
+    Retry,
+    /// The one before was lost.
+    Lost,
+    /// The one before was parked by a pause.
+    Parked,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum AttemptEnd {
+    /// Well.
+    Succeeded {
+        #[serde(default, skip_serializing_if = "StepOutput::is_empty")]
+        output: StepOutput,
+    },
+    /// Badly.
+    Failed {
+        error: StepError,
+        #[serde(default, skip_serializing_if = "StepOutput::is_empty")]
+        output: StepOutput,
+    },
+    /// Nobody knows: its shepherd is gone and left no record.
+    Lost { detail: String },
+    /// It was ended because the run was cancelled.
+    Stopped {},
+    /// It was ended by an immediate pause.
+    Parked {},
+}
+
+/// What a step gave.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StepOutput {
+    /// Text for people and templates (`result`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Big>,
+    /// JSON text (`data`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Big>,
+    /// JSON text of the named outputs (`outputs`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Big>,
+    /// The exit code of a script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The last of stderr (at most 4 KB), for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+}
+
+impl StepOutput {
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Why a step or attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepError {
+    /// A stable word: see the constants.
+    pub code: ErrorCode,
+    /// For people.
+    pub message: String,
+}
+
+/// Stable words for failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum ErrorCode {
+    ExitCode,
+    Signal,
+    SpawnFailed,
+    Timeout,
+    Lost,
+    Template,
+    Output,
+    Rejected,
+    ChildFailed,
+    ItemFailed,
+    Value,
+    Disk,
+    Secret,
+}
+
+impl ErrorCode {
+    /// Whether a retry may help. Rejection and template errors are never retried
+    /// (definitions.md, "Time and retries").
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::ExitCode
+            | Self::Signal
+            | Self::SpawnFailed
+            | Self::Timeout
+            | Self::Output
+            | Self::Disk
+            | Self::ChildFailed => true,
+            Self::Lost
+            | Self::Template
+            | Self::Rejected
+            | Self::ItemFailed
+            | Self::Value
+            | Self::Secret => false,
+        }
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunError {
+    /// The step that failed, if one did.
+    pub step: Option<Key>,
+    /// For people.
+    pub message: String,
+}
+
+/// How a child run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum ChildOutcome {
+    Completed { outputs: Big },
+    Failed { message: String },
+    Cancelled {},
+}
+
+/// Why a run is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// Somebody asked.
+    Request,
+    /// Its budget is used up.
+    Budget,
+    /// The run it is a child of was paused.
+    Parent,
+}
+
+/// What a pause that lasts long leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausePolicy {
+    /// After this many milliseconds.
+    pub timeout_ms: u64,
+    /// This.
+    pub then: PauseThen,
+}
+
+impl Default for PausePolicy {
+    /// 30 minutes, stay (api.md, "Thread").
+    fn default() -> Self {
+        Self {
+            timeout_ms: 30 * 60_000,
+            then: PauseThen::Stay,
+        }
+    }
+}
+
+/// See [`PausePolicy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum PauseThen {
+    Stay,
+    Resume,
+    Cancel,
+}
+
+/// Why steps were reset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetReason {
+    /// A failed or cancelled run goes on with what has not completed.
+    Retry,
+    /// Back to before this step.
+    Step(Key),
+    /// Back to this checkpoint.
+    Checkpoint(u32),
+}
+
+/// Words in a run's thread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessagePosted {
+    /// Counts the run's messages from 0. The wire id is the event's position.
+    pub message: u32,
+    /// Who wrote.
+    pub by: Actor,
+    /// What it says.
+    pub content: String,
+    /// What it does.
+    pub action: Action,
+    /// Where its action stands at once.
+    pub status: ActionStatus,
+    /// The step it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Key>,
+    /// As the client gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
+}
+
+/// What a message does (document 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Action {
+    Comment,
+    Instruction,
+    Pause,
+    Resume,
+    Cancel,
+    Redirect,
+}
+
+/// Where a message's action stands (document 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum ActionStatus {
+    Pending,
+    Acknowledged,
+    Processed,
+    Ignored,
+}
+
+/// Kinds of step as stored, for readers that only have events.
+pub type Kind = StepKind;
+
+impl Event {
+    /// Every text of this event that may be stored by hash.
+    pub fn bigs(&mut self) -> Vec<&mut Big> {
+        fn of(output: &mut StepOutput) -> Vec<&mut Big> {
+            [&mut output.result, &mut output.data, &mut output.outputs]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
+        match self {
+            Self::RunCreated(created) => {
+                let mut bigs = vec![&mut created.source, &mut created.args];
+                for inherited in &mut created.inherited {
+                    match &mut inherited.end {
+                        InheritedEnd::Completed(output) | InheritedEnd::Failed(_, output) => {
+                            bigs.extend(of(output));
+                        }
+                        InheritedEnd::Skipped(_) => {}
+                    }
+                }
+                bigs
+            }
+            Self::AttemptEnded { end, .. } => match end {
+                AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => of(output),
+                AttemptEnd::Lost { .. } | AttemptEnd::Stopped {} | AttemptEnd::Parked {} => vec![],
+            },
+            Self::StepCompleted { output, .. } | Self::StepFailed { output, .. } => of(output),
+            Self::ApprovalRequested { message, .. } => vec![message],
+            Self::ChildStarted { args, .. } => vec![args],
+            Self::ChildEnded {
+                outcome: ChildOutcome::Completed { outputs },
+                ..
+            } => vec![outputs],
+            Self::ItemsListed { items, .. } => vec![items],
+            Self::RunCompleted { outputs } => vec![outputs],
+            Self::ChildEnded { .. }
+            | Self::SlotGranted {}
+            | Self::RunStarted {}
+            | Self::StepSkipped { .. }
+            | Self::AttemptStarted { .. }
+            | Self::StepRequeued { .. }
+            | Self::RetryScheduled { .. }
+            | Self::ApprovalAnswered { .. }
+            | Self::WaitStarted { .. }
+            | Self::LostAsked { .. }
+            | Self::CheckpointTaken { .. }
+            | Self::PauseRequested { .. }
+            | Self::PauseWithdrawn { .. }
+            | Self::RunPaused {}
+            | Self::PauseTimedOut { .. }
+            | Self::RunResumed { .. }
+            | Self::CancelRequested { .. }
+            | Self::RunCancelled {}
+            | Self::RunFailed { .. }
+            | Self::StepsReset { .. }
+            | Self::MessagePosted(_)
+            | Self::MessageStatus { .. }
+            | Self::Delivered { .. } => vec![],
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! What the driver needs from outside, as traits. The store implements [`Journal`], the app wires
+//! [`Runners`], [`Definitions`] and [`Clock`]; tests bring their own.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use baton_core::ids::{AttemptId, CommandId, ProjectId, RunId};
+use baton_core::run::big::Hash;
+use baton_core::run::event::{AttemptEnd, ProjectRef};
+use baton_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+/// Whatever decides and so has a journal of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Aggregate {
+    /// A run.
+    Run(RunId),
+    /// A concurrency key: project id and key.
+    Slot(String),
+}
+
+impl fmt::Display for Aggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(run) => run.fmt(f),
+            Self::Slot(slot) => write!(f, "slot:{slot}"),
+        }
+    }
+}
+
+impl FromStr for Aggregate {
+    type Err = baton_core::ids::BadId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("slot:") {
+            Some(slot) => Ok(Self::Slot(slot.to_owned())),
+            None => text.parse().map(Self::Run),
+        }
+    }
+}
+
+/// Orders everything committed on this server: one per commit, rising, may have holes.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// Wire positions per commit: each event of a commit has one of its own.
+    pub const STRIDE: u64 = 4096;
+
+    /// The wire position (`pos`) of the n-th event of this commit. Below 2^53 for 2 trillion commits.
+    /// It is also the wire id of a message posted by that event.
+    #[must_use]
+    pub const fn of_event(self, n: usize) -> u64 {
+        self.0 * Self::STRIDE + n as u64
+    }
+
+    /// The commit that holds a wire position, and the event's index in it.
+    #[must_use]
+    pub const fn from_wire(pos: u64) -> (Self, usize) {
+        (Self(pos / Self::STRIDE), (pos % Self::STRIDE) as usize)
+    }
+}
+
+/// One commit to append: all events of one decision.
+#[derive(Debug)]
+pub struct Append {
+    /// Whose journal.
+    pub aggregate: Aggregate,
+    /// The sequence number this commit gets: one more than the last, 1 for the first. Anything
+    /// else is a conflict.
+    pub seq: u64,
+    /// The command to remember, for those that may be repeated from outside.
+    pub command: Option<CommandId>,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The events: a JSON array.
+    pub events: Vec<u8>,
+    /// Texts too long for the row.
+    pub blobs: Vec<(Hash, Arc<str>)>,
+    /// The run's row on the board; `None` for aggregates that are not runs.
+    pub board: Option<Board>,
+    /// When it next wants attention.
+    pub wake: Wake,
+}
+
+/// A run's row beside the journal: what finds it and says how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Board {
+    /// The run's number.
+    pub number: u64,
+    /// Its project.
+    pub project: ProjectId,
+    /// The status's word.
+    pub status: &'static str,
+}
+
+/// When an aggregate next wants attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wake {
+    /// At this time; 0 is at once.
+    pub due: Option<Timestamp>,
+    /// It has attempts or undelivered messages: it is folded at start.
+    pub live: bool,
+    /// It is unfinished and not paused: a background host stays for it.
+    pub unfinished: bool,
+}
+
+/// What an append gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The commit's position.
+    pub position: Position,
+    /// Its sequence number in its aggregate.
+    pub seq: u64,
+}
+
+/// Why nothing was appended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else appended first: load again and decide again.
+    #[error("the journal has gone on: it is at {head}")]
+    Conflict {
+        /// The last sequence number there is.
+        head: u64,
+    },
+    /// This command was already carried out.
+    #[error("the command was already carried out")]
+    Repeated(Appended),
+    /// The disk refused. Nothing of this commit is durable; everything in memory is in doubt.
+    #[error("the journal could not be written: {0}")]
+    Failed(String),
+}
+
+/// A commit as it is stored.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Whose.
+    pub aggregate: Aggregate,
+    /// Its place in that journal.
+    pub seq: u64,
+    /// Its place among all.
+    pub position: Position,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The events: a JSON array.
+    pub events: Vec<u8>,
+}
+
+/// The disk said no, or what it holds cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the journal could not be read: {0}")]
+pub struct ReadError(pub String);
+
+/// The append-only list of all aggregates' commits: the only truth.
+pub trait Journal: Send + Sync + 'static {
+    /// Hands a commit to the one writer, which groups what is ready and syncs. The reply comes
+    /// when the commit is durable, or was refused; commits of one aggregate are taken in the order
+    /// they are handed over.
+    fn append(&self, append: Append, reply: oneshot::Sender<Result<Appended, AppendError>>);
+
+    /// The commits of one aggregate after this sequence number, oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn load(&self, aggregate: &Aggregate, after: u64) -> Result<Vec<Stored>, ReadError>;
+
+    /// Commits of all aggregates after this position, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn since(&self, after: Position, limit: usize) -> Result<Vec<Stored>, ReadError>;
+
+    /// The last durable position.
+    fn head(&self) -> Position;
+
+    /// A text stored by hash.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn blob(&self, hash: &Hash) -> Result<Option<Arc<str>>, ReadError>;
+
+    /// What a remembered command gave.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn command(&self, id: &CommandId) -> Result<Option<(Aggregate, Appended)>, ReadError>;
+
+    /// Every aggregate that has a due time or is live.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn wakes(&self) -> Result<Vec<(Aggregate, Wake)>, ReadError>;
+
+    /// A number for a new run, rising, never given twice, also after a crash when it was used.
+    fn next_number(&self) -> u64;
+
+    /// The run of this number.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn run_of_number(&self, number: u64) -> Result<Option<RunId>, ReadError>;
+
+    /// Runs whose id starts with this text (at most 2 are returned).
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn runs_by_prefix(&self, prefix: &str) -> Result<Vec<RunId>, ReadError>;
+}
+
+/// The time, and randomness: the only source of both for decisions.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// 128 random bits.
+    fn random(&self) -> u128;
+    /// Returns when that time has come by this clock, or a little later.
+    fn sleep_until(&self, at: Timestamp)
+    -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// What the driver asks of whoever runs attempts. Calls return at once; what happens comes back
+/// through [`Reports`].
+pub trait Runners: Send + Sync + 'static {
+    /// Starts a new attempt. Its decision is durable.
+    fn launch(&self, launch: Launch, reports: Arc<dyn Reports>);
+
+    /// After a restart: takes an attempt back that may be living, may have ended, or may never
+    /// have begun (then it is launched, by the same id, unless somebody has claimed it).
+    fn take_back(&self, launch: Launch, reports: Arc<dyn Reports>);
+
+    /// Ends an attempt and its whole tree. Repeats change nothing.
+    fn stop(&self, attempt: AttemptId, reason: StopReason);
+}
+
+/// Why an attempt is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The run is being cancelled: report [`AttemptEnd::Stopped`].
+    Cancel,
+    /// An immediate pause: report [`AttemptEnd::Parked`].
+    Park,
+}
+
+/// Where attempts report.
+pub trait Reports: Send + Sync + 'static {
+    /// The attempt and its whole tree are gone. Comes once per attempt and host; a repeat is
+    /// harmless.
+    fn ended(&self, attempt: AttemptId, end: AttemptEnd);
+
+    /// A stop that takes long: these processes will not end.
+    fn still_running(&self, attempt: AttemptId, pids: Vec<u32>);
+}
+
+/// One attempt to start.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The run.
+    pub run: RunId,
+    /// The run's number.
+    pub number: u64,
+    /// The project.
+    pub project: ProjectRef,
+    /// The step's key.
+    pub key: String,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its count within the step, from 1.
+    pub try_number: u32,
+    /// What to do.
+    pub work: baton_core::run::work::Work,
+    /// The run's own directory.
+    pub directory: PathBuf,
+}
+
+/// Finds definitions for child runs.
+pub trait Definitions: Send + Sync + 'static {
+    /// The definition with this key in this project as it is now: its text and path.
+    ///
+    /// # Errors
+    /// A sentence for people: there is none, or it cannot be read.
+    fn find(&self, project: &ProjectRef, key: &str) -> Result<FoundDefinition, String>;
+}
+
+/// See [`Definitions`].
+#[derive(Debug, Clone)]
+pub struct FoundDefinition {
+    /// Its text.
+    pub source: Arc<str>,
+    /// Its path relative to the project.
+    pub path: String,
+}
+
+/// The environment that runs were started with.
+pub trait Environments: Send + Sync + 'static {
+    /// Those variables of the run's environment that expressions may name (`[env] allow`).
+    fn allowed(
+        &self,
+        run: RunId,
+        project: &ProjectRef,
+    ) -> std::collections::BTreeMap<String, String>;
+}
