@@ -24,6 +24,7 @@ const RUN: &[&str] = &[
     "path",
     "instruction",
 ];
+const PROJECT: &[&str] = &["id", "name", "path"];
 const STEP: &[&str] = &[
     "status",
     "result",
@@ -63,6 +64,7 @@ impl Check<'_> {
                 "steps" => self.check_step_use(used, steps, order, &mut dashed),
                 "args" => self.check_arg_use(used, names.as_ref()),
                 "run" => self.check_member(used, "run", RUN),
+                "project" => self.check_member(used, "project", PROJECT),
                 "secrets" if used.path.len() != 2 || !used.alone => self.report.error_with(
                     self.span_of(used),
                     "secret_changed",
