@@ -53,13 +53,13 @@ pub(super) fn input(
     match action {
         Action::Script(script) => {
             value["command"] = match &script.command {
-                Command::Shell(text) => json!(text.0),
-                Command::Words(words) => words.iter().map(|word| json!(word.0)).collect(),
+                Command::Shell(text) => json!(text.source()),
+                Command::Words(words) => words.iter().map(|word| json!(word.source())).collect(),
             };
         }
         Action::Agent(agent) => {
             value["agent"] = json!(agent.agent);
-            value["prompt"] = json!(agent.prompt.0);
+            value["prompt"] = json!(agent.prompt.source());
         }
         Action::Remote(remote) => value["provider"] = json!(remote.provider),
         Action::Approval(_) | Action::Wait(_) | Action::Workflow(_) => {}
