@@ -1,4 +1,5 @@
 //! What the files of runs promise.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 mod sample;

@@ -1,5 +1,6 @@
 //! Under any sequence of appends, failures, removals and restarts the SQLite journal answers as the
 //! plain one in memory does.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

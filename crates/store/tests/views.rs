@@ -1,4 +1,5 @@
 //! What the read models promise.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 mod sample;

@@ -61,7 +61,7 @@ enum End {
     /// A commit failed: what is in memory is in doubt. The batch, and this, are to be told.
     Broken {
         why: String,
-        request: Option<Request>,
+        request: Option<Box<Request>>,
     },
 }
 
@@ -125,7 +125,7 @@ impl Writer {
             Err(error) => {
                 return End::Broken {
                     why: error.to_string(),
-                    request: first,
+                    request: first.map(Box::new),
                 };
             }
         };
@@ -138,7 +138,7 @@ impl Writer {
             if !self.batch.is_empty()
                 && let Err(why) = self.commit(&mut statements)
             {
-                let request = task.map(Request::Task);
+                let request = task.map(|task| Box::new(Request::Task(task)));
                 return End::Broken { why, request };
             }
             if let Some(task) = task {

@@ -1,5 +1,5 @@
 //! Runs as the engine would journal them.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use baton_core::definition::Budget;
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, UserId};
