@@ -172,14 +172,18 @@ impl Writer {
         let written = self.write(&batch, statements);
         self.batch = batch;
         let commits = written.map_err(|error| error.to_string())?;
-        if let Some(why) = self.faults.before_commit(commits) {
+        if commits > 0
+            && let Some(why) = self.faults.before_commit(commits)
+        {
             return Err(why);
         }
         statements
             .commit
             .execute([])
             .map_err(|error| error.to_string())?;
-        if let Some(why) = self.faults.after_commit(commits) {
+        if commits > 0
+            && let Some(why) = self.faults.after_commit(commits)
+        {
             return Err(why);
         }
         let head = Position(self.next - 1);
