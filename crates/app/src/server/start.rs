@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::asking::{Body, Caller, Segment};
 use super::error::{Answer, Problem};
+use super::story::Story;
 use super::{State, find, wire};
 use crate::host::Host;
 use crate::host::definitions::{self, Found};
@@ -270,9 +271,13 @@ async fn launch(
     }
 }
 
-/// As it was when it began: a repeat of the request gets the run as it is now.
+/// As it was when it began (`pending`), so that a repeat of the request gets the same answer.
 async fn created(host: &Arc<Host>, run: RunId) -> Answer<(StatusCode, Json<Value>)> {
-    let story = find::story_of(host, run).await?;
-    let stuck = host.engine.stuck(run);
-    Ok((StatusCode::CREATED, Json(json!({"data": wire::run::row(&story, &stuck)}))))
+    let row = find::blocking(host, move |host| {
+        let story = Story::load_created(host.journal.as_ref(), host.engine.plans(), run)?;
+        let story = story.ok_or_else(|| Problem::not_found(format!("there is no run `{run}`")))?;
+        Ok(wire::run::row(&story, &[]))
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(json!({"data": row}))))
 }

@@ -65,6 +65,24 @@ impl Story {
         Self::load_until(journal, plans, run, u64::MAX)
     }
 
+    /// The story of a run up to its first event.
+    ///
+    /// # Errors
+    /// [`FoldError`].
+    pub fn load_created(
+        journal: &dyn Journal,
+        plans: &Plans,
+        run: RunId,
+    ) -> Result<Option<Self>, FoldError> {
+        let mut story = None;
+        if let Some(first) = journal.load(&Aggregate::Run(run), 0)?.first()
+            && let Some(created) = decode(journal, first)?.first()
+        {
+            Self::apply_one(&mut story, plans, first, 0, created)?;
+        }
+        Ok(story)
+    }
+
     /// The story up to a sequence number.
     ///
     /// # Errors
