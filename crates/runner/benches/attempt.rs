@@ -1,5 +1,6 @@
 //! What an attempt costs: from the exit record of one `true` to the start of the next one's
-//! child, and how fast output is captured. Prints a JSON object per line.
+//! child, and how fast output is captured. Prints a JSON object per line. Works in
+//! `BATON_BENCH_DIR`, by default below the target directory.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -98,7 +99,9 @@ fn capture(root: &Path, name: &str, secrets: Vec<String>, log_max_bytes: u64) {
 }
 
 fn main() {
-    let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let place = std::env::var("BATON_BENCH_DIR");
+    let place = place.unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
+    let root = tempfile::tempdir_in(place).unwrap();
     latency(root.path(), 500);
     capture(root.path(), "whole_log", Vec::new(), u64::MAX);
     capture(root.path(), "cut_log", Vec::new(), 64 << 20);

@@ -38,7 +38,7 @@ impl Claim {
             v: 1,
             generation,
             by,
-            process: Identity::own(),
+            process: Identity::own()?,
         };
         let draft = dir.path().join(format!("claim.{}", claim.process.pid));
         let mut options = OpenOptions::new();

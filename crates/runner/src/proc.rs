@@ -1,7 +1,10 @@
 //! Processes as `/proc` shows them. Owns reading it and signalling without the race on reused
-//! process ids; it never picks whom to end, and never looks at a name.
+//! process ids; it never picks whom to end, and never looks at a name. That a process is not there
+//! is an answer; that it could not be read (too many open files, say) is an error, and never taken
+//! for the former.
 
 use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -23,24 +26,25 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The calling process.
-    pub(crate) fn own() -> Self {
+    pub(crate) fn own() -> io::Result<Self> {
         Self::of(rustix::process::getpid())
     }
 
     /// A process that is known to exist, such as an unreaped child.
-    pub(crate) fn of(pid: Pid) -> Self {
+    pub(crate) fn of(pid: Pid) -> io::Result<Self> {
         let pid = pid.as_raw_nonzero().get();
-        Self {
+        let stat = stat(pid)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Self {
             pid,
-            start: stat(pid).map_or(0, |stat| stat.start),
-            boot: boot_id(),
-        }
+            start: stat.start,
+            boot: boot_id()?,
+        })
     }
 
     /// A handle on the process when it still runs.
-    pub(crate) fn open(&self) -> Option<OwnedFd> {
-        if self.boot != boot_id() {
-            return None;
+    pub(crate) fn open(&self) -> io::Result<Option<OwnedFd>> {
+        if self.boot != boot_id()? {
+            return Ok(None);
         }
         open_verified(self.pid, |stat| stat.start == self.start && !stat.zombie)
     }
@@ -61,9 +65,25 @@ pub(crate) struct Stat {
     pub(crate) zombie: bool,
 }
 
+/// The file `name` of `/proc/<pid>`; none when there is no such process.
+pub(crate) fn read(pid: i32, name: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(format!("/proc/{pid}/{name}")) {
+        Err(error) if is_missing(&error) => Ok(None),
+        text => text.map(Some),
+    }
+}
+
 /// What `/proc` says about `pid`; none when there is no such process.
-pub(crate) fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+pub(crate) fn stat(pid: i32) -> io::Result<Option<Stat>> {
+    let Some(text) = read(pid, "stat")? else {
+        return Ok(None);
+    };
+    parse_stat(pid, &text)
+        .map(Some)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn parse_stat(pid: i32, text: &[u8]) -> Option<Stat> {
     // The name may hold spaces and parentheses; the last one closes it (proc_pid_stat(5)).
     let name_end = text.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(text.get(name_end + 2..)?).ok()?;
@@ -78,21 +98,32 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
 }
 
 /// The ids of all processes.
-pub(crate) fn all() -> Vec<i32> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+pub(crate) fn all() -> io::Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        pids.extend(
+            entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<i32>().ok()),
+        );
+    }
+    Ok(pids)
+}
+
+/// All processes, zombies too.
+pub(crate) fn stats() -> io::Result<Vec<Stat>> {
+    all()?
+        .into_iter()
+        .filter_map(|pid| stat(pid).transpose())
         .collect()
 }
 
-/// Every living process below `root`, without it.
-pub(crate) fn descendants(root: i32) -> Vec<Stat> {
-    let mut others: Vec<Stat> = all().into_iter().filter_map(stat).collect();
+/// Every living process below one of `roots`, without these.
+pub(crate) fn descendants(roots: &[i32]) -> io::Result<Vec<Stat>> {
+    let mut others = stats()?;
     let mut found: Vec<Stat> = Vec::new();
-    let mut parents = vec![root];
+    let mut parents = roots.to_vec();
     while let Some(parent) = parents.pop() {
         let (children, rest): (Vec<_>, Vec<_>) = others
             .into_iter()
@@ -101,28 +132,50 @@ pub(crate) fn descendants(root: i32) -> Vec<Stat> {
         parents.extend(children.iter().map(|child| child.pid));
         found.extend(children);
     }
-    found.retain(|process| !process.zombie);
-    found
+    found.retain(|process| !process.zombie && !roots.contains(&process.pid));
+    Ok(found)
 }
 
 /// A handle on `pid`, if what `/proc` says of the very process behind the handle passes `is_it`.
-pub(crate) fn open_verified(pid: i32, is_it: impl Fn(&Stat) -> bool) -> Option<OwnedFd> {
-    let handle = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+pub(crate) fn open_verified(
+    pid: i32,
+    is_it: impl Fn(&Stat) -> bool,
+) -> io::Result<Option<OwnedFd>> {
+    let Some(id) = Pid::from_raw(pid) else {
+        return Ok(None);
+    };
+    let handle = match pidfd_open(id, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return Ok(None),
+        handle => handle?,
+    };
     // The handle pins the process: what is read now is about it, or it is gone, in which case a
     // signal through the handle goes nowhere.
-    stat(pid).filter(|stat| is_it(stat)).map(|_| handle)
+    Ok(stat(pid)?.filter(|stat| is_it(stat)).map(|_| handle))
+}
+
+/// The process of `seen` still runs.
+pub(crate) fn is_alive(seen: &Stat) -> io::Result<bool> {
+    Ok(stat(seen.pid)?.is_some_and(|now| now.start == seen.start && !now.zombie))
 }
 
 /// Sends `signal` to the process of `seen`, and to no later one of its id.
 pub(crate) fn signal(seen: &Stat, signal: Signal) {
-    if let Some(handle) = open_verified(seen.pid, |now| now.start == seen.start) {
+    if let Ok(Some(handle)) = open_verified(seen.pid, |now| now.start == seen.start) {
         let _gone = pidfd_send_signal(handle, signal);
     }
 }
 
-fn boot_id() -> String {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    text.trim().to_owned()
+fn boot_id() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+        .trim()
+        .to_owned())
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::NOENT | Errno::SRCH)
+    )
 }
 
 /// Waits until one of the processes has ended; false when `limit` came first.

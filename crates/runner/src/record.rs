@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt_dir::AttemptDir;
@@ -97,12 +98,15 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Reserves the space. A file system that cannot reserve is accepted.
+    /// Reserves the space. A file system that cannot reserve is accepted, a full one is not.
     pub(crate) fn reserve(dir: &AttemptDir) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(true).write(true).mode(0o600);
         let file = file.open(dir.exit_draft())?;
-        let _unsupported = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, RESERVED);
+        let reserved = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, RESERVED);
+        if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = reserved {
+            return Err(error.into());
+        }
         Ok(Self { file })
     }
 

@@ -58,7 +58,7 @@ fn a_fork_storm_is_ended() {
     lab.await_log(&spec, "go");
     shepherd.stop();
     record(shepherd.wait());
-    assert_eq!(sweep::find(&spec.attempt), [0; 0]);
+    assert_eq!(sweep::find(&spec.attempt).unwrap(), [0; 0]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_killed_shepherd_loses_the_attempt_and_its_tree_is_swept() {
     let (shepherd, waiting) = pid_of(lab.launch(&spec));
     let pids = lab.await_pids("pids", 2);
     let innocent = lab.await_pids("other", 1);
-    let mut found = sweep::find(&spec.attempt);
+    let mut found = sweep::find(&spec.attempt).unwrap();
     found.sort_unstable();
     let mut expected = pids.clone();
     expected.sort_unstable();
@@ -102,7 +102,9 @@ fn a_main_process_without_the_mark_is_found_after_its_shepherd_was_killed() {
     let spec = lab.shell("echo $$ >> pids; exec env -i sleep 1000");
     let (shepherd, waiting) = pid_of(lab.launch(&spec));
     let pids = lab.await_pids("pids", 1);
-    until("the exec", || sweep::find(&spec.attempt).is_empty());
+    until("the exec", || {
+        sweep::find(&spec.attempt).unwrap().is_empty()
+    });
     kill(shepherd);
     assert_eq!(
         waiting.join().unwrap(),
@@ -131,10 +133,10 @@ fn a_sweep_matches_the_whole_mark_only() {
         spawn("OTHER", &format!("BATON_ATTEMPT={id}")),
     ];
     let pid = i32::try_from(marked.id()).unwrap();
-    until("the mark", || sweep::find(&id) == [pid]);
+    until("the mark", || sweep::find(&id).unwrap() == [pid]);
     let reaping = std::thread::spawn(move || marked.wait().unwrap());
     let patience = support::PATIENCE;
-    assert_eq!(sweep::end(&id, patience, patience), [0; 0]);
+    assert_eq!(sweep::end(&id, patience, patience).unwrap(), [0; 0]);
     reaping.join().unwrap();
     for child in &mut near {
         assert!(

@@ -4,9 +4,13 @@
 //! position and can be deleted and made again.
 
 mod faults;
+mod folds;
+mod follow;
 mod journal;
 pub mod memory;
+pub mod views;
 
 pub use faults::{Faults, NoFaults};
 pub use journal::{OpenError, Options, Project, SqliteJournal, WriteError};
 pub use memory::MemoryJournal;
+pub use views::Views;

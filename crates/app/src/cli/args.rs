@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use baton_core::definition::schema::{ArgError, args_check, coerce_arg};
 use clap::Args;
 use serde_json::{Map, Value};
 
@@ -36,13 +37,21 @@ impl ArgOptions {
             let (name, text) = pair
                 .split_once('=')
                 .ok_or_else(|| Failure::usage(format!("--arg {pair}: write NAME=VALUE")))?;
-            args.insert(name.to_owned(), coerce(schema, name, text)?);
+            let value = coerce_arg(schema, name, text)
+                .map_err(|wrong| Failure::usage(format!("--arg {name}: {wrong}")))?;
+            args.insert(name.to_owned(), value);
         }
-        for name in args.keys() {
-            known(schema, name)?;
+        // Checked here for a quick answer; the host checks again and puts the defaults in.
+        match args_check(schema, Value::Object(args.clone())) {
+            Ok(_) => Ok(args),
+            Err(errors) => Err(wrong_args(&errors)),
         }
-        Ok(args)
     }
+}
+
+fn wrong_args(errors: &[ArgError]) -> Failure {
+    let all = errors.iter().map(|error| (error.pointer.as_str(), error.detail.as_str()));
+    Failure::usage("these args do not fit the definition").errors(all)
 }
 
 fn object(given: &str, directory: &Path) -> Result<Map<String, Value>, Failure> {
@@ -63,48 +72,6 @@ fn object(given: &str, directory: &Path) -> Result<Map<String, Value>, Failure> 
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Failure::usage(format!("{from}: args are a JSON object"))),
         Err(error) => Err(Failure::usage(format!("{from}: {error}"))),
-    }
-}
-
-/// A name that the schema does not list is refused, unless it says `additionalProperties: true`.
-/// A definition without a schema takes anything.
-fn known(schema: Option<&Value>, name: &str) -> Result<(), Failure> {
-    let Some(schema) = schema.filter(|schema| schema.is_object()) else {
-        return Ok(());
-    };
-    let listed = schema["properties"].as_object();
-    if listed.is_some_and(|names| names.contains_key(name)) || schema["additionalProperties"] == true {
-        return Ok(());
-    }
-    let names: Vec<&str> = listed.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-    let failure = Failure::usage(format!("this definition has no arg `{name}`"));
-    Err(match crate::config::suggest::nearest(name, names.iter().copied()) {
-        Some(near) => failure.hint(format!("did you mean `{near}`?")),
-        None if names.is_empty() => failure.hint("it takes none"),
-        None => failure.hint(format!("it takes: {}", names.join(", "))),
-    })
-}
-
-fn coerce(schema: Option<&Value>, name: &str, text: &str) -> Result<Value, Failure> {
-    let property = schema.map_or(&Value::Null, |schema| &schema["properties"][name]);
-    let says = |wanted: &str| match &property["type"] {
-        Value::String(kind) => kind == wanted,
-        Value::Array(kinds) => kinds.iter().any(|kind| kind == wanted),
-        _ => false,
-    };
-    let enum_of_strings = || {
-        let values = property["enum"].as_array();
-        values.is_some_and(|values| !values.is_empty() && values.iter().all(Value::is_string))
-    };
-    if says("string") || enum_of_strings() || property["const"].is_string() {
-        return Ok(Value::String(text.to_owned()));
-    }
-    match serde_json::from_str(text) {
-        Ok(value) => Ok(value),
-        // Without a word of the schema a bare word can only be meant as text.
-        Err(_) if property["type"].is_null() => Ok(Value::String(text.to_owned())),
-        Err(error) => Err(Failure::usage(format!("--arg {name}: not JSON: {error}"))
-            .hint(format!("the schema says {}", property["type"]))),
     }
 }
 
@@ -151,9 +118,12 @@ mod tests {
     #[test]
     fn unlisted_names_need_additional_properties_written() {
         let open = json!({"type": "object", "additionalProperties": true});
-        assert!(known(Some(&open), "x").is_ok());
-        assert!(known(None, "x").is_ok());
-        assert!(known(Some(&json!({"type": "object"})), "x").is_err());
+        let options = ArgOptions {
+            one: vec!["x=1".into()],
+            all: None,
+        };
+        assert!(options.collect(Some(&open), Path::new("/")).is_ok());
+        assert!(options.collect(None, Path::new("/")).is_err());
     }
 
     #[test]

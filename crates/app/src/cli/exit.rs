@@ -95,12 +95,26 @@ impl Failure {
         self
     }
 
+    /// With all that is wrong, each with where.
+    #[must_use]
+    pub fn errors<'e>(mut self, errors: impl Iterator<Item = (&'e str, &'e str)>) -> Self {
+        let errors = errors.map(|(pointer, detail)| json!({"pointer": pointer, "detail": detail}));
+        self.problem["errors"] = errors.collect();
+        self
+    }
+
+    /// What is wrong, for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        self.problem["detail"].as_str().unwrap_or_default()
+    }
+
     /// Says it on stderr and gives the exit code.
     pub fn report(&self, as_json: bool) -> ExitCode {
         if as_json {
             eprintln!("{}", self.problem);
         } else {
-            eprintln!("error: {}", self.problem["detail"].as_str().unwrap_or_default());
+            eprintln!("error: {}", self.detail());
             for error in self.problem["errors"].as_array().into_iter().flatten() {
                 let pointer = error["pointer"].as_str().unwrap_or_default();
                 let detail = error["detail"].as_str().unwrap_or_default();

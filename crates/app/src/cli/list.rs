@@ -1,12 +1,10 @@
 //! `baton list`: the runs.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use baton_core::time::Timestamp;
 use clap::Args;
 
 use super::context::{Context, print, print_json};
 use super::exit::{Exit, Failure};
+use super::watch::now;
 use super::watch::view::RunView;
 use super::{project, text};
 use crate::client::escape;
@@ -87,9 +85,4 @@ fn row(run: &RunView) -> Vec<String> {
         took.map(text::duration).unwrap_or_default(),
         run.id.clone(),
     ]
-}
-
-fn now() -> Timestamp {
-    let since: Duration = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

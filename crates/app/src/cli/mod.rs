@@ -4,7 +4,6 @@ mod act;
 mod approve;
 mod args;
 mod cancel;
-mod check;
 mod completions;
 mod context;
 mod doctor;

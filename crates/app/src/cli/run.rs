@@ -101,7 +101,12 @@ async fn definition(client: &Client, project: &str, key: &str) -> Result<Value, 
     let answer = client.get(&path).await?;
     let all: Vec<&Value> = answer["data"].as_array().into_iter().flatten().collect();
     if let Some(found) = all.iter().find(|definition| definition["key"] == key) {
-        return Ok((*found).clone());
+        if found.get("args_schema").is_some() {
+            return Ok((*found).clone());
+        }
+        let id = found["id"].as_str().unwrap_or_default();
+        let mut whole = client.get(&format!("/api/workflow-definitions/{id}")).await?;
+        return Ok(whole["data"].take());
     }
     let keys: Vec<&str> = all.iter().filter_map(|d| d["key"].as_str()).collect();
     let failure = Failure::not_found(format!("no definition `{key}` in this project"));

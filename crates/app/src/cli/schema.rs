@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use super::check;
 use super::context::print_json;
 use super::exit::{Exit, Failure};
 
@@ -13,7 +12,7 @@ pub struct Schema {}
 impl Schema {
     /// Carries it out.
     pub fn carry_out(self) -> Result<Exit, Failure> {
-        print_json(&check::editor_schema());
+        print_json(&baton_core::definition::schema::editor_schema());
         Ok(Exit::Done)
     }
 }

@@ -4,12 +4,16 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::reaper::reap;
 use super::settle::{Settled, settle};
 use crate::attempt_dir::AttemptDir;
 use crate::record::ExitRecord;
 use crate::wire::{Lines, ToHost, ToShepherd, line};
+
+/// How long until it is asked again what became of an attempt, when that could not be found out.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// A living shepherd, seen from the host. Shared by reference: one thread waits, others stop it
 /// or write to it. Dropping it lets go of the attempt, which goes on.
@@ -97,7 +101,8 @@ impl Shepherd {
         self.say(&ToShepherd::CloseStdin {})
     }
 
-    /// Blocks until the attempt has ended or is lost.
+    /// Blocks until the attempt has ended or is lost. While that cannot be found out (the data
+    /// directory cannot be read, too many files are open) it goes on asking.
     pub fn wait(&self) -> Outcome {
         self.wait_noticing(|_| {})
     }
@@ -131,11 +136,8 @@ impl Shepherd {
                         };
                     }
                     Ok(Settled::Lost(still_running)) => return Outcome::Lost { still_running },
-                    // The directory cannot be read, so only the mark is left to go by.
-                    Err(_) => {
-                        let still_running = crate::sweep::end_remains(&self.dir);
-                        return Outcome::Lost { still_running };
-                    }
+                    // Nothing is known, so nothing is said; it is asked again until it is.
+                    Err(_) => std::thread::park_timeout(RETRY),
                 },
             }
         }

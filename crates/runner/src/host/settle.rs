@@ -35,7 +35,8 @@ pub enum TakeBack {
     NeverStarted,
 }
 
-/// The attempt's directory could not be read or written, so nothing is known about it.
+/// The attempt's directory, its socket or `/proc` could not be read, so what became of it is not
+/// known. To be tried again.
 #[derive(Debug, thiserror::Error)]
 #[error("could not take back attempt {attempt}")]
 pub struct TakeBackError {
@@ -87,32 +88,44 @@ pub(crate) fn settle(dir: &AttemptDir, generation: u64) -> io::Result<Settled> {
     if claim.by == Claimant::Host {
         return Ok(Settled::NeverStarted);
     }
-    if let Some(stream) = connect_or_confirm_death(dir, &claim) {
+    if let Some(stream) = connect_or_confirm_death(dir, &claim)? {
         return Ok(Settled::Living(stream));
     }
     if let Some(record) = ExitRecord::read(dir)? {
         return Ok(Settled::Ended(Box::new(record)));
     }
-    let mut still_running = sweep::end_remains(dir);
+    let mut still_running = sweep::end_remains(dir)?;
     // Only when SIGKILL has no effect on it, as in a system call that does not end.
-    if claim.process.open().is_some() {
+    if claim.process.open()?.is_some() {
         still_running.push(claim.process.pid);
     }
     Ok(Settled::Lost(still_running))
 }
 
 /// A connection to the shepherd; none when it is dead.
-fn connect_or_confirm_death(dir: &AttemptDir, claim: &Claim) -> Option<UnixStream> {
+fn connect_or_confirm_death(dir: &AttemptDir, claim: &Claim) -> io::Result<Option<UnixStream>> {
     let begun = Instant::now();
     loop {
-        let shepherd = claim.process.open()?;
-        if let Ok(stream) = connect_unix(&dir.socket()) {
-            return Some(stream);
+        let Some(shepherd) = claim.process.open()? else {
+            return Ok(None);
+        };
+        match connect_unix(&dir.socket()) {
+            Ok(stream) => return Ok(Some(stream)),
+            Err(error) if is_absence(error.kind()) => {}
+            Err(error) => return Err(error),
         }
         if begun.elapsed() > SILENCE {
             sweep::kill_silent(&shepherd);
-            return None;
+            return Ok(None);
         }
         await_end(&[shepherd], Duration::from_millis(10));
     }
+}
+
+/// Nobody listens, as opposed to: it could not be tried.
+fn is_absence(error: io::ErrorKind) -> bool {
+    matches!(
+        error,
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
 }

@@ -70,7 +70,8 @@ pub(crate) fn start(dir: &AttemptDir, spec: &AttemptSpec) -> Result<Child, Strin
 
 /// Leaves the child's identity for a sweep. A help only: neither synced nor required.
 fn remember(dir: &AttemptDir, pid: Pid) {
-    if let Ok(text) = serde_json::to_vec(&Identity::of(pid)) {
+    let identity = Identity::of(pid).ok();
+    if let Some(text) = identity.and_then(|identity| serde_json::to_vec(&identity).ok()) {
         let _help = fs::write(dir.child(), text);
     }
 }

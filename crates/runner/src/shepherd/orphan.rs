@@ -36,11 +36,7 @@ impl Orphan {
     pub(crate) fn new(spec: &AttemptSpec) -> Self {
         let first = Duration::from_millis(spec.host_restart_ms);
         // Shepherds of one host lose it at the same moment; their ids spread them out.
-        let spread = proc::Identity::own()
-            .pid
-            .unsigned_abs()
-            .wrapping_mul(2_654_435_761)
-            % 1024;
+        let spread = std::process::id().wrapping_mul(2_654_435_761) % 1024;
         let first = first + first.mul_f64(f64::from(spread) / 1024.0);
         Self {
             since: None,

@@ -3,6 +3,8 @@
 //!
 //! Owns reaping, signalling and that answer. It never decides when to stop.
 
+use std::io;
+
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process_group, wait};
 
@@ -44,14 +46,16 @@ impl Tree {
                 Ok(Some((pid, status))) if pid == self.main => self.status = Some(status),
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) => return false,
-                Err(_) => return !self.gap || self.strays().is_empty(),
+                Err(_) => {
+                    return !self.gap || self.strays().is_ok_and(|strays| strays.is_empty());
+                }
             }
         }
     }
 
-    /// Sends `signal` to each process of the tree once.
+    /// Sends `signal` to each process of the tree once; as far as they can be found now.
     pub(crate) fn signal(&self, signal: Signal) {
-        let mut members = self.members();
+        let mut members = self.members().unwrap_or_default();
         // The group's id is safe to use while its leader is not reaped; the kernel then reaches
         // all of it at once, also what is being forked.
         if self.status.is_none() {
@@ -66,58 +70,54 @@ impl Tree {
 
     /// The ids of the processes that are left.
     pub(crate) fn pids(&self) -> Vec<i32> {
-        self.members().iter().map(|member| member.pid).collect()
+        self.members()
+            .unwrap_or_default()
+            .iter()
+            .map(|member| member.pid)
+            .collect()
     }
 
     /// Runs `work`, during which the shepherd is no sub-reaper, and finds again what it lost
-    /// meanwhile. The process `stranger` and all below it are not of the attempt.
+    /// meanwhile. The process `stranger` and all below it are not of the attempt. When the
+    /// processes cannot be listed, only the mark is left to find what it lost.
     pub(crate) fn with_gap(&mut self, stranger: i32, work: impl FnOnce()) {
         let own = getpid();
-        let strangers = proc::descendants(stranger);
-        let mut before = self.members();
+        let strangers = proc::descendants(&[stranger]).unwrap_or_default();
         let is_strange = |seen: &Stat| strangers.iter().any(|other| other.pid == seen.pid);
+        let mut before = self.members().unwrap_or_default();
         before.retain(|seen| seen.pid != stranger && !is_strange(seen));
         self.gap = true;
         let _unsupported = rustix::process::set_child_subreaper(None);
         work();
         let _unsupported = rustix::process::set_child_subreaper(Some(own));
-        let after = proc::descendants(own.as_raw_nonzero().get());
-        let is_inside = |seen: &Stat| after.iter().any(|now| now.pid == seen.pid);
-        before.retain(|seen| !is_inside(seen) && is_alive(seen));
+        if let Ok(inside) = proc::descendants(&[own.as_raw_nonzero().get()]) {
+            before.retain(|seen| !inside.iter().any(|now| now.pid == seen.pid));
+        }
         self.escaped = before;
     }
 
-    fn members(&self) -> Vec<Stat> {
-        let mut members = proc::descendants(getpid().as_raw_nonzero().get());
+    fn members(&self) -> io::Result<Vec<Stat>> {
+        let mut members = proc::descendants(&[getpid().as_raw_nonzero().get()])?;
         if self.gap {
-            members.extend(self.strays());
+            members.extend(self.strays()?);
             members.sort_unstable_by_key(|member| member.pid);
             members.dedup_by_key(|member| member.pid);
         }
-        members
+        Ok(members)
     }
 
     /// Processes of the attempt that are no descendants any more, and what is below them.
-    fn strays(&self) -> Vec<Stat> {
-        let mut strays: Vec<Stat> = self
-            .escaped
-            .iter()
-            .filter(|seen| is_alive(seen))
-            .copied()
-            .collect();
-        let below = strays.iter().flat_map(|stray| proc::descendants(stray.pid));
-        strays.extend(below.collect::<Vec<_>>());
-        strays.extend(
-            sweep::find(&self.attempt)
-                .into_iter()
-                .filter_map(proc::stat),
-        );
-        strays.sort_unstable_by_key(|stray| stray.pid);
-        strays.dedup_by_key(|stray| stray.pid);
-        strays
+    fn strays(&self) -> io::Result<Vec<Stat>> {
+        let mut strays = sweep::marked(&self.attempt)?;
+        for seen in &self.escaped {
+            if proc::is_alive(seen)? {
+                strays.push(*seen);
+            }
+        }
+        let pids: Vec<i32> = strays.iter().map(|stray| stray.pid).collect();
+        if !pids.is_empty() {
+            strays.extend(proc::descendants(&pids)?);
+        }
+        Ok(strays)
     }
-}
-
-fn is_alive(seen: &Stat) -> bool {
-    proc::stat(seen.pid).is_some_and(|now| now.start == seen.start && !now.zombie)
 }

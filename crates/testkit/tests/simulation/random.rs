@@ -14,7 +14,7 @@ use baton_testkit::{Fault, Life, Rng, World, settle};
 use crate::driver::{check_at_rest, tell};
 use crate::samples::{ALL, definitions, script};
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 
 fn command(rng: &mut Rng, world: &World, run: RunId) -> Command {
     let by = Actor::User(baton_core::ids::UserId::LOCAL);

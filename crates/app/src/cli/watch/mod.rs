@@ -12,7 +12,7 @@ pub mod view;
 
 use serde_json::Value;
 
-pub use session::watch;
+pub use session::{now, watch};
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,5 +62,5 @@ pub fn still(run: &view::RunView) -> Vec<line::Line> {
         columns,
         rows: usize::MAX / 2,
     };
-    tree::render(run, size, session::now())
+    tree::render(run, size, now())
 }

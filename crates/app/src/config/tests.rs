@@ -1,0 +1,108 @@
+//! Precedence, defaults and refusals.
+
+use super::*;
+
+struct Files {
+    dir: tempfile::TempDir,
+}
+
+impl Files {
+    fn new(user: &str, project: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("user.toml"), user).unwrap();
+        std::fs::write(dir.path().join("project.toml"), project).unwrap();
+        Self { dir }
+    }
+
+    fn load(&self, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let user = self.dir.path().join("user.toml");
+        let project = self.dir.path().join("project.toml");
+        load_from(Some(&user), Some(&project), &|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+}
+
+#[test]
+fn the_default_file_says_the_defaults() {
+    let mut config = Config {
+        orphan_grace: Duration::ZERO,
+        stop_grace: Duration::ZERO,
+        idle_exit: Duration::ZERO,
+        database: None,
+        pause_timeout: Duration::ZERO,
+        pause_on_timeout: OnTimeout::Cancel,
+        log_max_bytes: 0,
+        env_allow: vec!["x".into()],
+        secrets: BTreeMap::new(),
+    };
+    config.apply(Authored::parse("default.toml", DEFAULT).unwrap()).unwrap();
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn the_commented_keys_of_the_default_file_are_keys() {
+    let is_key = |line: &&str| line.starts_with("# ") && line.contains(" = ");
+    let keys: Vec<&str> = DEFAULT.lines().filter(is_key).collect();
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    for key in keys {
+        let text = key.trim_start_matches("# ");
+        let text = if text.contains('{') { format!("[secrets]\n{text}") } else { text.into() };
+        Authored::parse("default.toml", &text).unwrap();
+    }
+}
+
+#[test]
+fn the_environment_goes_over_the_project_and_that_over_the_user() {
+    let files = Files::new(
+        "stop_grace = \"1s\"\norphan_grace = \"1m\"\n[log]\nmax_bytes = 5\n[pause]\ntimeout = \"1h\"\n[secrets]\nA = {env = \"USER_A\"}",
+        "stop_grace = \"2s\"\n[log]\nmax_bytes = \"2MiB\"\n[secrets]\nB = {env = \"B\"}",
+    );
+    let config = files.load(&[("BATON_STOP_GRACE", "3s"), ("BATON_ENV_ALLOW", "A, B")]).unwrap();
+    assert_eq!(config.stop_grace, Duration::from_secs(3));
+    assert_eq!(config.log_max_bytes, 2 << 20);
+    assert_eq!(config.orphan_grace, Duration::from_secs(60));
+    assert_eq!(config.pause_timeout, Duration::from_secs(3600));
+    assert_eq!(config.env_allow, ["A", "B"]);
+    assert_eq!(config.secrets.len(), 2);
+}
+
+#[test]
+fn an_unknown_key_is_answered_with_the_nearest() {
+    let error = Files::new("[pause]\ntimout = \"1m\"", "").load(&[]).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("did you mean `timeout`?"), "{text}");
+    assert!(text.contains("line 2"), "{text}");
+    assert!(Files::new("[log]\nmax_byte = 1", "").load(&[]).is_err());
+}
+
+#[test]
+fn a_project_does_not_speak_for_the_host() {
+    let error = Files::new("", "idle_exit = \"1s\"").load(&[]).unwrap_err();
+    assert!(error.to_string().contains("the user's baton.toml"), "{error}");
+}
+
+#[test]
+fn a_database_url_names_a_file() {
+    let files = Files::new("", "");
+    let database = |url| files.load(&[("DATABASE_URL", url)]).map(|config| config.database);
+    assert_eq!(database("file:./dev.db").unwrap(), Some("./dev.db".into()));
+    assert_eq!(database("sqlite:///var/x.db").unwrap(), Some("/var/x.db".into()));
+    let error = database("postgresql://u:secret@h/db").unwrap_err().to_string();
+    assert!(error.contains("PostgreSQL") && !error.contains("secret"), "{error}");
+    assert!(database("mysql://x").is_err());
+}
+
+#[test]
+fn bad_values_name_their_variable() {
+    let files = Files::new("", "");
+    for (name, value) in [
+        ("BATON_ORPHAN_GRACE", "10"),
+        ("BATON_LOG_MAX_BYTES", "lots"),
+        ("BATON_PAUSE_ON_TIMEOUT", "explode"),
+    ] {
+        let error = files.load(&[(name, value)]).unwrap_err().to_string();
+        assert!(error.starts_with(name), "{error}");
+    }
+}
