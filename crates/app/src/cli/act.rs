@@ -8,7 +8,12 @@ use super::find;
 use super::watch::view::RunView;
 
 /// Does `verb` to a run.
-pub async fn on_run(context: &Context, word: &str, verb: &str, body: &Value) -> Result<Exit, Failure> {
+pub async fn on_run(
+    context: &Context,
+    word: &str,
+    verb: &str,
+    body: &Value,
+) -> Result<Exit, Failure> {
     let client = context.client()?;
     let run = find::run(&client, word).await?;
     let id = run["id"].as_str().unwrap_or_default();
@@ -53,7 +58,11 @@ pub async fn answer(
     if context.json {
         print_json(&answer);
     } else {
-        let done = if verb == "approve" { "approved" } else { "rejected" };
+        let done = if verb == "approve" {
+            "approved"
+        } else {
+            "rejected"
+        };
         print_line(&format!("run {}: {} {done}", run.number, step.key));
     }
     Ok(Exit::Done)

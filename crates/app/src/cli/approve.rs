@@ -21,6 +21,13 @@ pub struct Approve {
 impl Approve {
     /// Carries it out.
     pub async fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
-        act::answer(context, &self.run, self.step.as_deref(), "approve", self.message).await
+        act::answer(
+            context,
+            &self.run,
+            self.step.as_deref(),
+            "approve",
+            self.message,
+        )
+        .await
     }
 }

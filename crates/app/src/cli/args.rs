@@ -28,7 +28,11 @@ impl ArgOptions {
     }
 
     /// The args; `--arg` goes over `--args`.
-    pub fn collect(&self, schema: Option<&Value>, directory: &Path) -> Result<Map<String, Value>, Failure> {
+    pub fn collect(
+        &self,
+        schema: Option<&Value>,
+        directory: &Path,
+    ) -> Result<Map<String, Value>, Failure> {
         let mut args = match &self.all {
             None => Map::new(),
             Some(given) => object(given, directory)?,
@@ -50,7 +54,9 @@ impl ArgOptions {
 }
 
 fn wrong_args(errors: &[ArgError]) -> Failure {
-    let all = errors.iter().map(|error| (error.pointer.as_str(), error.detail.as_str()));
+    let all = errors
+        .iter()
+        .map(|error| (error.pointer.as_str(), error.detail.as_str()));
     Failure::usage("these args do not fit the definition").errors(all)
 }
 
@@ -99,10 +105,18 @@ mod tests {
     #[test]
     fn a_value_is_text_where_the_schema_says_string_and_json_elsewhere() {
         let args = collect(
-            &["name=12", "count=3", "tags=[\"a=b\"]", "env=dev", "any=word", "any=true"],
+            &[
+                "name=12",
+                "count=3",
+                "tags=[\"a=b\"]",
+                "env=dev",
+                "any=word",
+                "any=true",
+            ],
             None,
         );
-        let expected = json!({"name": "12", "count": 3, "tags": ["a=b"], "env": "dev", "any": true});
+        let expected =
+            json!({"name": "12", "count": 3, "tags": ["a=b"], "env": "dev", "any": true});
         assert_eq!(Value::Object(args.unwrap()), expected);
     }
 

@@ -54,7 +54,11 @@ impl Doctor {
             settings(context, dir.as_deref()),
         ];
         findings.extend(definitions(dir.as_deref(), context));
-        findings.extend([kernel(), git(), finding("agents", Is::Note, "not looked for yet: part 2")]);
+        findings.extend([
+            kernel(),
+            git(),
+            finding("agents", Is::Note, "not looked for yet: part 2"),
+        ]);
         let bad = findings.iter().any(|finding| finding.is == Is::Bad);
         if context.json {
             let word = |is| match is {
@@ -63,7 +67,8 @@ impl Doctor {
                 Is::Bad => "error",
             };
             let rows = findings.iter();
-            let rows = rows.map(|f| json!({"name": f.name, "status": word(f.is), "detail": f.detail}));
+            let rows =
+                rows.map(|f| json!({"name": f.name, "status": word(f.is), "detail": f.detail}));
             let rows: Vec<_> = rows.collect();
             print_json(&json!({"data": rows}));
         } else {
@@ -73,8 +78,17 @@ impl Doctor {
                     Is::Note => ("–", "2"),
                     Is::Bad => ("✗", "31"),
                 };
-                let mark = if context.color { format!("\u{1b}[{tint}m{mark}\u{1b}[0m") } else { mark.into() };
-                let detail = finding.detail.lines().map(safe).collect::<Vec<_>>().join("\n    ");
+                let mark = if context.color {
+                    format!("\u{1b}[{tint}m{mark}\u{1b}[0m")
+                } else {
+                    mark.into()
+                };
+                let detail = finding
+                    .detail
+                    .lines()
+                    .map(safe)
+                    .collect::<Vec<_>>()
+                    .join("\n    ");
                 print_line(&format!("{mark} {:<12} {detail}", finding.name));
             }
         }
@@ -84,7 +98,9 @@ impl Doctor {
 
 /// The nearest directory that exists: the data directory may not have been made yet.
 fn existing(dir: &Path) -> &Path {
-    dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"))
+    dir.ancestors()
+        .find(|dir| dir.is_dir())
+        .unwrap_or(Path::new("/"))
 }
 
 fn data_dir(dir: &Path) -> Finding {
@@ -147,7 +163,9 @@ async fn host(dir: &Path) -> Finding {
             let same = health.version == env!("CARGO_PKG_VERSION");
             finding(name, if same { Is::Good } else { Is::Note }, text)
         }
-        Err(Error::NotRunning(_)) => finding(name, Is::Note, "not running; the next verb starts it"),
+        Err(Error::NotRunning(_)) => {
+            finding(name, Is::Note, "not running; the next verb starts it")
+        }
         Err(error) => finding(name, Is::Bad, error.to_string()),
     }
 }
@@ -167,12 +185,20 @@ fn settings(context: &Context, project: Option<&Path>) -> Finding {
 
 fn definitions(project: Option<&Path>, context: &Context) -> Vec<Finding> {
     let Some(dir) = project else {
-        return vec![finding("project", Is::Note, "none here: `baton init` makes one")];
+        return vec![finding(
+            "project",
+            Is::Note,
+            "none here: `baton init` makes one",
+        )];
     };
     let mut findings = vec![finding("project", Is::Good, dir.display().to_string())];
     let name = "definitions";
-    let checked: Result<Vec<_>, Failure> = validate::definitions(dir)
-        .and_then(|files| files.iter().map(|f| validate::check(f, &context.directory)).collect());
+    let checked: Result<Vec<_>, Failure> = validate::definitions(dir).and_then(|files| {
+        files
+            .iter()
+            .map(|f| validate::check(f, &context.directory))
+            .collect()
+    });
     findings.push(match checked {
         Err(failure) => finding(name, Is::Bad, failure.detail()),
         Ok(checked) => {
@@ -182,7 +208,11 @@ fn definitions(project: Option<&Path>, context: &Context) -> Vec<Finding> {
             });
             let broken: Vec<&str> = broken.map(|one| one.file.as_str()).collect();
             if broken.is_empty() {
-                finding(name, Is::Good, format!("{}, all valid", count(checked.len(), "definition")))
+                finding(
+                    name,
+                    Is::Good,
+                    format!("{}, all valid", count(checked.len(), "definition")),
+                )
             } else {
                 let text = format!("invalid: {}; `baton validate` says why", broken.join(", "));
                 finding(name, Is::Bad, text)
@@ -194,7 +224,10 @@ fn definitions(project: Option<&Path>, context: &Context) -> Vec<Finding> {
 
 fn kernel() -> Finding {
     let name = "kernel";
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let release = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
     let reaper = rustix::process::child_subreaper().is_ok();
     let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).is_ok();
     let missing: Vec<&str> = [("sub-reaper", reaper), ("pidfd", pidfd)]
@@ -202,18 +235,32 @@ fn kernel() -> Finding {
         .filter_map(|(what, there)| (!there).then_some(what))
         .collect();
     if missing.is_empty() {
-        finding(name, Is::Good, format!("{release}, with sub-reaper and pidfd"))
+        finding(
+            name,
+            Is::Good,
+            format!("{release}, with sub-reaper and pidfd"),
+        )
     } else {
-        finding(name, Is::Bad, format!("{release}, without {}", missing.join(" and ")))
+        finding(
+            name,
+            Is::Bad,
+            format!("{release}, without {}", missing.join(" and ")),
+        )
     }
 }
 
 fn git() -> Finding {
     let name = "git";
     match Command::new("git").arg("--version").output() {
-        Ok(output) if output.status.success() => {
-            finding(name, Is::Good, String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        }
-        Ok(_) | Err(_) => finding(name, Is::Note, "not found: no worktrees and no file checkpoints"),
+        Ok(output) if output.status.success() => finding(
+            name,
+            Is::Good,
+            String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        ),
+        Ok(_) | Err(_) => finding(
+            name,
+            Is::Note,
+            "not found: no worktrees and no file checkpoints",
+        ),
     }
 }

@@ -63,9 +63,9 @@ async fn by_prefix(client: &Client, word: &str, prefix: &str) -> Result<String, 
             break;
         }
     }
-    found
-        .pop()
-        .ok_or_else(|| Failure::not_found(format!("no run `{word}`")).hint("`baton list` shows them"))
+    found.pop().ok_or_else(|| {
+        Failure::not_found(format!("no run `{word}`")).hint("`baton list` shows them")
+    })
 }
 
 /// The step with this id, name in the definition, or number in the list.

@@ -51,7 +51,10 @@ impl Fork {
         }
         let fork = &answer["data"];
         let id = fork["id"].as_str().unwrap_or_default();
-        print_line(&format!("run {} started, a fork of run {} ({id})", fork["number"], run["number"]));
+        print_line(&format!(
+            "run {} started, a fork of run {} ({id})",
+            fork["number"], run["number"]
+        ));
         Ok(Exit::Done)
     }
 }

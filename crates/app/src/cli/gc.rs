@@ -42,7 +42,11 @@ impl Gc {
     /// Carries it out.
     pub async fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client()?;
-        let dir = if self.all { None } else { project::nearest(&context.directory) };
+        let dir = if self.all {
+            None
+        } else {
+            project::nearest(&context.directory)
+        };
         let project = match &dir {
             Some(dir) => Some(project::register(&client, dir).await?),
             None => None,
@@ -52,18 +56,25 @@ impl Gc {
         let total: u64 = old.iter().map(|old| old.bytes).sum();
         if self.apply {
             for old in &old {
-                client.delete(&format!("/api/workflow-executions/{}", old.run.id)).await?;
+                client
+                    .delete(&format!("/api/workflow-executions/{}", old.run.id))
+                    .await?;
             }
         }
         if context.json {
-            let rows = old.iter().map(|old| json!({"id": old.run.id, "number": old.run.number, "bytes": old.bytes}));
+            let rows = old
+                .iter()
+                .map(|old| json!({"id": old.run.id, "number": old.run.number, "bytes": old.bytes}));
             let rows: Vec<Value> = rows.collect();
             print_json(&json!({"data": rows, "bytes": total, "removed": self.apply}));
             return Ok(Exit::Done);
         }
         let rows: Vec<Vec<String>> = old.iter().map(row).collect();
         if !rows.is_empty() {
-            print(&text::table(&["RUN", "NAME", "STATUS", "AGE", "SIZE"], &rows));
+            print(&text::table(
+                &["RUN", "NAME", "STATUS", "AGE", "SIZE"],
+                &rows,
+            ));
         }
         let what = format!("{}, {}", text::count(old.len(), "run"), text::size(total));
         match (self.apply, old.is_empty()) {
@@ -77,7 +88,10 @@ impl Gc {
     /// Those that are old enough and not among the newest of their definition.
     fn old(&self, runs: Vec<Value>, now: Timestamp) -> Vec<Old> {
         let mut seen = std::collections::HashMap::<String, usize>::new();
-        let mut runs: Vec<(RunView, Value)> = runs.into_iter().map(|run| (RunView::from_json(&run), run)).collect();
+        let mut runs: Vec<(RunView, Value)> = runs
+            .into_iter()
+            .map(|run| (RunView::from_json(&run), run))
+            .collect();
         runs.sort_by_key(|(run, _)| std::cmp::Reverse(run.number));
         runs.retain(|(run, _)| {
             let newer = seen.entry(run.definition.clone()).or_default();
@@ -86,7 +100,9 @@ impl Gc {
             *newer > self.keep && run.is_finished() && age.is_some_and(|age| age >= self.older_than)
         });
         let with_size = |(run, json): (RunView, Value)| {
-            let bytes = json["size_bytes"].as_u64().unwrap_or_else(|| files(&json, &run.id));
+            let bytes = json["size_bytes"]
+                .as_u64()
+                .unwrap_or_else(|| files(&json, &run.id));
             Old { run, bytes }
         };
         runs.into_iter().map(with_size).collect()
@@ -94,7 +110,10 @@ impl Gc {
 }
 
 fn row(old: &Old) -> Vec<String> {
-    let age = old.run.ended.map(|ended| text::duration(now().since(ended)));
+    let age = old
+        .run
+        .ended
+        .map(|ended| text::duration(now().since(ended)));
     vec![
         old.run.number.to_string(),
         text::cut(&text::safe(&old.run.name), 40),
@@ -105,7 +124,8 @@ fn row(old: &Old) -> Vec<String> {
 }
 
 async fn finished(client: &Client, project: Option<&str>) -> Result<Vec<Value>, Failure> {
-    let mut base = "/api/workflow-executions?limit=200&status=completed,failed,cancelled".to_owned();
+    let mut base =
+        "/api/workflow-executions?limit=200&status=completed,failed,cancelled".to_owned();
     if let Some(project) = project {
         base = format!("{base}&project_id={}", escape(project));
     }
@@ -125,9 +145,15 @@ async fn finished(client: &Client, project: Option<&str>) -> Result<Vec<Value>, 
 
 /// The size of a run's files, when the host does not say it.
 fn files(run: &Value, id: &str) -> u64 {
-    let project = run["project_path"].as_str().or(run["project"]["path"].as_str());
+    let project = run["project_path"]
+        .as_str()
+        .or(run["project"]["path"].as_str());
     project.map_or(0, |project| {
-        size_of(&Path::new(project).join(".agent/workflows/executions").join(id))
+        size_of(
+            &Path::new(project)
+                .join(".agent/workflows/executions")
+                .join(id),
+        )
     })
 }
 

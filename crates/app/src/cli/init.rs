@@ -31,13 +31,17 @@ impl Init {
         let dir = context.directory.join(".agent/workflows/definitions");
         let files = [("hello.yaml", HELLO), ("tour.yaml", TOUR)];
         let files = files.map(|(name, text)| (dir.join(name), text));
-        if let Some((path, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
+        if let Some((path, _)) = files
+            .iter()
+            .find(|(path, _)| path.symlink_metadata().is_ok())
+        {
             return Err(Failure::wrong_state(format!(
                 "{} is already there; nothing was written",
                 shown(path, context).display()
             )));
         }
-        std::fs::create_dir_all(&dir).map_err(|e| Failure::disk(format!("{}: {e}", dir.display())))?;
+        std::fs::create_dir_all(&dir)
+            .map_err(|e| Failure::disk(format!("{}: {e}", dir.display())))?;
         for (path, text) in &files {
             write_new(path, text)?;
         }
@@ -49,17 +53,24 @@ impl Init {
         for path in &written {
             print_line(&format!("wrote {}", path.display()));
         }
-        print("\nNext:\n  baton run hello\n  baton run hello --arg name=Ada\n  baton run tour\n  baton validate\n");
+        print(
+            "\nNext:\n  baton run hello\n  baton run hello --arg name=Ada\n  baton run tour\n  baton validate\n",
+        );
         Ok(Exit::Done)
     }
 }
 
 fn shown(path: &Path, context: &Context) -> PathBuf {
-    path.strip_prefix(&context.directory).unwrap_or(path).to_owned()
+    path.strip_prefix(&context.directory)
+        .unwrap_or(path)
+        .to_owned()
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|e| Failure::disk(format!("{}: {e}", path.display())))
 }

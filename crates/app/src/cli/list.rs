@@ -60,7 +60,10 @@ impl List {
             eprintln!("no runs yet: `baton run DEFINITION` starts one");
             return Ok(Exit::Done);
         }
-        print(&text::table(&["RUN", "NAME", "STATUS", "STEPS", "AGE", "TOOK", "ID"], &rows));
+        print(&text::table(
+            &["RUN", "NAME", "STATUS", "STEPS", "AGE", "TOOK", "ID"],
+            &rows,
+        ));
         if answer["next_cursor"].is_string() {
             eprintln!("there are more: --limit shows up to 200");
         }

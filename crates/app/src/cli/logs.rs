@@ -41,13 +41,19 @@ impl Logs {
             };
         }
         if self.follow {
-            let show = if context.json { Show::Json } else { Show::Lines };
+            let show = if context.json {
+                Show::Json
+            } else {
+                Show::Lines
+            };
             return match watch::watch(context, &client, &run, show, Some(0)).await? {
                 Exit::Interrupted => Ok(Exit::Interrupted),
                 _ => Ok(Exit::Done),
             };
         }
-        let wrote = |step: &&StepView| step.started.is_some() && matches!(step.kind.as_str(), "script" | "agent");
+        let wrote = |step: &&StepView| {
+            step.started.is_some() && matches!(step.kind.as_str(), "script" | "agent")
+        };
         let steps: Vec<&StepView> = view.steps.iter().filter(wrote).collect();
         if steps.is_empty() {
             eprintln!("no step of run {} has written anything yet", view.number);

@@ -56,10 +56,22 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Where the database, the secrets and the host's socket are.
-    #[arg(long, global = true, value_name = "DIR", env = "BATON_DATA_DIR", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "BATON_DATA_DIR",
+        help_heading = "Global options"
+    )]
     data_dir: Option<PathBuf>,
     /// Work as if started in this directory.
-    #[arg(short = 'C', long, global = true, value_name = "DIR", help_heading = "Global options")]
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        value_name = "DIR",
+        help_heading = "Global options"
+    )]
     project: Option<PathBuf>,
     /// Print JSON; errors become problem+json on stderr.
     #[arg(long, global = true, help_heading = "Global options")]
@@ -123,7 +135,11 @@ fn usage(error: &clap::Error) -> ExitCode {
         return Failure::usage(detail).report(true);
     }
     let _closed_pipe = error.print();
-    if wrong { Exit::Usage.into() } else { Exit::Done.into() }
+    if wrong {
+        Exit::Usage.into()
+    } else {
+        Exit::Done.into()
+    }
 }
 
 impl Verb {

@@ -21,6 +21,13 @@ pub struct Reject {
 impl Reject {
     /// Carries it out.
     pub async fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
-        act::answer(context, &self.run, self.step.as_deref(), "reject", self.message).await
+        act::answer(
+            context,
+            &self.run,
+            self.step.as_deref(),
+            "reject",
+            self.message,
+        )
+        .await
     }
 }

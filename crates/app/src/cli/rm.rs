@@ -22,7 +22,9 @@ impl Rm {
         for word in &self.runs {
             let run = find::run(&client, word).await?;
             let id = run["id"].as_str().unwrap_or_default();
-            client.delete(&format!("/api/workflow-executions/{id}")).await?;
+            client
+                .delete(&format!("/api/workflow-executions/{id}"))
+                .await?;
             if context.json {
                 print_json(&json!({"removed": id}));
             } else {

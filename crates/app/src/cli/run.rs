@@ -105,16 +105,20 @@ async fn definition(client: &Client, project: &str, key: &str) -> Result<Value, 
             return Ok((*found).clone());
         }
         let id = found["id"].as_str().unwrap_or_default();
-        let mut whole = client.get(&format!("/api/workflow-definitions/{id}")).await?;
+        let mut whole = client
+            .get(&format!("/api/workflow-definitions/{id}"))
+            .await?;
         return Ok(whole["data"].take());
     }
     let keys: Vec<&str> = all.iter().filter_map(|d| d["key"].as_str()).collect();
     let failure = Failure::not_found(format!("no definition `{key}` in this project"));
-    Err(match crate::config::suggest::nearest(key, keys.iter().copied()) {
-        Some(near) => failure.hint(format!("did you mean `{near}`?")),
-        None if keys.is_empty() => failure.hint("`baton init` writes one"),
-        None => failure.hint(format!("there are: {}", keys.join(", "))),
-    })
+    Err(
+        match crate::config::suggest::nearest(key, keys.iter().copied()) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None if keys.is_empty() => failure.hint("`baton init` writes one"),
+            None => failure.hint(format!("there are: {}", keys.join(", "))),
+        },
+    )
 }
 
 /// The environment of this process, for the children of the run. Baton's own variables and what is

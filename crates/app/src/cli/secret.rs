@@ -45,7 +45,10 @@ fn name(text: &str) -> Result<String, String> {
     if text.contains('=') {
         return Err("give the name only; the value is read from stdin".into());
     }
-    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(letters) {
+    if text.is_empty()
+        || text.starts_with(|c: char| c.is_ascii_digit())
+        || !text.chars().all(letters)
+    {
         return Err("letters, digits and `_`, not beginning with a digit".into());
     }
     Ok(text.to_owned())
@@ -58,7 +61,10 @@ impl Secret {
         let client = context.client()?;
         let query = if self.here {
             let dir = context.project_dir()?;
-            format!("?project_id={}", escape(&scope(client.clone(), &dir).await?))
+            format!(
+                "?project_id={}",
+                escape(&scope(client.clone(), &dir).await?)
+            )
         } else {
             String::new()
         };
@@ -70,7 +76,9 @@ impl Secret {
                 say(context, &name, "set");
             }
             Verb::Rm { name } => {
-                client.delete(&format!("/api/secrets/{}{query}", escape(&name))).await?;
+                client
+                    .delete(&format!("/api/secrets/{}{query}", escape(&name)))
+                    .await?;
                 say(context, &name, "removed");
             }
             Verb::List => {

@@ -37,7 +37,10 @@ impl Show {
 }
 
 fn facts(run: &Value, view: &RunView) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("id", view.id.clone()), ("definition", view.definition.clone())];
+    let mut facts = vec![
+        ("id", view.id.clone()),
+        ("definition", view.definition.clone()),
+    ];
     if run["args"].as_object().is_some_and(|args| !args.is_empty()) {
         facts.push(("args", run["args"].to_string()));
     }

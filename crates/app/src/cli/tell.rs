@@ -22,7 +22,11 @@ pub struct Tell {
 impl Tell {
     /// Carries it out.
     pub async fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
-        let action = if self.comment { "comment" } else { "instruction" };
+        let action = if self.comment {
+            "comment"
+        } else {
+            "instruction"
+        };
         let client = context.client()?;
         let run = find::run(&client, &self.run).await?;
         let id = run["id"].as_str().unwrap_or_default();
@@ -34,7 +38,10 @@ impl Tell {
             print_json(&answer);
         } else {
             let taken = answer["actionTaken"].as_str().unwrap_or("Comment recorded");
-            print_line(&format!("run {}: {taken} (message {})", run["number"], answer["messageId"]));
+            print_line(&format!(
+                "run {}: {taken} (message {})",
+                run["number"], answer["messageId"]
+            ));
         }
         Ok(Exit::Done)
     }

@@ -137,7 +137,10 @@ mod tests {
     #[test]
     fn output_cannot_move_the_cursor() {
         assert_eq!(safe("\u{1b}[31mred\u{1b}[0m\u{1b}[2J"), "red");
-        assert_eq!(safe("a\u{1b}]0;title\u{7}b\u{1b}]8;;x\u{1b}\\c\rd\u{202e}e"), "abcde");
+        assert_eq!(
+            safe("a\u{1b}]0;title\u{7}b\u{1b}]8;;x\u{1b}\\c\rd\u{202e}e"),
+            "abcde"
+        );
     }
 
     #[test]

@@ -39,7 +39,15 @@ impl Validate {
             definitions(&context.project_dir()?)?
         } else {
             let files = self.files.iter();
-            files.map(|file| if is_stdin(file) { file.clone() } else { context.directory.join(file) }).collect()
+            files
+                .map(|file| {
+                    if is_stdin(file) {
+                        file.clone()
+                    } else {
+                        context.directory.join(file)
+                    }
+                })
+                .collect()
         };
         let mut checked = Vec::new();
         for file in &files {
@@ -59,7 +67,11 @@ impl Validate {
                 }
             }
             if errors + warnings > 0 {
-                print_line(&format!("{}, {}", count(errors, "error"), count(warnings, "warning")));
+                print_line(&format!(
+                    "{}, {}",
+                    count(errors, "error"),
+                    count(warnings, "warning")
+                ));
             }
             if files.is_empty() {
                 print_line("no definitions yet: `baton init` writes one");
@@ -82,7 +94,9 @@ pub fn definitions(project: &Path) -> Result<Vec<PathBuf>, Failure> {
         return Ok(files);
     };
     for entry in entries {
-        let path = entry.map_err(|e| Failure::disk(format!("{}: {e}", dir.display())))?.path();
+        let path = entry
+            .map_err(|e| Failure::disk(format!("{}: {e}", dir.display())))?
+            .path();
         let ending = path.extension().and_then(OsStr::to_str);
         if matches!(ending, Some("yaml" | "yml")) {
             files.push(path);
@@ -98,7 +112,9 @@ pub fn check(file: &Path, directory: &Path) -> Result<Checked, Failure> {
     let name = shown.display().to_string();
     let ending = file.extension().and_then(OsStr::to_str);
     if matches!(ending, Some("ts" | "js" | "mts")) {
-        return Err(Failure::usage(format!("{name}: TypeScript definitions are not part of this version")));
+        return Err(Failure::usage(format!(
+            "{name}: TypeScript definitions are not part of this version"
+        )));
     }
     let bytes = if is_stdin(file) {
         let mut bytes = Vec::new();
@@ -107,8 +123,12 @@ pub fn check(file: &Path, directory: &Path) -> Result<Checked, Failure> {
         std::fs::read(file)
     };
     let bytes = bytes.map_err(|e| Failure::usage(format!("{name}: {e}")))?;
-    let text = String::from_utf8(bytes).map_err(|e| Failure::usage(format!("{name}: not UTF-8: {e}")))?;
-    let key = file.file_stem().and_then(OsStr::to_str).unwrap_or("definition");
+    let text =
+        String::from_utf8(bytes).map_err(|e| Failure::usage(format!("{name}: not UTF-8: {e}")))?;
+    let key = file
+        .file_stem()
+        .and_then(OsStr::to_str)
+        .unwrap_or("definition");
     let source = Source {
         key,
         file: &name,

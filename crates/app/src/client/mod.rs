@@ -116,7 +116,12 @@ impl Client {
         }
         if health.protocol < PROTOCOL && self.may_start {
             let left = self
-                .once(&Method::POST, "/api/host/hand-over", Some(&Value::Null), &[])
+                .once(
+                    &Method::POST,
+                    "/api/host/hand-over",
+                    Some(&Value::Null),
+                    &[],
+                )
                 .await;
             if left.is_ok_and(|r| r.status().is_success()) {
                 start::host(self).await?;
@@ -179,7 +184,12 @@ impl Client {
         Err(refusal(response).await)
     }
 
-    async fn json(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
+    async fn json(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Error> {
         let key = uuid::Uuid::now_v7().to_string();
         let mut resends = 0;
         loop {
@@ -195,9 +205,12 @@ impl Client {
             match answer {
                 Ok(body) if body.is_empty() => return Ok(Value::Null),
                 Ok(body) => {
-                    return serde_json::from_slice(&body).map_err(|e| Error::Garbled(e.to_string()));
+                    return serde_json::from_slice(&body)
+                        .map_err(|e| Error::Garbled(e.to_string()));
                 }
-                Err(error) if error.is_gone() && self.may_start && resends < RESENDS => resends += 1,
+                Err(error) if error.is_gone() && self.may_start && resends < RESENDS => {
+                    resends += 1
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -149,7 +149,10 @@ mod tests {
         let whole = parse(&[text]);
         assert_eq!(
             whole,
-            [event(Some("7"), "x", "{\"a\":\n1}"), event(Some("7"), "", "two")]
+            [
+                event(Some("7"), "x", "{\"a\":\n1}"),
+                event(Some("7"), "", "two")
+            ]
         );
         let bytes: Vec<String> = text.chars().map(String::from).collect();
         let single: Vec<&str> = bytes.iter().map(String::as_str).collect();
@@ -159,6 +162,9 @@ mod tests {
     #[test]
     fn an_unfinished_event_is_not_given() {
         assert_eq!(parse(&["data: half\n"]), []);
-        assert_eq!(parse(&["id: 3\n\n", "data:x\n\n"]), [event(Some("3"), "", "x")]);
+        assert_eq!(
+            parse(&["id: 3\n\n", "data:x\n\n"]),
+            [event(Some("3"), "", "x")]
+        );
     }
 }

@@ -74,7 +74,10 @@ async fn an_answer_is_read_and_a_body_sent() {
     let dir = tempfile::tempdir().unwrap();
     let host = listen(dir.path(), vec![json_reply(r#"{"data":{"id":"x"}}"#)]);
     let client = Client::passive(dir.path());
-    let answer = client.post("/api/projects", &json!({"path": "/p"})).await.unwrap();
+    let answer = client
+        .post("/api/projects", &json!({"path": "/p"}))
+        .await
+        .unwrap();
     assert_eq!(answer["data"]["id"], "x");
     let requests = host.await.unwrap();
     assert!(requests[0].starts_with("POST /api/projects HTTP/1.1\r\n"));
@@ -85,7 +88,8 @@ async fn an_answer_is_read_and_a_body_sent() {
 #[tokio::test]
 async fn a_refusal_keeps_its_code_and_detail() {
     let dir = tempfile::tempdir().unwrap();
-    let body = r#"{"title":"Conflict","status":409,"code":"invalid_state","detail":"run 3 is paused"}"#;
+    let body =
+        r#"{"title":"Conflict","status":409,"code":"invalid_state","detail":"run 3 is paused"}"#;
     let _host = listen(
         dir.path(),
         vec![reply("409 Conflict", "application/problem+json", body)],
@@ -95,7 +99,11 @@ async fn a_refusal_keeps_its_code_and_detail() {
         panic!("{error}")
     };
     assert_eq!(
-        (problem.status, problem.code.as_str(), problem.detail.as_str()),
+        (
+            problem.status,
+            problem.code.as_str(),
+            problem.detail.as_str()
+        ),
         (409, "invalid_state", "run 3 is paused")
     );
 }
@@ -130,9 +138,15 @@ fn script(dir: &Path, text: &str) -> PathBuf {
 #[tokio::test]
 async fn a_host_that_cannot_start_is_quoted() {
     let dir = tempfile::tempdir().unwrap();
-    let program = script(dir.path(), "#!/bin/sh\necho \"disk on fire: $*\" >&2\nexit 70\n");
+    let program = script(
+        dir.path(),
+        "#!/bin/sh\necho \"disk on fire: $*\" >&2\nexit 70\n",
+    );
     let data = dir.path().join("data");
-    let error = Client::with_program(&data, &program).get("/x").await.unwrap_err();
+    let error = Client::with_program(&data, &program)
+        .get("/x")
+        .await
+        .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("disk on fire: host --data-dir"), "{text}");
     assert!(text.contains("exit status: 70"), "{text}");
@@ -159,7 +173,11 @@ fn event(pos: u64) -> Value {
 #[tokio::test]
 async fn a_feed_goes_on_after_the_last_event_when_the_host_dies() {
     let dir = tempfile::tempdir().unwrap();
-    let first = sse(&format!("id: 4\ndata: {}\n\nid: 5\ndata: {}\n\n", event(4), event(5)));
+    let first = sse(&format!(
+        "id: 4\ndata: {}\n\nid: 5\ndata: {}\n\n",
+        event(4),
+        event(5)
+    ));
     let second = sse(&format!("id: 6\ndata: {}\n\n", event(6)));
     let host = listen(dir.path(), vec![first, second]);
     let client = Client::with_program(dir.path(), Path::new("/bin/false"));
@@ -178,6 +196,10 @@ async fn a_feed_goes_on_after_the_last_event_when_the_host_dies() {
     ];
     assert_eq!(said, expected);
     let requests = host.await.unwrap();
-    assert!(requests[0].starts_with("GET /api/events?topics=run%3A1 "), "{}", requests[0]);
+    assert!(
+        requests[0].starts_with("GET /api/events?topics=run%3A1 "),
+        "{}",
+        requests[0]
+    );
     assert!(requests[1].starts_with("GET /api/events?topics=run%3A1&after=5 "));
 }

@@ -103,7 +103,9 @@ impl Bytes {
             "TiB" => Some(1_u64 << 40),
             _ => None,
         };
-        let bytes = number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+        let bytes = number
+            .zip(unit)
+            .and_then(|(number, unit)| number.checked_mul(unit));
         bytes
             .map(Self)
             .ok_or_else(|| format!("`{text}` is not a size: write 1048576, `64MiB` or `1GiB`"))

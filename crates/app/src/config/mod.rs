@@ -78,7 +78,9 @@ pub struct ConfigError(String);
 pub fn load(project: Option<&Path>) -> Result<Config, ConfigError> {
     let user = user_file();
     let project = project.map(|dir| dir.join(".agent/baton.toml"));
-    load_from(user.as_deref(), project.as_deref(), &|name| std::env::var(name).ok())
+    load_from(user.as_deref(), project.as_deref(), &|name| {
+        std::env::var(name).ok()
+    })
 }
 
 /// The user's config file.
@@ -141,7 +143,9 @@ fn may_be_a_projects(authored: &Authored, path: &Path) -> Result<(), ConfigError
         None => Ok(()),
         Some((key, _)) => {
             let file = path.display();
-            let text = format!("{file}: `{key}` is for the whole host: it belongs in the user's baton.toml");
+            let text = format!(
+                "{file}: `{key}` is for the whole host: it belongs in the user's baton.toml"
+            );
             Err(ConfigError(text))
         }
     }
@@ -183,7 +187,9 @@ fn parsed<T>(
 
 /// `sqlite:` and `file:` name a file; nothing else is supported yet.
 fn database(url: &str) -> Result<PathBuf, ConfigError> {
-    let path = url.strip_prefix("sqlite:").or_else(|| url.strip_prefix("file:"));
+    let path = url
+        .strip_prefix("sqlite:")
+        .or_else(|| url.strip_prefix("file:"));
     let path = path.map(|path| path.strip_prefix("//").unwrap_or(path));
     match path.filter(|path| !path.is_empty()) {
         Some(path) => Ok(PathBuf::from(path)),
@@ -193,14 +199,17 @@ fn database(url: &str) -> Result<PathBuf, ConfigError> {
                 .into(),
         )),
         // The text may hold a password.
-        None => Err(ConfigError("DATABASE_URL: write `sqlite:PATH` or `file:PATH`".into())),
+        None => Err(ConfigError(
+            "DATABASE_URL: write `sqlite:PATH` or `file:PATH`".into(),
+        )),
     }
 }
 
 impl Config {
     /// Puts what is written over what holds.
     fn apply(&mut self, authored: Authored) -> Result<(), ConfigError> {
-        let set = |to: &mut Duration, from: Option<Length>| *to = from.map_or(*to, |length| length.0);
+        let set =
+            |to: &mut Duration, from: Option<Length>| *to = from.map_or(*to, |length| length.0);
         set(&mut self.orphan_grace, authored.orphan_grace);
         set(&mut self.stop_grace, authored.stop_grace);
         set(&mut self.idle_exit, authored.idle_exit);
@@ -218,7 +227,8 @@ impl Config {
             self.env_allow = names;
         }
         let secrets = authored.secrets.into_iter();
-        self.secrets.extend(secrets.map(|(name, secret)| (name, secret.env)));
+        self.secrets
+            .extend(secrets.map(|(name, secret)| (name, secret.env)));
         Ok(())
     }
 }

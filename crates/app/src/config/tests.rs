@@ -37,7 +37,9 @@ fn the_default_file_says_the_defaults() {
         env_allow: vec!["x".into()],
         secrets: BTreeMap::new(),
     };
-    config.apply(Authored::parse("default.toml", DEFAULT).unwrap()).unwrap();
+    config
+        .apply(Authored::parse("default.toml", DEFAULT).unwrap())
+        .unwrap();
     assert_eq!(config, Config::default());
 }
 
@@ -48,7 +50,11 @@ fn the_commented_keys_of_the_default_file_are_keys() {
     assert_eq!(keys.len(), 2, "{keys:?}");
     for key in keys {
         let text = key.trim_start_matches("# ");
-        let text = if text.contains('{') { format!("[secrets]\n{text}") } else { text.into() };
+        let text = if text.contains('{') {
+            format!("[secrets]\n{text}")
+        } else {
+            text.into()
+        };
         Authored::parse("default.toml", &text).unwrap();
     }
 }
@@ -59,7 +65,9 @@ fn the_environment_goes_over_the_project_and_that_over_the_user() {
         "stop_grace = \"1s\"\norphan_grace = \"1m\"\n[log]\nmax_bytes = 5\n[pause]\ntimeout = \"1h\"\n[secrets]\nA = {env = \"USER_A\"}",
         "stop_grace = \"2s\"\n[log]\nmax_bytes = \"2MiB\"\n[secrets]\nB = {env = \"B\"}",
     );
-    let config = files.load(&[("BATON_STOP_GRACE", "3s"), ("BATON_ENV_ALLOW", "A, B")]).unwrap();
+    let config = files
+        .load(&[("BATON_STOP_GRACE", "3s"), ("BATON_ENV_ALLOW", "A, B")])
+        .unwrap();
     assert_eq!(config.stop_grace, Duration::from_secs(3));
     assert_eq!(config.log_max_bytes, 2 << 20);
     assert_eq!(config.orphan_grace, Duration::from_secs(60));
@@ -70,7 +78,9 @@ fn the_environment_goes_over_the_project_and_that_over_the_user() {
 
 #[test]
 fn an_unknown_key_is_answered_with_the_nearest() {
-    let error = Files::new("[pause]\ntimout = \"1m\"", "").load(&[]).unwrap_err();
+    let error = Files::new("[pause]\ntimout = \"1m\"", "")
+        .load(&[])
+        .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("did you mean `timeout`?"), "{text}");
     assert!(text.contains("line 2"), "{text}");
@@ -80,17 +90,32 @@ fn an_unknown_key_is_answered_with_the_nearest() {
 #[test]
 fn a_project_does_not_speak_for_the_host() {
     let error = Files::new("", "idle_exit = \"1s\"").load(&[]).unwrap_err();
-    assert!(error.to_string().contains("the user's baton.toml"), "{error}");
+    assert!(
+        error.to_string().contains("the user's baton.toml"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_database_url_names_a_file() {
     let files = Files::new("", "");
-    let database = |url| files.load(&[("DATABASE_URL", url)]).map(|config| config.database);
+    let database = |url| {
+        files
+            .load(&[("DATABASE_URL", url)])
+            .map(|config| config.database)
+    };
     assert_eq!(database("file:./dev.db").unwrap(), Some("./dev.db".into()));
-    assert_eq!(database("sqlite:///var/x.db").unwrap(), Some("/var/x.db".into()));
-    let error = database("postgresql://u:secret@h/db").unwrap_err().to_string();
-    assert!(error.contains("PostgreSQL") && !error.contains("secret"), "{error}");
+    assert_eq!(
+        database("sqlite:///var/x.db").unwrap(),
+        Some("/var/x.db".into())
+    );
+    let error = database("postgresql://u:secret@h/db")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("PostgreSQL") && !error.contains("secret"),
+        "{error}"
+    );
     assert!(database("mysql://x").is_err());
 }
 

@@ -28,7 +28,11 @@ impl Plain {
     pub fn changes(&mut self, run: &RunView, now: Timestamp) -> Vec<Said> {
         let mut out = Vec::new();
         for step in &run.steps {
-            let reason = step.waiting.as_ref().map(|w| w.reason.clone()).unwrap_or_default();
+            let reason = step
+                .waiting
+                .as_ref()
+                .map(|w| w.reason.clone())
+                .unwrap_or_default();
             let is = (step.status.clone(), step.attempt, reason);
             let was = self.steps.insert(step.id.clone(), is.clone());
             if was.as_ref() != Some(&is) {
@@ -128,17 +132,27 @@ mod tests {
         step["status"] = json!("running");
         step["attempt"] = json!(1);
         step["started_at"] = json!("2026-01-01T00:00:09Z");
-        assert_eq!(said(&mut plain, json!([step])), ["▸ build started (script)"]);
+        assert_eq!(
+            said(&mut plain, json!([step])),
+            ["▸ build started (script)"]
+        );
         assert!(said(&mut plain, json!([step])).is_empty());
-        step["waiting"] = json!({"reason": "retry", "until": "2026-01-01T00:00:15Z", "detail": "exit code 1"});
-        assert_eq!(said(&mut plain, json!([step])), ["◷ build waits: retry, 5.0s left (exit code 1)"]);
+        step["waiting"] =
+            json!({"reason": "retry", "until": "2026-01-01T00:00:15Z", "detail": "exit code 1"});
+        assert_eq!(
+            said(&mut plain, json!([step])),
+            ["◷ build waits: retry, 5.0s left (exit code 1)"]
+        );
         step["waiting"] = Value::Null;
         step["attempt"] = json!(2);
         assert_eq!(said(&mut plain, json!([step])), ["↻ build attempt 2/3"]);
         step["status"] = json!("failed");
         step["error_message"] = json!("exit code 2\n\u{1b}[2J");
         step["completed_at"] = json!("2026-01-01T00:00:10Z");
-        assert_eq!(said(&mut plain, json!([step])), ["✗ build failed in 1.0s: exit code 2 "]);
+        assert_eq!(
+            said(&mut plain, json!([step])),
+            ["✗ build failed in 1.0s: exit code 2 "]
+        );
     }
 
     #[test]

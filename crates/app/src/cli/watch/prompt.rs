@@ -126,7 +126,9 @@ impl Prompt {
                 Style::Dim,
                 "a approve · r reject · p pause · c cancel · d detach (the run goes on)",
             ),
-            Self::Interrupt => line.with(Style::Asks, "p pause · c cancel · d detach · Esc continue"),
+            Self::Interrupt => {
+                line.with(Style::Asks, "p pause · c cancel · d detach · Esc continue")
+            }
             Self::Cancel => line.with(Style::Asks, "Cancel this run? y yes · Esc no"),
             Self::Reject(_, reason) => {
                 let line = line.with(Style::Asks, "Reject, because: ");
@@ -157,7 +159,10 @@ mod tests {
             '\n' => KeyEvent::from(KeyCode::Enter),
             c => KeyEvent::from(KeyCode::Char(c)),
         };
-        let acts = keys.chars().filter_map(|c| prompt.key(key(c), run)).collect();
+        let acts = keys
+            .chars()
+            .filter_map(|c| prompt.key(key(c), run))
+            .collect();
         (prompt, acts)
     }
 

@@ -15,7 +15,7 @@ use super::prompt::{Act, Prompt};
 use super::screen::{self, Input, Screen};
 use super::view::RunView;
 use super::{Show, changes_view, is_last, line, tree};
-use crate::cli::context::{print_line, Context};
+use crate::cli::context::{Context, print_line};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::text::{duration, safe};
 use crate::client::feed::{Feed, Said};
@@ -212,7 +212,11 @@ impl Session {
             let writes = matches!(step.kind.as_str(), "script" | "agent") && step.started.is_some();
             if writes && self.followed.insert(step.id.clone()) {
                 self.open.insert(step.id.clone());
-                tokio::spawn(follow(self.client.clone(), step.id.clone(), self.tail.clone()));
+                tokio::spawn(follow(
+                    self.client.clone(),
+                    step.id.clone(),
+                    self.tail.clone(),
+                ));
             }
         }
         for said in self.plain.changes(&self.run, now()) {
@@ -257,7 +261,11 @@ impl Session {
         let mut size = screen::size();
         let mut below = Vec::new();
         if asking {
-            if let Some((text, _)) = self.notice.as_ref().filter(|(_, until)| *until > Instant::now()) {
+            if let Some((text, _)) = self
+                .notice
+                .as_ref()
+                .filter(|(_, until)| *until > Instant::now())
+            {
                 let line = line::Line::new().with(line::Style::Plain, " ");
                 below.push(line.with(line::Style::Asks, text));
             }
@@ -272,7 +280,9 @@ impl Session {
 
     fn note(&mut self, text: &str) {
         match self.show {
-            Show::Tree => self.notice = Some((text.to_owned(), Instant::now() + Duration::from_secs(5))),
+            Show::Tree => {
+                self.notice = Some((text.to_owned(), Instant::now() + Duration::from_secs(5)))
+            }
             Show::Lines => eprintln!("baton: {text}"),
             Show::Json => {}
         }
@@ -332,14 +342,15 @@ impl Session {
             Act::Reject(step, reason) if reason.is_empty() => {
                 (format!("/api/workflow-steps/{step}/reject"), json!({}))
             }
-            Act::Reject(step, reason) => {
-                (format!("/api/workflow-steps/{step}/reject"), json!({"message": reason}))
-            }
+            Act::Reject(step, reason) => (
+                format!("/api/workflow-steps/{step}/reject"),
+                json!({"message": reason}),
+            ),
         };
         let (client, came) = (self.client.clone(), self.came.clone());
-        tokio::spawn(async move {
-            came.send(Came::Acted(client.post(&path, &body).await.map(drop)))
-        });
+        tokio::spawn(
+            async move { came.send(Came::Acted(client.post(&path, &body).await.map(drop))) },
+        );
         None
     }
 
@@ -387,7 +398,9 @@ impl Session {
             Exit::RunFailed => {
                 let why = run.error.as_deref().unwrap_or("a step failed");
                 let why = safe(why.lines().next().unwrap_or_default());
-                format!("✗ run {number} failed{took}: {why}\n  baton logs {number} · baton retry {number}")
+                format!(
+                    "✗ run {number} failed{took}: {why}\n  baton logs {number} · baton retry {number}"
+                )
             }
             Exit::Cancelled => format!("⊘ run {number} cancelled{took}"),
             Exit::Paused => {
@@ -399,7 +412,9 @@ impl Session {
         };
         if let Some(Value::Object(outputs)) = &run.outputs {
             for (name, value) in outputs {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
                 text = format!("{text}\n  {name}: {}", safe(&value.replace('\n', " ")));
             }
         }
@@ -412,12 +427,16 @@ impl Session {
             Exit::Interrupted if self.cancelled_by_signal => "is still being cancelled",
             _ => "goes on",
         };
-        eprintln!("detached: run {number} {how}\n  baton show {number} · baton logs -f {number} · baton cancel {number}");
+        eprintln!(
+            "detached: run {number} {how}\n  baton show {number} · baton logs -f {number} · baton cancel {number}"
+        );
     }
 }
 
 /// The time.
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -29,11 +29,19 @@ fn release() -> Value {
     flaky["attempt"] = json!(2);
     flaky["max_attempts"] = json!(3);
     let mut retry = step("smoke", "test", "script", "running");
-    retry["waiting"] = json!({"reason": "retry", "until": "2026-01-01T00:10:08Z", "detail": "exit code 1"});
+    retry["waiting"] =
+        json!({"reason": "retry", "until": "2026-01-01T00:10:08Z", "detail": "exit code 1"});
     let mut approve = step("ok", "ship", "approval", "running");
     approve["message"] = json!("Ship 1.2.0?\nAll tests passed.");
     let mut items: Vec<Value> = (0..7)
-        .map(|i| step(&format!("each.{i}"), "test", "script", if i < 3 { "completed" } else { "pending" }))
+        .map(|i| {
+            step(
+                &format!("each.{i}"),
+                "test",
+                "script",
+                if i < 3 { "completed" } else { "pending" },
+            )
+        })
         .collect();
     items[2]["status"] = json!("failed");
     items[2]["error_message"] = json!("exit code 2");
@@ -57,7 +65,10 @@ fn release() -> Value {
 
 fn lines(run: &Value, columns: usize, rows: usize) -> String {
     let mut view = RunView::from_json(run);
-    let lines = [("step_flaky".to_owned(), "compiling \u{1b}[31mred\u{1b}[0m\r".to_owned())];
+    let lines = [(
+        "step_flaky".to_owned(),
+        "compiling \u{1b}[31mred\u{1b}[0m\r".to_owned(),
+    )];
     view.keep_lines(&lines.into_iter().collect());
     let lines = render(&view, Size { columns, rows }, now());
     assert!(lines.len() <= rows, "{} lines on {rows} rows", lines.len());

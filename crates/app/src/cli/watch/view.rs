@@ -135,8 +135,15 @@ impl RunView {
     /// How many of its steps are over, and how many there are; items of a `foreach` do not count.
     #[must_use]
     pub fn progress(&self) -> (usize, usize) {
-        let steps = || self.steps.iter().filter(|step| self.parent_of(step).is_none());
-        (steps().filter(|step| step.is_ended()).count(), steps().count())
+        let steps = || {
+            self.steps
+                .iter()
+                .filter(|step| self.parent_of(step).is_none())
+        };
+        (
+            steps().filter(|step| step.is_ended()).count(),
+            steps().count(),
+        )
     }
 
     /// The `foreach` step that this is an item of: `review.3` of `review`.
@@ -161,8 +168,14 @@ impl RunView {
 
 impl StepView {
     fn from_json(step: &Value) -> Self {
-        let attempts = step["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let last = attempts.last().map(|a| &a["number"]).and_then(Value::as_u64);
+        let attempts = step["attempts"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let last = attempts
+            .last()
+            .map(|a| &a["number"])
+            .and_then(Value::as_u64);
         let last = last.unwrap_or(attempts.len() as u64);
         Self {
             id: text(&step["id"]),
@@ -185,14 +198,21 @@ impl StepView {
     /// Whether it is over.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        matches!(self.status.as_str(), "completed" | "failed" | "skipped" | "cancelled")
+        matches!(
+            self.status.as_str(),
+            "completed" | "failed" | "skipped" | "cancelled"
+        )
     }
 
     /// Whether it waits for a person's yes or no.
     #[must_use]
     pub fn wants_answer(&self) -> bool {
         self.status == "running"
-            && (self.kind == "approval" || self.waiting.as_ref().is_some_and(|w| w.reason == "approval"))
+            && (self.kind == "approval"
+                || self
+                    .waiting
+                    .as_ref()
+                    .is_some_and(|w| w.reason == "approval"))
     }
 }
 
