@@ -19,19 +19,17 @@ pub type Environment = BTreeMap<String, String>;
 pub struct RunEnvironments {
     runs: PathBuf,
     own: Environment,
-    allow: Vec<String>,
 }
 
 impl RunEnvironments {
     /// The environments kept in this data directory; a run without one has this process's.
-    pub fn new(data_dir: &Path, allow: Vec<String>) -> Self {
+    pub fn new(data_dir: &Path) -> Self {
         let own = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
         Self {
             runs: data_dir.join("runs"),
             own: own.collect(),
-            allow,
         }
     }
 
@@ -84,12 +82,19 @@ impl RunEnvironments {
 }
 
 impl Environments for RunEnvironments {
-    fn allowed(&self, run: RunId, _project: &ProjectRef) -> Environment {
-        if self.allow.is_empty() {
+    fn allowed(&self, run: RunId, project: &ProjectRef) -> Environment {
+        let allow = match crate::config::load(Some(Path::new(&project.path))) {
+            Ok(config) => config.env_allow,
+            Err(error) => {
+                tracing::warn!(%run, %error, "the project's settings cannot be read");
+                return Environment::new();
+            }
+        };
+        if allow.is_empty() {
             return Environment::new();
         }
         let mut environment = self.of(run);
-        environment.retain(|name, _| self.allow.contains(name));
+        environment.retain(|name, _| allow.contains(name));
         environment
     }
 }

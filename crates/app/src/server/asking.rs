@@ -94,11 +94,6 @@ impl Params {
             Some(_) => Err(Problem::bad_request("bad_query", "`limit` is 1 to 200")),
         }
     }
-
-    /// A yes or no; no when not given.
-    pub fn is_true(&self, name: &str) -> bool {
-        matches!(self.get(name), Some("true" | "1" | "yes"))
-    }
 }
 
 /// A JSON body of this shape; an empty one is `{}`.

@@ -71,6 +71,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "disk_error", error.to_string())
     }
 
+    /// The host is not ready to answer this.
+    pub fn starting() -> Self {
+        let detail = "the host is starting; ask again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "starting", detail)
+    }
+
     /// Something is wrong with this host itself.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request could not be answered");

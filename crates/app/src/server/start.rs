@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use baton_core::definition::{Budget, Severity};
 use baton_core::ids::{CommandId, RunId};
 use baton_core::run::decide::inherited;
-use baton_core::run::event::{Parent, PausePolicy};
+use baton_core::run::event::Parent;
 use baton_engine::StartRequest;
 use baton_engine::ports::{Aggregate, Journal};
 use baton_store::Project;
@@ -109,7 +109,7 @@ pub async fn start(
         budget: body.budget.map(Limits::checked).transpose()?,
         inherited: Vec::new(),
         instruction: None,
-        pause_policy: PausePolicy::default(),
+        pause_policy: host.pause_policy,
         id: caller.command.clone(),
     };
     launch(&host, run, request, caller.command).await

@@ -82,11 +82,13 @@ async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
         }
         .into());
     }
+    let views = host.views().await.ok_or_else(Problem::starting)?;
     find::blocking(&host, move |host| {
         let id = run.created.run;
         crate::host::remove_files(host, &run.created.project.path, id);
         let removed = host.journal.remove(&Aggregate::Run(id));
         removed.map_err(|error| Problem::disk(&error))?;
+        views.forget(id)?;
         host.environments.remove(id).map_err(|error| Problem::disk(&error))
     })
     .await?;

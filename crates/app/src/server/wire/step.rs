@@ -1,6 +1,5 @@
 //! Steps and their attempts.
 
-use baton_core::ids::AttemptId;
 use baton_core::run::event::{AttemptEnd, StepError, StepOutput};
 use baton_core::run::{At, State, Step};
 use serde_json::{Map, Value, json};
@@ -155,14 +154,5 @@ pub fn ended(end: &AttemptEnd) -> (&'static str, Value, Option<i32>) {
         }
         AttemptEnd::Stopped {} => ("stopped", Value::Null, None),
         AttemptEnd::Parked {} => ("parked", Value::Null, None),
-    }
-}
-
-/// The attempt that a step works on now.
-#[must_use]
-pub fn working(step: &Step) -> Option<AttemptId> {
-    match &step.state {
-        State::Working { attempt } => Some(*attempt),
-        _ => None,
     }
 }
