@@ -57,7 +57,9 @@ async fn sweep(host: &Arc<Host>) {
         };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.parse::<AttemptId>().ok());
+            let id = name
+                .to_str()
+                .and_then(|name| name.parse::<AttemptId>().ok());
             let Some(id) = id else { continue };
             let row = views.attempt(id).ok().flatten();
             if row.is_some_and(|row| row.ended_at.is_some()) {

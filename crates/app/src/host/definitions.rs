@@ -60,7 +60,8 @@ pub fn list(project: &Project) -> Vec<Found> {
         .collect();
     names.sort();
     names.dedup_by(|later, earlier| later.0 == earlier.0);
-    let read = |(key, ending): (String, usize)| read(project.id, &project.path, &key, ENDINGS[ending]);
+    let read =
+        |(key, ending): (String, usize)| read(project.id, &project.path, &key, ENDINGS[ending]);
     names.into_iter().filter_map(read).collect()
 }
 
@@ -103,13 +104,17 @@ fn read(project: ProjectId, project_path: &str, key: &str, ending: &str) -> Opti
     let text = match text(Path::new(project_path), full) {
         Ok(text) => text,
         Err(message) => {
-            found.diagnostics.push(finding(&found.path, "unreadable", message));
+            found
+                .diagnostics
+                .push(finding(&found.path, "unreadable", message));
             return Some(found);
         }
     };
     if found.is_code {
         let message = "TypeScript definitions are not available yet".to_owned();
-        found.diagnostics.push(finding(&found.path, "not_available", message));
+        found
+            .diagnostics
+            .push(finding(&found.path, "not_available", message));
     } else {
         let parsed = definition::parse(&definition::Source {
             key,
@@ -149,7 +154,10 @@ fn text(project: &Path, path: PathBuf) -> Result<String, String> {
 }
 
 fn changed_at(metadata: &Metadata) -> Option<Timestamp> {
-    let since = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH);
+    let since = metadata
+        .modified()
+        .ok()?
+        .duration_since(std::time::UNIX_EPOCH);
     let millis = u64::try_from(since.ok()?.as_millis()).ok()?;
     Some(Timestamp::from_millis(millis))
 }
@@ -180,7 +188,10 @@ impl Definitions for OnDisk {
     fn find(&self, project: &ProjectRef, key: &str) -> Result<FoundDefinition, String> {
         let found = find(project.id, &project.path, key)
             .ok_or_else(|| format!("the project has no definition `{key}`"))?;
-        let first = found.diagnostics.iter().find(|d| d.severity == Severity::Error);
+        let first = found
+            .diagnostics
+            .iter()
+            .find(|d| d.severity == Severity::Error);
         match (found.source, first) {
             (Some(source), None) => Ok(FoundDefinition {
                 source,

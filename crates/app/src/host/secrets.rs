@@ -103,9 +103,14 @@ impl Secrets {
     pub fn value(&self, project: ProjectId, name: &str) -> Option<String> {
         let stored = self.lock();
         let own = stored.projects.get(&project.to_string());
-        let value = own.and_then(|own| own.get(name)).or_else(|| stored.global.get(name));
+        let value = own
+            .and_then(|own| own.get(name))
+            .or_else(|| stored.global.get(name));
         let variable = || self.environments.own(self.variables.get(name)?);
-        value.map(String::as_str).or_else(variable).map(str::to_owned)
+        value
+            .map(String::as_str)
+            .or_else(variable)
+            .map(str::to_owned)
     }
 
     /// Every value a step of this project could get hold of: what is masked in its output.
@@ -127,10 +132,14 @@ impl Secrets {
             scope,
             variable,
         };
-        let globals = stored.global.keys().map(|name| known(name, Scope::Global, None));
-        let variables = self.variables.iter().map(|(name, variable)| {
-            known(name, Scope::Global, Some(variable.clone()))
-        });
+        let globals = stored
+            .global
+            .keys()
+            .map(|name| known(name, Scope::Global, None));
+        let variables = self
+            .variables
+            .iter()
+            .map(|(name, variable)| known(name, Scope::Global, Some(variable.clone())));
         let mut all: Vec<Known> = globals.chain(variables).collect();
         for (id, secrets) in &stored.projects {
             let Ok(id) = id.parse() else { continue };

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use baton_engine::{Engine, Outside};
 use baton_engine::ports::Journal;
+use baton_engine::{Engine, Outside};
 use baton_store::{Files, SqliteJournal, Views};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -76,12 +76,14 @@ pub fn run(options: Options) -> Result<(), Error> {
     log();
     let journal = SqliteJournal::open(&data_dir).map_err(|e| Error::Disk(e.to_string()))?;
     let journal = Arc::new(journal);
-    let generation = journal.bump_generation().map_err(|e| Error::Disk(e.to_string()))?;
+    let generation = journal
+        .bump_generation()
+        .map_err(|e| Error::Disk(e.to_string()))?;
     let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
     let settings = Settings::from(config);
     let idle_exit = options.idle_exit.unwrap_or(settings.idle_exit);
     let pause_policy = settings.pause_policy;
-    let environments = Arc::new(RunEnvironments::new(&data_dir));
+    let environments = Arc::new(RunEnvironments::new(&data_dir, journal.clone()));
     let variables = settings.secret_variables.clone();
     let secrets = Secrets::open(&data_dir, variables, environments.clone());
     let secrets = Arc::new(secrets.map_err(disk(&data_dir))?);
@@ -127,7 +129,10 @@ pub fn run(options: Options) -> Result<(), Error> {
 }
 
 async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
-    let recovered = host.engine.recover().map_err(|e| Error::Disk(e.to_string()))?;
+    let recovered = host
+        .engine
+        .recover()
+        .map_err(|e| Error::Disk(e.to_string()))?;
     // From here on runs go on; what people look at follows.
     let files = project(host)?;
     let listener = Listener::bind(&host.data_dir, host.activity.clone());

@@ -47,7 +47,11 @@ fn resolve(host: &Host, reference: &str) -> Answer<RunId> {
     if hex.len() < SHORTEST_PREFIX || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(none());
     }
-    match host.journal.runs_by_prefix(&format!("run_{hex}"))?.as_slice() {
+    match host
+        .journal
+        .runs_by_prefix(&format!("run_{hex}"))?
+        .as_slice()
+    {
         [] => Err(none()),
         [id] => Ok(*id),
         _ => {

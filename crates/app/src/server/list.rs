@@ -14,15 +14,24 @@ use super::{find, wire};
 use crate::host::Host;
 
 /// The words of a run's status.
-const STATUSES: [&str; 6] = ["pending", "running", "paused", "completed", "failed", "cancelled"];
+const STATUSES: [&str; 6] = [
+    "pending",
+    "running",
+    "paused",
+    "completed",
+    "failed",
+    "cancelled",
+];
 
 /// What is asked for; `None` when nothing can fit.
 async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> {
-    let words = |name: &str| -> Vec<String> {
-        params.all(name).into_iter().map(str::to_owned).collect()
-    };
+    let words =
+        |name: &str| -> Vec<String> { params.all(name).into_iter().map(str::to_owned).collect() };
     let statuses = words("status");
-    if let Some(wrong) = statuses.iter().find(|word| !STATUSES.contains(&word.as_str())) {
+    if let Some(wrong) = statuses
+        .iter()
+        .find(|word| !STATUSES.contains(&word.as_str()))
+    {
         let shown: String = wrong.chars().take(64).collect();
         let detail = format!("`{shown}` is no status: {}", STATUSES.join(", "));
         return Err(Problem::bad_request("bad_query", detail));

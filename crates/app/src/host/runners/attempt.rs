@@ -124,7 +124,10 @@ impl ShepherdRunners {
         let env = environment::of_child(&inner.environments, &inner.secrets, launch, work)
             .map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?;
         let log_dir = logs::prepare(&inner.data_dir, launch).map_err(|error| {
-            Box::new(failed(ErrorCode::Disk, format!("the log directory: {error}")))
+            Box::new(failed(
+                ErrorCode::Disk,
+                format!("the log directory: {error}"),
+            ))
         })?;
         let cwd = match &work.cwd {
             Some(inside) => launch.directory.join(inside),
@@ -216,7 +219,10 @@ fn lost(detail: &str) -> AttemptEnd {
 }
 
 fn pids(found: &[i32]) -> Vec<u32> {
-    found.iter().filter_map(|&pid| u32::try_from(pid).ok()).collect()
+    found
+        .iter()
+        .filter_map(|&pid| u32::try_from(pid).ok())
+        .collect()
 }
 
 /// What an exit record means for the attempt.

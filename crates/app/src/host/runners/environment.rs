@@ -72,7 +72,13 @@ mod tests {
 
     #[test]
     fn a_child_gets_neither_batons_variables_nor_vendors_keys() {
-        let names = ["PATH", "BATON_DATA_DIR", "BATON_ATTEMPT", "OPENAI_API_KEY", ""];
+        let names = [
+            "PATH",
+            "BATON_DATA_DIR",
+            "BATON_ATTEMPT",
+            "OPENAI_API_KEY",
+            "",
+        ];
         let all = names.iter().map(|name| ((*name).to_owned(), String::new()));
         let left: Vec<String> = inherited(all.collect()).into_keys().collect();
         assert_eq!(left, ["PATH"]);

@@ -11,7 +11,9 @@ use baton_engine::ports::Launch;
 /// The directory of a run's files in its project.
 #[must_use]
 pub fn executions(project: &Path, run: RunId) -> PathBuf {
-    project.join(".agent/workflows/executions").join(run.to_string())
+    project
+        .join(".agent/workflows/executions")
+        .join(run.to_string())
 }
 
 /// Where a step's logs may be, in the order in which to look.
