@@ -6,4 +6,5 @@
 pub mod definition;
 pub mod ids;
 pub mod run;
+pub mod slot;
 pub mod time;

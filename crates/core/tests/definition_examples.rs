@@ -7,13 +7,21 @@ const LANGUAGE: &str = include_str!("fixtures/language.yaml");
 const PIPELINE: &str = include_str!("fixtures/simple-pipeline.yaml");
 
 fn read(key: &str, text: &str) -> Parsed {
-    parse(&Source { key, file: &format!("{key}.yaml"), text })
+    parse(&Source {
+        key,
+        file: &format!("{key}.yaml"),
+        text,
+    })
 }
 
 #[test]
 fn the_language_pages_example_is_valid() {
     let parsed = read("implement-feature", LANGUAGE);
-    assert!(parsed.diagnostics.is_empty(), "{}", render(&parsed.diagnostics, LANGUAGE, false));
+    assert!(
+        parsed.diagnostics.is_empty(),
+        "{}",
+        render(&parsed.diagnostics, LANGUAGE, false)
+    );
     let definition = parsed.definition.unwrap();
     assert_eq!(definition.steps.len(), 6);
     assert!(definition.is_graph);
@@ -22,7 +30,11 @@ fn the_language_pages_example_is_valid() {
 #[test]
 fn document_2s_example_is_valid() {
     let parsed = read("simple-pipeline", PIPELINE);
-    assert!(parsed.diagnostics.is_empty(), "{}", render(&parsed.diagnostics, PIPELINE, false));
+    assert!(
+        parsed.diagnostics.is_empty(),
+        "{}",
+        render(&parsed.diagnostics, PIPELINE, false)
+    );
     let definition = parsed.definition.unwrap();
     assert_eq!(definition.name, "Simple Build Pipeline");
     assert!(!definition.is_graph);

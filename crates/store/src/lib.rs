@@ -1,1 +1,18 @@
 //! The journal and its read models on SQLite.
+//!
+//! [`SqliteJournal`] holds the only truth (`journal.db`). Whatever else is here follows it by
+//! position and can be deleted and made again.
+
+mod faults;
+pub mod files;
+mod folds;
+mod follow;
+mod journal;
+pub mod memory;
+pub mod views;
+
+pub use faults::{Faults, NoFaults};
+pub use files::Files;
+pub use journal::{OpenError, Options, Project, SqliteJournal, WriteError};
+pub use memory::MemoryJournal;
+pub use views::Views;

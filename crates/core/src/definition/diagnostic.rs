@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::draft::Span;
 
 /// More than this is noise: fixing the first ones comes first.
-const MAX_DIAGNOSTICS: usize = 100;
+const MAX_ERRORS: usize = 100;
+const MAX_WARNINGS: usize = 50;
 /// The longest excerpt, in characters.
 const MAX_EXCERPT: usize = 240;
 
@@ -56,6 +57,8 @@ pub(crate) struct Report<'a> {
     text: &'a str,
     line_starts: Vec<usize>,
     found: Vec<(Span, Diagnostic)>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl<'a> Report<'a> {
@@ -66,6 +69,8 @@ impl<'a> Report<'a> {
             text,
             line_starts: std::iter::once(0).chain(breaks).collect(),
             found: Vec::new(),
+            errors: 0,
+            warnings: 0,
         }
     }
 
@@ -84,7 +89,13 @@ impl<'a> Report<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.add(Severity::Error, span, code, message.into(), Some(help.into()));
+        self.add(
+            Severity::Error,
+            span,
+            code,
+            message.into(),
+            Some(help.into()),
+        );
     }
 
     pub(crate) fn warning(
@@ -94,11 +105,26 @@ impl<'a> Report<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.add(Severity::Warning, span, code, message.into(), Some(help.into()));
+        self.add(
+            Severity::Warning,
+            span,
+            code,
+            message.into(),
+            Some(help.into()),
+        );
+    }
+
+    /// Whether further errors are left out, so that it does not matter where exactly they are.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors >= MAX_ERRORS
+    }
+
+    pub(crate) fn has(&self, code: &str) -> bool {
+        self.found.iter().any(|(_, d)| d.code == code)
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.found.iter().any(|(_, d)| d.severity == Severity::Error)
+        self.errors > 0
     }
 
     fn add(
@@ -109,8 +135,12 @@ impl<'a> Report<'a> {
         message: String,
         help: Option<String>,
     ) {
-        let full = self.found.len() >= MAX_DIAGNOSTICS;
-        if full && (severity == Severity::Warning || self.has_errors()) {
+        let (count, most) = match severity {
+            Severity::Error => (&mut self.errors, MAX_ERRORS),
+            Severity::Warning => (&mut self.warnings, MAX_WARNINGS),
+        };
+        *count += 1;
+        if *count > most {
             return;
         }
         let (line, column) = self.place(span.start);
@@ -142,27 +172,35 @@ impl<'a> Report<'a> {
         let at = number as usize;
         let start = self.line_starts.get(at - 1).copied().unwrap_or_default();
         let end = self.line_starts.get(at).copied().unwrap_or(self.text.len());
-        self.text.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r'])
+        self.text
+            .get(start..end)
+            .unwrap_or_default()
+            .trim_end_matches(['\n', '\r'])
     }
 
     fn place(&self, offset: usize) -> (u32, u32) {
         let offset = floor_boundary(self.text, offset);
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts.get(line - 1).copied().unwrap_or_default();
-        let column = self.text.get(start..offset).map_or(0, |t| t.chars().count()) + 1;
+        let column = self
+            .text
+            .get(start..offset)
+            .map_or(0, |t| t.chars().count())
+            + 1;
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         (small(line), small(column))
     }
 
-    /// The findings in file order, each with the pointer to the value it is about.
-    pub(crate) fn finish(self, pointer: impl Fn(Span) -> Option<String>) -> Vec<Diagnostic> {
+    /// The findings in file order; `pointer` is told whether the mapping that starts there is meant,
+    /// not its first field. Each with the pointer to the value it is about.
+    pub(crate) fn finish(self, pointer: impl Fn(Span, bool) -> Option<String>) -> Vec<Diagnostic> {
         let mut found = self.found;
         found.sort_by_key(|(span, d)| (span.start, d.severity));
         found.dedup_by(|(_, a), (_, b)| a == b);
         found
             .into_iter()
             .map(|(span, mut diagnostic)| {
-                diagnostic.pointer = pointer(span);
+                diagnostic.pointer = pointer(span, diagnostic.code == "missing_field");
                 diagnostic
             })
             .collect()
@@ -197,18 +235,33 @@ fn render_one(
     color: bool,
 ) -> std::fmt::Result {
     let paint = |code: &str, text: &str| {
-        if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     };
     let (word, tint) = match diagnostic.severity {
         Severity::Error => ("error", "1;31"),
         Severity::Warning => ("warning", "1;33"),
     };
     let title = format!("{word}[{}]", diagnostic.code);
-    writeln!(out, "{}: {}", paint(tint, &title), paint("1", &printable(&diagnostic.message)))?;
+    writeln!(
+        out,
+        "{}: {}",
+        paint(tint, &title),
+        paint("1", &printable(&diagnostic.message))
+    )?;
     let number = diagnostic.line.to_string();
     let margin = " ".repeat(number.len());
     let file = printable(&diagnostic.file);
-    writeln!(out, "{margin}{} {file}:{}:{}", paint("1;34", "-->"), diagnostic.line, diagnostic.column)?;
+    writeln!(
+        out,
+        "{margin}{} {file}:{}:{}",
+        paint("1;34", "-->"),
+        diagnostic.line,
+        diagnostic.column
+    )?;
     let line = lines
         .get(diagnostic.line as usize - 1)
         .filter(|line| line.chars().count() <= MAX_EXCERPT);
@@ -218,7 +271,12 @@ fn render_one(
     };
     let bar = paint("1;34", "|");
     writeln!(out, "{margin} {bar}")?;
-    writeln!(out, "{} {bar} {}", paint("1;34", &number), printable(excerpt))?;
+    writeln!(
+        out,
+        "{} {bar} {}",
+        paint("1;34", &number),
+        printable(excerpt)
+    )?;
     let before = diagnostic.column.saturating_sub(first) as usize;
     let shown = excerpt.chars().count();
     let length = if diagnostic.end_line == diagnostic.line {
@@ -227,9 +285,19 @@ fn render_one(
         shown.saturating_sub(before)
     };
     let carets = "^".repeat(length.min(shown.saturating_sub(before)).max(1));
-    writeln!(out, "{margin} {bar} {}{}", " ".repeat(before), paint(tint, &carets))?;
+    writeln!(
+        out,
+        "{margin} {bar} {}{}",
+        " ".repeat(before),
+        paint(tint, &carets)
+    )?;
     if let Some(help) = &diagnostic.help {
-        writeln!(out, "{margin} {} help: {}", paint("1;34", "="), printable(help))?;
+        writeln!(
+            out,
+            "{margin} {} help: {}",
+            paint("1;34", "="),
+            printable(help)
+        )?;
     }
     writeln!(out)
 }

@@ -2,6 +2,7 @@
 //! YAML itself: strict booleans, no second key of a name, no alias bomb, bounded size and depth.
 
 mod build;
+mod fault;
 mod scalar;
 
 use serde_json::{Map, Value};
@@ -60,10 +61,14 @@ impl Draft {
     }
 
     /// A JSON pointer to the innermost value or key at a place.
-    pub(crate) fn pointer(&self, span: Span) -> Option<String> {
+    pub(crate) fn pointer(&self, span: Span, of_mapping: bool) -> Option<String> {
         let mut pointer = String::new();
         let mut node = &self.root;
         loop {
+            let is_mapping = matches!(node.kind, Kind::Map(_));
+            if of_mapping && is_mapping && node.span.start == span.start {
+                break;
+            }
             let next = match &node.kind {
                 Kind::List(items) => items
                     .iter()

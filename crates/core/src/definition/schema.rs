@@ -66,13 +66,19 @@ pub fn args_check(schema: Option<&Value>, args: Value) -> Result<Value, Vec<ArgE
     let validator = match compile(schema) {
         Ok(validator) => validator,
         Err(error) => {
-            return Err(vec![ArgError::new("", format!("the schema cannot be used: {error}"))]);
+            return Err(vec![ArgError::new(
+                "",
+                format!("the schema cannot be used: {error}"),
+            )]);
         }
     };
     for error in validator.iter_errors(&args).take(MAX_ERRORS) {
         let pointer = error.instance_path().as_str().to_owned();
         let detail: String = error.to_string().chars().take(300).collect();
-        if !errors.iter().any(|e| e.pointer.starts_with(&pointer) && is_unknown(&detail)) {
+        if !errors
+            .iter()
+            .any(|e| e.pointer.starts_with(&pointer) && is_unknown(&detail))
+        {
             errors.push(ArgError { pointer, detail });
         }
     }
@@ -100,7 +106,9 @@ fn apply_defaults(schema: &Value, value: &mut Value, depth: usize) {
         Value::Object(members) => {
             let properties = schema.get("properties").and_then(Value::as_object);
             for (name, property) in properties.into_iter().flatten() {
-                if let (false, Some(default)) = (members.contains_key(name), property.get("default")) {
+                if let (false, Some(default)) =
+                    (members.contains_key(name), property.get("default"))
+                {
                     members.insert(name.clone(), default.clone());
                 }
                 if let Some(member) = members.get_mut(name) {
@@ -138,7 +146,13 @@ fn nested_default(schema: &Value, depth: usize) -> Option<Value> {
     (complete && !members.is_empty()).then_some(value)
 }
 
-fn refuse_unknown(schema: &Value, value: &Value, pointer: &str, depth: usize, errors: &mut Vec<ArgError>) {
+fn refuse_unknown(
+    schema: &Value,
+    value: &Value,
+    pointer: &str,
+    depth: usize,
+    errors: &mut Vec<ArgError>,
+) {
     if depth > MAX_DEPTH || errors.len() >= MAX_ERRORS {
         return;
     }
@@ -151,12 +165,18 @@ fn refuse_unknown(schema: &Value, value: &Value, pointer: &str, depth: usize, er
                 match properties.and_then(|p| p.get(name)) {
                     Some(property) => refuse_unknown(property, member, &at, depth + 1, errors),
                     None if closed => {
-                        let names = properties.into_iter().flatten().map(|(name, _)| name.as_str());
+                        let names = properties
+                            .into_iter()
+                            .flatten()
+                            .map(|(name, _)| name.as_str());
                         let detail = match nearest(name, names) {
                             Some(near) => format!("there is no `{name}`: did you mean `{near}`?"),
                             None => format!("there is no `{name}`"),
                         };
-                        errors.push(ArgError { pointer: at, detail });
+                        errors.push(ArgError {
+                            pointer: at,
+                            detail,
+                        });
                     }
                     None => {}
                 }
@@ -176,8 +196,17 @@ fn refuse_unknown(schema: &Value, value: &Value, pointer: &str, depth: usize, er
 /// Whether a schema means its list of properties to be all there are.
 fn closes(schema: &Value, depth: usize) -> bool {
     let says_more = [
-        "additionalProperties", "patternProperties", "unevaluatedProperties", "propertyNames",
-        "$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas",
+        "additionalProperties",
+        "patternProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+        "$ref",
+        "$dynamicRef",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "if",
+        "dependentSchemas",
     ]
     .iter()
     .any(|keyword| schema.get(keyword).is_some());
@@ -191,10 +220,15 @@ fn closes(schema: &Value, depth: usize) -> bool {
 /// # Errors
 /// What would be right, for people.
 pub fn coerce_arg(schema: Option<&Value>, name: &str, text: &str) -> Result<Value, String> {
-    let properties = schema.and_then(|s| s.get("properties")).and_then(Value::as_object);
+    let properties = schema
+        .and_then(|s| s.get("properties"))
+        .and_then(Value::as_object);
     let property = properties.and_then(|p| p.get(name));
     let Some(property) = property else {
-        let names = properties.into_iter().flatten().map(|(name, _)| name.as_str());
+        let names = properties
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str());
         if let Some(near) = nearest(name, names) {
             return Err(format!("there is no arg `{name}`: did you mean `{near}`?"));
         }
@@ -205,7 +239,11 @@ pub fn coerce_arg(schema: Option<&Value>, name: &str, text: &str) -> Result<Valu
     let json = serde_json::from_str::<Value>(text);
     if types.is_empty() {
         // Of an enum the value that reads like the text, else JSON, else the text.
-        let listed = property.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let listed = property
+            .get("enum")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         for value in listed.chain(property.get("const")) {
             if value.as_str() == Some(text) {
                 return Ok(value.clone());
@@ -213,17 +251,22 @@ pub fn coerce_arg(schema: Option<&Value>, name: &str, text: &str) -> Result<Valu
         }
         return Ok(json.unwrap_or_else(|_| Value::String(text.to_owned())));
     }
-    if let Ok(json) = &json {
-        if !json.is_string() && types.iter().any(|kind| is_of(json, kind)) {
-            // `string` alone never comes here: its texts stay texts, `7` included.
-            return Ok(json.clone());
-        }
+    if let Ok(json) = &json
+        && !json.is_string()
+        && types.iter().any(|kind| is_of(json, kind))
+    {
+        // `string` alone never comes here: its texts stay texts, `7` included.
+        return Ok(json.clone());
     }
     if types.contains(&"string") {
         return Ok(Value::String(text.to_owned()));
     }
     let shown: String = text.chars().take(64).collect();
-    Err(format!("`{name}` is {}, `{shown}` is not: {}", types.join(" or "), example(&types, name)))
+    Err(format!(
+        "`{name}` is {}, `{shown}` is not: {}",
+        types.join(" or "),
+        example(&types, name)
+    ))
 }
 
 fn types(schema: &Value) -> Vec<&str> {
@@ -238,7 +281,9 @@ fn is_of(value: &Value, kind: &str) -> bool {
     match kind {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|f| f.fract() == 0.0),
+        "integer" => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|f| f.fract() == 0.0)
+        }
         "number" => value.is_number(),
         "string" => value.is_string(),
         "array" => value.is_array(),

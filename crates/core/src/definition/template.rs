@@ -4,6 +4,7 @@
 //! The syntax is minijinja's, reduced to what the language page lists; evaluation is Baton's own,
 //! because fuel does not bound memory and a template must never cost more than a few megabytes.
 
+mod convert;
 mod eval;
 mod filters;
 mod meter;
@@ -26,7 +27,6 @@ use syntax::{Expr, Fault, Piece};
 pub use super::command::{Command, Program, RenderedCommand};
 pub(crate) use eval::Scope as EvalScope;
 pub(crate) use eval::at as at_span;
-pub(crate) use filters::FILTERS;
 pub(crate) use meter::{MAX_TEXT, Output as BoundedText, Reason};
 pub(crate) use render::{Sink, render as render_into};
 pub use value::from_json;
@@ -88,6 +88,14 @@ impl Names {
 
     fn get(&self, name: &str) -> Option<&minijinja::Value> {
         self.values.get(name)
+    }
+}
+
+impl Names {
+    /// These names and one more, from JSON.
+    #[must_use]
+    pub fn with_json(self, name: &'static str, value: &Value) -> Self {
+        self.with(name, value::from_json(value))
     }
 }
 

@@ -6,10 +6,13 @@ mod defaults;
 pub(crate) mod fields;
 mod graph;
 mod head;
+mod items;
+mod places;
 mod read;
 mod references;
 mod schemas;
 mod steps;
+mod templates;
 mod triggers;
 
 use sha2::{Digest, Sha256};
@@ -17,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::Definition;
 use super::diagnostic::{Diagnostic, Report};
 use super::draft::{Draft, Kind, Node, Span};
-use references::Use;
+use places::Use;
 
 /// The most steps a definition may have.
 const MAX_STEPS: usize = 10_000;
@@ -52,7 +55,7 @@ pub fn parse(source: &Source<'_>) -> Parsed {
     let Some(draft) = Draft::read(&mut report) else {
         return Parsed {
             definition: None,
-            diagnostics: report.finish(|_| None),
+            diagnostics: report.finish(|_, _| None),
         };
     };
     let mut check = Check {
@@ -63,7 +66,9 @@ pub fn parse(source: &Source<'_>) -> Parsed {
     let definition = definition.filter(|_| !check.report.has_errors());
     Parsed {
         definition,
-        diagnostics: check.report.finish(|span| draft.pointer(span)),
+        diagnostics: check
+            .report
+            .finish(|span, of_mapping| draft.pointer(span, of_mapping)),
     }
 }
 
@@ -102,7 +107,16 @@ impl Check<'_> {
         let is_graph = drafts.iter().any(|step| step.needs.is_some());
         let order = self.graph(&drafts, is_graph);
         self.check_sessions(&drafts, &order);
-        self.check_uses(&drafts, &order, args_schema.as_ref());
+        // Nothing is known of the args when their schema is wrong.
+        if args_schema.is_some() || top.get("args_schema").is_none() {
+            self.check_uses(&drafts, &order, args_schema.as_ref());
+        } else {
+            self.check_uses(
+                &drafts,
+                &order,
+                Some(&serde_json::json!({"additionalProperties": true})),
+            );
+        }
         let steps = graph::wire(drafts, is_graph)?;
         Some(Definition {
             key: key.to_owned(),

@@ -16,6 +16,7 @@ pub type Key = String;
 /// Something that happened to a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs)]
 pub enum Event {
     /// The run exists; always the first.
     RunCreated(Box<RunCreated>),
@@ -38,6 +39,8 @@ pub enum Event {
         attempt: AttemptId,
         end: AttemptEnd,
     },
+    /// The step is to be started again at once, not counted as a retry.
+    StepRequeued { key: Key, cause: Cause },
     /// The step is tried again at this time.
     RetryScheduled {
         key: Key,
@@ -293,6 +296,7 @@ pub enum Cause {
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
+#[allow(missing_docs)]
 pub enum AttemptEnd {
     /// Well.
     Succeeded {
@@ -333,7 +337,29 @@ pub struct StepOutput {
     pub stderr: Option<String>,
 }
 
+impl RunCreated {
+    /// Every text of it that may be stored by hash.
+    pub fn bigs(&mut self) -> Vec<&mut Big> {
+        let mut bigs = vec![&mut self.source, &mut self.args];
+        for inherited in &mut self.inherited {
+            match &mut inherited.end {
+                InheritedEnd::Completed(output) | InheritedEnd::Failed(_, output) => {
+                    bigs.extend(output.bigs());
+                }
+                InheritedEnd::Skipped(_) => {}
+            }
+        }
+        bigs
+    }
+}
+
 impl StepOutput {
+    /// Every text of it that may be stored by hash.
+    pub fn bigs(&mut self) -> Vec<&mut Big> {
+        let all = [&mut self.result, &mut self.data, &mut self.outputs];
+        all.into_iter().flatten().collect()
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -516,30 +542,15 @@ pub type Kind = StepKind;
 impl Event {
     /// Every text of this event that may be stored by hash.
     pub fn bigs(&mut self) -> Vec<&mut Big> {
-        fn of(output: &mut StepOutput) -> Vec<&mut Big> {
-            [&mut output.result, &mut output.data, &mut output.outputs]
-                .into_iter()
-                .flatten()
-                .collect()
-        }
         match self {
-            Self::RunCreated(created) => {
-                let mut bigs = vec![&mut created.source, &mut created.args];
-                for inherited in &mut created.inherited {
-                    match &mut inherited.end {
-                        InheritedEnd::Completed(output) | InheritedEnd::Failed(_, output) => {
-                            bigs.extend(of(output));
-                        }
-                        InheritedEnd::Skipped(_) => {}
-                    }
-                }
-                bigs
-            }
+            Self::RunCreated(created) => created.bigs(),
             Self::AttemptEnded { end, .. } => match end {
-                AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => of(output),
+                AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => {
+                    output.bigs()
+                }
                 AttemptEnd::Lost { .. } | AttemptEnd::Stopped {} | AttemptEnd::Parked {} => vec![],
             },
-            Self::StepCompleted { output, .. } | Self::StepFailed { output, .. } => of(output),
+            Self::StepCompleted { output, .. } | Self::StepFailed { output, .. } => output.bigs(),
             Self::ApprovalRequested { message, .. } => vec![message],
             Self::ChildStarted { args, .. } => vec![args],
             Self::ChildEnded {
@@ -553,6 +564,7 @@ impl Event {
             | Self::RunStarted {}
             | Self::StepSkipped { .. }
             | Self::AttemptStarted { .. }
+            | Self::StepRequeued { .. }
             | Self::RetryScheduled { .. }
             | Self::ApprovalAnswered { .. }
             | Self::WaitStarted { .. }

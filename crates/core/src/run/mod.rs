@@ -1,5 +1,20 @@
 //! A run: the fold over its journal, and the decisions about it.
 
+mod apply;
 pub mod big;
+pub mod decide;
 pub mod event;
+mod names;
+mod outbox;
+mod plan;
+mod snapshot;
+mod state;
+mod waiting;
 pub mod work;
+
+pub use apply::{Illegal, ends_a_step};
+pub use outbox::{ChildOrder, Message, Outbox, command_id};
+pub use plan::Plan;
+pub use snapshot::{SNAPSHOT_VERSION, Snapshot};
+pub use state::*;
+pub use waiting::{WaitReason, Waiting};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
+use granit_parser::{Event, Parser, ScalarStyle, StrInput, StructureStyle};
 
 use super::{Entry, Kind, MAX_SOURCE, Node, Span, scalar};
 use crate::definition::diagnostic::Report;
@@ -23,13 +23,23 @@ pub(super) fn read(report: &mut Report<'_>) -> Option<Node> {
         report.error_with(
             Span::default(),
             "source_too_large",
-            format!("the file has {} bytes; at most {MAX_SOURCE} are read", text.len()),
+            format!(
+                "the file has {} bytes; at most {MAX_SOURCE} are read",
+                text.len()
+            ),
             "move long prompts and data into files that the steps read",
         );
         return None;
     }
     if let Some(at) = text.find('\0') {
-        report.error(Span { start: at, end: at + 1 }, "yaml_syntax", "a NUL byte is not YAML");
+        report.error(
+            Span {
+                start: at,
+                end: at + 1,
+            },
+            "yaml_syntax",
+            "a NUL byte is not YAML",
+        );
         return None;
     }
     let options = granit_parser::options! {
@@ -57,9 +67,9 @@ struct Anchor {
     height: usize,
 }
 
-struct Builder<'r, 'a> {
+pub(super) struct Builder<'r, 'a> {
     parser: Parser<'a, StrInput<'a>>,
-    report: &'r mut Report<'a>,
+    pub(super) report: &'r mut Report<'a>,
     anchors: HashMap<usize, Anchor>,
     nodes: usize,
     aliased: usize,
@@ -70,7 +80,13 @@ impl<'a> Builder<'_, 'a> {
         match self.parser.next() {
             Some(Ok((event, span))) => {
                 let range = span.byte_range().unwrap_or_default();
-                Ok((event, Span { start: range.start, end: range.end }))
+                Ok((
+                    event,
+                    Span {
+                        start: range.start,
+                        end: range.end,
+                    },
+                ))
             }
             Some(Err(error)) => {
                 self.syntax(&error);
@@ -124,7 +140,9 @@ impl<'a> Builder<'_, 'a> {
         let before = self.nodes;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let name = tag.as_deref().and_then(|t| t.core_suffix().map(str::to_owned));
+                let name = tag
+                    .as_deref()
+                    .and_then(|t| t.core_suffix().map(str::to_owned));
                 let kind = match (tag.is_some(), name.as_deref()) {
                     (true, Some("str")) => Kind::Text(text.into_owned()),
                     (false, _) | (true, Some("int" | "float" | "bool" | "null"))
@@ -144,9 +162,17 @@ impl<'a> Builder<'_, 'a> {
                 let message = format!("there is no anchor `&{name}` before this alias");
                 let help = "quote the text if it only begins with `*`".to_owned();
                 self.report.error_with(span, "unknown_alias", message, help);
-                return Ok(Node { kind: Kind::Broken, span });
+                return Ok(Node {
+                    kind: Kind::Broken,
+                    span,
+                });
             }
-            _ => return Ok(Node { kind: Kind::Null, span }),
+            _ => {
+                return Ok(Node {
+                    kind: Kind::Null,
+                    span,
+                });
+            }
         };
         if anchor != 0 {
             let values = self.nodes - before + 1;
@@ -164,8 +190,15 @@ impl<'a> Builder<'_, 'a> {
 
     fn alias(&mut self, id: usize, span: Span, depth: usize) -> Result<Node, Stop> {
         let Some(anchor) = self.anchors.get(&id) else {
-            self.report.error(span, "unknown_alias", "this alias stands inside what it repeats");
-            return Ok(Node { kind: Kind::Broken, span });
+            self.report.error(
+                span,
+                "unknown_alias",
+                "this alias stands inside what it repeats",
+            );
+            return Ok(Node {
+                kind: Kind::Broken,
+                span,
+            });
         };
         let (values, height) = (anchor.values, anchor.height);
         self.aliased += anchor.bytes;
@@ -201,7 +234,7 @@ impl<'a> Builder<'_, 'a> {
         );
     }
 
-    fn too_deep(&mut self, span: Span) {
+    pub(super) fn too_deep(&mut self, span: Span) {
         self.report.error(
             span,
             "too_deep",
@@ -211,7 +244,8 @@ impl<'a> Builder<'_, 'a> {
 
     fn strange_tag(&mut self, span: Span) -> Kind {
         let help = "definitions use no YAML tags: leave out the `!…`";
-        self.report.error_with(span, "yaml_tag", "this YAML tag means nothing here", help);
+        self.report
+            .error_with(span, "yaml_tag", "this YAML tag means nothing here", help);
         Kind::Broken
     }
 
@@ -224,19 +258,24 @@ impl<'a> Builder<'_, 'a> {
             }
         };
         let span = extent(start, end, items.last().map(|n| n.span));
-        Ok(Node { kind: Kind::List(items), span })
+        Ok(Node {
+            kind: Kind::List(items),
+            span,
+        })
     }
 
     fn map(&mut self, style: StructureStyle, start: Span, depth: usize) -> Result<Node, Stop> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut lines: HashMap<String, usize> = HashMap::new();
         let mut merged: Vec<Entry> = Vec::new();
+        let mut broken = false;
         let end = loop {
             let (event, span) = match self.next()? {
                 (Event::MappingEnd, span) => break span,
                 other => other,
             };
-            let is_merge = matches!(&event, Event::Scalar(t, ScalarStyle::Plain, _, _) if t == "<<");
+            let is_merge =
+                matches!(&event, Event::Scalar(t, ScalarStyle::Plain, _, _) if t == "<<");
             let key = self.node(event, span, depth + 1)?;
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
@@ -244,7 +283,10 @@ impl<'a> Builder<'_, 'a> {
                 self.merge(&value, &mut merged);
                 continue;
             }
-            let Some(name) = self.key(&key, style) else { continue };
+            let Some(name) = self.key(&key, style) else {
+                broken |= matches!(key.kind, Kind::Map(_));
+                continue;
+            };
             if let Some(first) = lines.get(&name) {
                 let before = self.report.text().get(..*first).unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
@@ -257,17 +299,29 @@ impl<'a> Builder<'_, 'a> {
                 continue;
             }
             lines.insert(name.clone(), key.span.start);
-            entries.push(Entry { key: name, key_span: key.span, value });
+            entries.push(Entry {
+                key: name,
+                key_span: key.span,
+                value,
+            });
         };
         // A mapping's own keys win over merged ones.
         for entry in merged {
-            if lines.insert(entry.key.clone(), entry.key_span.start).is_none() {
+            if lines
+                .insert(entry.key.clone(), entry.key_span.start)
+                .is_none()
+            {
                 entries.push(entry);
             }
         }
         let last = entries.iter().map(|e| e.value.span).max_by_key(|s| s.end);
         let span = extent(start, end, last);
-        Ok(Node { kind: Kind::Map(entries), span })
+        let kind = if broken {
+            Kind::Broken
+        } else {
+            Kind::Map(entries)
+        };
+        Ok(Node { kind, span })
     }
 
     fn merge(&mut self, value: &Node, merged: &mut Vec<Entry>) {
@@ -280,7 +334,8 @@ impl<'a> Builder<'_, 'a> {
             }
             _ => {
                 let message = format!("`<<` merges mappings, this is {}", value.what());
-                self.report.error_with(value.span, "wrong_type", message, "write `<<: *anchor`");
+                self.report
+                    .error_with(value.span, "wrong_type", message, "write `<<: *anchor`");
             }
         }
     }
@@ -293,7 +348,8 @@ impl<'a> Builder<'_, 'a> {
                 if !written.is_empty() {
                     return Some(written.to_owned());
                 }
-                self.report.error(key.span, "yaml_syntax", "a key is missing before this `:`");
+                self.report
+                    .error(key.span, "yaml_syntax", "a key is missing before this `:`");
             }
             Kind::Map(_) if style == StructureStyle::Flow => self.report.error_with(
                 key.span,
@@ -309,44 +365,6 @@ impl<'a> Builder<'_, 'a> {
         }
         None
     }
-
-    fn syntax(&mut self, error: &ScanError) {
-        let marker = error.marker();
-        let text = self.report.text();
-        let start = marker.byte_offset().unwrap_or_else(|| {
-            text.char_indices().nth(marker.index()).map_or(text.len(), |(at, _)| at)
-        });
-        let start = start.min(text.trim_end().len());
-        let span = Span { start, end: start + 1 };
-        let line_start = text[..floor(text, start)].rfind('\n').map_or(0, |at| at + 1);
-        let line = text[line_start..].lines().next().unwrap_or_default();
-        match error.kind() {
-            ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation => self.report.error_with(
-                span,
-                "tab_indentation",
-                "YAML is not indented with tabs",
-                "use spaces",
-            ),
-            kind if format!("{kind:?}").contains("Nesting") => self.too_deep(span),
-            ErrorKind::DirectiveDisallowed => self.report.error_with(
-                span,
-                "yaml_syntax",
-                "a definition has no YAML directives",
-                "leave the `%` line out",
-            ),
-            _ if line.contains(": {{") || line.contains("- {{") => self.report.error_with(
-                span,
-                "unquoted_template",
-                "YAML reads `{{ … }}` without quotes as a mapping",
-                "put the whole value in quotes: \"{{ … }} …\"",
-            ),
-            _ if line.trim_start().starts_with('\t') || line.starts_with('\t') => {
-                let message = "YAML is not indented with tabs";
-                self.report.error_with(span, "tab_indentation", message, "use spaces");
-            }
-            kind => self.report.error(span, "yaml_syntax", format!("not YAML: {kind}")),
-        }
-    }
 }
 
 fn height(node: &Node) -> usize {
@@ -357,14 +375,6 @@ fn height(node: &Node) -> usize {
     }
 }
 
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
 /// From the start to the end, without the empty lines and comments a block's end event comes after.
 fn extent(start: Span, end: Span, last: Option<Span>) -> Span {
     let end = if end.end > end.start {
@@ -372,5 +382,8 @@ fn extent(start: Span, end: Span, last: Option<Span>) -> Span {
     } else {
         last.map_or(start.end, |last| last.end)
     };
-    Span { start: start.start, end: end.max(start.start) }
+    Span {
+        start: start.start,
+        end: end.max(start.start),
+    }
 }

@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn words_mean_what_yaml_1_2_says() {
-        for text in ["yes", "no", "on", "off", "y", "1:30", "1_000", ".inf", "v1", "-", "1.2.3", "1e", "0xg"] {
+        for text in [
+            "yes", "no", "on", "off", "y", "1:30", "1_000", ".inf", "v1", "-", "1.2.3", "1e", "0xg",
+        ] {
             assert_eq!(plain(text), Kind::Text(text.into()), "{text}");
         }
         assert_eq!(plain("-12"), Kind::Int(-12));

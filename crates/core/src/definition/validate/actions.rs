@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use super::Check;
 use super::defaults::{Defaults, ON_LOST, ON_USAGE_LIMIT, PERMISSIONS};
 use super::fields::{self, Fields};
-use super::references::Place;
+use super::places::Place;
 
 /// What several types share.
 pub(super) struct Common {
@@ -27,7 +27,13 @@ pub(super) struct Common {
 }
 
 impl Check<'_> {
-    pub(super) fn common(&mut self, fields: &Fields<'_>, kind: StepKind, place: &Place, defaults: &Defaults) -> Common {
+    pub(super) fn common(
+        &mut self,
+        fields: &Fields<'_>,
+        kind: StepKind,
+        place: &Place,
+        defaults: &Defaults,
+    ) -> Common {
         // Only what runs here has the defaults: a person or a service has all the time they need.
         let local = matches!(kind, StepKind::Agent | StepKind::Script);
         let timeout = match fields.get("timeout") {
@@ -37,7 +43,11 @@ impl Check<'_> {
         };
         let base = if local { defaults.retry } else { Retry::NONE };
         let retry = self.retry(fields, base);
-        let mut env = if local { defaults.env.clone() } else { BTreeMap::new() };
+        let mut env = if local {
+            defaults.env.clone()
+        } else {
+            BTreeMap::new()
+        };
         env.extend(self.env(fields.get("env"), &place.env()));
         let mut artifacts = Vec::new();
         for (path, span) in self.literals(fields, "artifacts") {
@@ -47,7 +57,9 @@ impl Check<'_> {
         Common {
             timeout,
             retry,
-            on_lost: self.choice(fields, "on_lost", ON_LOST).unwrap_or(defaults.on_lost),
+            on_lost: self
+                .choice(fields, "on_lost", ON_LOST)
+                .unwrap_or(defaults.on_lost),
             on_usage_limit: self
                 .choice(fields, "on_usage_limit", ON_USAGE_LIMIT)
                 .unwrap_or(defaults.on_usage_limit),
@@ -56,10 +68,19 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn action(&mut self, fields: &Fields<'_>, kind: StepKind, place: &Place, defaults: &Defaults) -> Option<Action> {
+    pub(super) fn action(
+        &mut self,
+        fields: &Fields<'_>,
+        kind: StepKind,
+        place: &Place,
+        defaults: &Defaults,
+    ) -> Option<Action> {
         match kind {
             StepKind::Script => self.script(fields, place, defaults).map(Action::Script),
-            StepKind::Agent => self.agent(fields, place, defaults).map(Box::new).map(Action::Agent),
+            StepKind::Agent => self
+                .agent(fields, place, defaults)
+                .map(Box::new)
+                .map(Action::Agent),
             StepKind::Remote => self.remote(fields, place).map(Action::Remote),
             StepKind::Approval => self.approval(fields, place).map(Action::Approval),
             StepKind::Wait => self.wait(fields, place).map(Action::Wait),
@@ -68,7 +89,12 @@ impl Check<'_> {
         }
     }
 
-    fn script(&mut self, fields: &Fields<'_>, place: &Place, defaults: &Defaults) -> Option<Script> {
+    fn script(
+        &mut self,
+        fields: &Fields<'_>,
+        place: &Place,
+        defaults: &Defaults,
+    ) -> Option<Script> {
         let cwd = self.cwd(fields, place).or_else(|| defaults.cwd.clone());
         let Some(node) = fields.get("command") else {
             self.missing(fields, "command", "write `command: …`");
@@ -77,7 +103,8 @@ impl Check<'_> {
         let command = match &node.kind {
             Kind::List(words) => {
                 if words.is_empty() {
-                    self.report.error(node.span, "empty_list", "`command` has no words");
+                    self.report
+                        .error(node.span, "empty_list", "`command` has no words");
                     return None;
                 }
                 let words = words
@@ -89,7 +116,8 @@ impl Check<'_> {
             _ => {
                 let text = self.template(node, "`command`", place, true)?;
                 if text.source().trim().is_empty() {
-                    self.report.error(node.span, "empty_text", "`command` is empty");
+                    self.report
+                        .error(node.span, "empty_text", "`command` is empty");
                     return None;
                 }
                 Command::Shell(text)
@@ -102,13 +130,19 @@ impl Check<'_> {
     fn agent(&mut self, fields: &Fields<'_>, place: &Place, defaults: &Defaults) -> Option<Agent> {
         let agent = self.agent_name(fields);
         if fields.get("agent").is_none() && defaults.agent.is_none() {
-            self.missing(fields, "agent", "write `agent: claude`, here or in `defaults`");
+            self.missing(
+                fields,
+                "agent",
+                "write `agent: claude`, here or in `defaults`",
+            );
         }
         let permission = self
             .choice(fields, "permission", PERMISSIONS)
             .map(str::to_owned)
             .or_else(|| defaults.permission.clone());
-        let model = self.optional_template(fields, "model", place).or_else(|| defaults.model.clone());
+        let model = self
+            .optional_template(fields, "model", place)
+            .or_else(|| defaults.model.clone());
         let max_turns = self.small(fields, "max_turns", 1, 100_000);
         let system_prompt = self.optional_template(fields, "system_prompt", place);
         let mcp = fields.get("mcp").and_then(|node| {
@@ -119,8 +153,13 @@ impl Check<'_> {
             None
         });
         let tools = fields.get("tools").map(|node| self.tools(node));
-        let session = fields.get("session").and_then(Node::text).map(str::to_owned);
-        let output = fields.get("output").and_then(|node| self.schema(node, "`output`"));
+        let session = fields
+            .get("session")
+            .and_then(Node::text)
+            .map(str::to_owned);
+        let output = fields
+            .get("output")
+            .and_then(|node| self.schema(node, "`output`"));
         let cwd = self.cwd(fields, place).or_else(|| defaults.cwd.clone());
         let Some(node) = fields.get("prompt") else {
             self.missing(fields, "prompt", "write `prompt: …`");
@@ -128,7 +167,8 @@ impl Check<'_> {
         };
         let prompt = self.template(node, "`prompt`", place, false)?;
         if prompt.source().trim().is_empty() {
-            self.report.error(node.span, "empty_text", "`prompt` is empty");
+            self.report
+                .error(node.span, "empty_text", "`prompt` is empty");
         }
         Some(Agent {
             agent: agent.or_else(|| defaults.agent.clone())?,
@@ -166,7 +206,11 @@ impl Check<'_> {
                 None
             }
             None => {
-                self.missing(fields, "workflow_id", "write the service's own id of the workflow");
+                self.missing(
+                    fields,
+                    "workflow_id",
+                    "write the service's own id of the workflow",
+                );
                 None
             }
         };
@@ -186,7 +230,9 @@ impl Check<'_> {
         const ON_REJECT: &[(&str, OnReject)] =
             &[("fail", OnReject::Fail), ("continue", OnReject::Continue)];
         let on_timeout = self.choice(fields, "on_timeout", ON_TIMEOUT);
-        let on_reject = self.choice(fields, "on_reject", ON_REJECT).unwrap_or(OnReject::Fail);
+        let on_reject = self
+            .choice(fields, "on_reject", ON_REJECT)
+            .unwrap_or(OnReject::Fail);
         if let (Some(entry), None) = (fields.entry("on_timeout"), fields.get("timeout")) {
             self.report.warning(
                 entry.key_span,
@@ -235,7 +281,10 @@ impl Check<'_> {
 
     fn child(&mut self, fields: &Fields<'_>, place: &Place) -> Option<Workflow> {
         let args = self.value_templates(fields.get("args"), "`args`", place);
-        let isolate = matches!(fields.get("isolate").map(|n| &n.kind), Some(Kind::Bool(true)));
+        let isolate = matches!(
+            fields.get("isolate").map(|n| &n.kind),
+            Some(Kind::Bool(true))
+        );
         Some(Workflow {
             workflow: self.required_text(fields, "workflow")?,
             args,

@@ -24,11 +24,17 @@ pub(super) fn check(cron: &str) -> Result<(), Complaint> {
             "monthly" => "write `0 0 1 * *`",
             _ => "write the five fields: minute, hour, day, month, weekday",
         };
-        return Err((format!("`{cron}` is no cron expression here"), help.to_owned()));
+        return Err((
+            format!("`{cron}` is no cron expression here"),
+            help.to_owned(),
+        ));
     }
     let parts: Vec<&str> = cron.split_whitespace().collect();
     if parts.len() != FIELDS.len() {
-        let message = format!("a cron expression has five fields, this has {}", parts.len());
+        let message = format!(
+            "a cron expression has five fields, this has {}",
+            parts.len()
+        );
         let help = "minute, hour, day, month, weekday: `0 6 * * 1-5`";
         return Err((message, help.to_owned()));
     }
@@ -36,8 +42,11 @@ pub(super) fn check(cron: &str) -> Result<(), Complaint> {
         for item in part.split(',') {
             check_item(item, name, least, most).ok_or_else(|| {
                 let shown: String = item.chars().take(32).collect();
-                let message = format!("`{shown}` is not a {name}");
-                (message, format!("it is `*`, {least} to {most}, a range `a-b`, each with `/n`"))
+                let message = format!("`{shown}` is no {name}");
+                (
+                    message,
+                    format!("it is `*`, {least} to {most}, a range `a-b`, each with `/n`"),
+                )
             })?;
         }
     }
@@ -91,11 +100,30 @@ mod tests {
 
     #[test]
     fn the_five_fields_are_known() {
-        for good in ["0 6 * * 1-5", "*/15 * * * *", "0 0 1,15 jan-mar mon", "5/10 0-23/2 31 12 7"] {
+        for good in [
+            "0 6 * * 1-5",
+            "*/15 * * * *",
+            "0 0 1,15 jan-mar mon",
+            "5/10 0-23/2 31 12 7",
+        ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
-        for bad in ["", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8",
-            "*/0 * * * *", "5-1 * * * *", "a * * * *", "@daily", "1,,2 * * * *", "* * * * * *", "-1 * * * *"] {
+        for bad in [
+            "",
+            "* * * *",
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 8",
+            "*/0 * * * *",
+            "5-1 * * * *",
+            "a * * * *",
+            "@daily",
+            "1,,2 * * * *",
+            "* * * * * *",
+            "-1 * * * *",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

@@ -9,7 +9,7 @@ use crate::definition::{OnLost, OnUsageLimit, Retry};
 
 use super::Check;
 use super::fields::{self, Fields};
-use super::references::Place;
+use super::places::Place;
 
 pub(super) const ON_LOST: &[(&str, OnLost)] = &[
     ("rerun", OnLost::Rerun),
@@ -57,7 +57,9 @@ impl Check<'_> {
         let place = Place::outside(&["args", "run", "project", "env"]);
         defaults.agent = self.agent_name(&fields);
         defaults.model = self.optional_template(&fields, "model", &place);
-        defaults.permission = self.choice(&fields, "permission", PERMISSIONS).map(str::to_owned);
+        defaults.permission = self
+            .choice(&fields, "permission", PERMISSIONS)
+            .map(str::to_owned);
         defaults.timeout = self.timeout(&fields);
         defaults.retry = self.retry(&fields, Retry::NONE);
         if let Some(choice) = self.choice(&fields, "on_usage_limit", ON_USAGE_LIMIT) {
@@ -71,7 +73,12 @@ impl Check<'_> {
         defaults
     }
 
-    pub(super) fn optional_template(&mut self, fields: &Fields<'_>, name: &str, place: &Place) -> Option<Text> {
+    pub(super) fn optional_template(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        place: &Place,
+    ) -> Option<Text> {
         let node = fields.get(name)?;
         self.template(node, &format!("`{name}`"), place, false)
     }
@@ -86,22 +93,34 @@ impl Check<'_> {
 
     /// `0` is no timeout.
     pub(super) fn timeout(&mut self, fields: &Fields<'_>) -> Option<Duration> {
-        self.duration(fields, "timeout").filter(|length| !length.is_zero())
+        self.duration(fields, "timeout")
+            .filter(|length| !length.is_zero())
     }
 
     /// A step's `retry` over the default.
     pub(super) fn retry(&mut self, fields: &Fields<'_>, base: Retry) -> Retry {
-        let Some(node) = fields.get("retry") else { return base };
+        let Some(node) = fields.get("retry") else {
+            return base;
+        };
         if let Kind::Int(attempts) = node.kind {
             let help = format!("write `retry: {{attempts: {attempts}}}`; the first try counts");
-            self.report.error_with(node.span, "wrong_type", "`retry` is a mapping, this is a number", help);
+            self.report.error_with(
+                node.span,
+                "wrong_type",
+                "`retry` is a mapping, this is a number",
+                help,
+            );
             return base;
         }
         let fields = self.fields(node, fields::RETRY, "`retry`");
         Retry {
-            attempts: self.small(&fields, "attempts", 1, 1000).unwrap_or(base.attempts),
+            attempts: self
+                .small(&fields, "attempts", 1, 1000)
+                .unwrap_or(base.attempts),
             backoff: self.duration(&fields, "backoff").unwrap_or(base.backoff),
-            factor: self.number(&fields, "factor", 1.0, false).unwrap_or(base.factor),
+            factor: self
+                .number(&fields, "factor", 1.0, false)
+                .unwrap_or(base.factor),
             max: self.duration(&fields, "max").unwrap_or(base.max),
             jitter: self.boolean(&fields, "jitter").unwrap_or(base.jitter),
         }
@@ -117,7 +136,9 @@ impl Check<'_> {
             None => {
                 agent.len() <= 64
                     && agent.starts_with(|c: char| c.is_ascii_alphabetic())
-                    && agent.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+                    && agent
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
             }
         };
         if fits {
@@ -126,7 +147,8 @@ impl Check<'_> {
         let shown: String = agent.chars().take(64).collect();
         let message = format!("`{shown}` names no agent");
         let help = "it is `claude`, `codex`, `gemini`, `acp:<command>`, `command:<command>` or a name from baton.toml";
-        self.report.error_with(node.span, "bad_agent", message, help);
+        self.report
+            .error_with(node.span, "bad_agent", message, help);
         None
     }
 }

@@ -9,8 +9,18 @@ use super::Check;
 pub(crate) type Table = &'static [&'static str];
 
 pub(crate) const DEFINITION: Table = &[
-    "name", "description", "phases", "args_schema", "env", "worktree", "outputs", "concurrency",
-    "budget", "triggers", "defaults", "steps",
+    "name",
+    "description",
+    "phases",
+    "args_schema",
+    "env",
+    "worktree",
+    "outputs",
+    "concurrency",
+    "budget",
+    "triggers",
+    "defaults",
+    "steps",
 ];
 pub(crate) const PHASE: Table = &["id", "label"];
 pub(crate) const WORKTREE: Table = &["mode", "copy", "setup", "finish"];
@@ -20,22 +30,60 @@ pub(crate) const TRIGGERS: Table = &["schedule", "webhook"];
 pub(crate) const SCHEDULE: Table = &["cron", "tz", "catch_up", "args"];
 pub(crate) const WEBHOOK: Table = &["secret_env", "if", "args"];
 pub(crate) const DEFAULTS: Table = &[
-    "agent", "model", "permission", "timeout", "retry", "on_usage_limit", "on_lost", "env", "cwd",
+    "agent",
+    "model",
+    "permission",
+    "timeout",
+    "retry",
+    "on_usage_limit",
+    "on_lost",
+    "env",
+    "cwd",
 ];
 pub(crate) const RETRY: Table = &["attempts", "backoff", "factor", "max", "jitter"];
 pub(crate) const TOOLS: Table = &["allow", "deny"];
 
 /// The fields of every step.
 pub(crate) const STEP: Table = &[
-    "id", "name", "needs", "phase", "type", "if", "continue_on_error", "foreach", "matrix",
-    "max_parallel", "isolate",
+    "id",
+    "name",
+    "needs",
+    "phase",
+    "type",
+    "if",
+    "continue_on_error",
+    "foreach",
+    "matrix",
+    "max_parallel",
+    "isolate",
 ];
 pub(crate) const AGENT: Table = &[
-    "agent", "prompt", "permission", "model", "max_turns", "system_prompt", "mcp", "tools",
-    "session", "output", "cwd", "env", "timeout", "retry", "on_usage_limit", "artifacts",
+    "agent",
+    "prompt",
+    "permission",
+    "model",
+    "max_turns",
+    "system_prompt",
+    "mcp",
+    "tools",
+    "session",
+    "output",
+    "cwd",
+    "env",
+    "timeout",
+    "retry",
+    "on_usage_limit",
+    "artifacts",
 ];
 pub(crate) const SCRIPT: Table = &[
-    "command", "cwd", "env", "timeout", "retry", "on_lost", "outputs", "artifacts",
+    "command",
+    "cwd",
+    "env",
+    "timeout",
+    "retry",
+    "on_lost",
+    "outputs",
+    "artifacts",
 ];
 pub(crate) const REMOTE: Table = &["provider", "workflow_id", "vars", "timeout", "retry"];
 pub(crate) const APPROVAL: Table = &["message", "timeout", "on_timeout", "on_reject"];
@@ -115,7 +163,8 @@ impl Check<'_> {
         self.fields_of(node, &[table], what, |_| None)
     }
 
-    /// As [`Check::fields`], of several tables, with something better to say about some fields.
+    /// As [`Check::fields`], of several tables, with something better to say about some fields
+    /// (with an empty code: nothing).
     pub(super) fn fields_of<'n>(
         &mut self,
         node: &'n Node,
@@ -140,8 +189,10 @@ impl Check<'_> {
                 continue;
             };
             if known.iter().any(|(other, _)| other == field) {
-                let message = format!("`{field}` is given a second time, as `{}`", entry.key);
-                self.report.error(entry.key_span, "duplicate_key", message);
+                let message = format!("`{}` is given a second time", entry.key);
+                let help = "`snake_case` and `camelCase` are the same field";
+                self.report
+                    .error_with(entry.key_span, "duplicate_key", message, help);
                 continue;
             }
             if entry.value.kind == Kind::Null {
@@ -172,17 +223,25 @@ impl Check<'_> {
         explain: &impl Fn(&str) -> Option<(&'static str, String, String)>,
     ) {
         if let Some((code, message, help)) = explain(name) {
+            if code.is_empty() {
+                return;
+            }
             self.report.error_with(entry.key_span, code, message, help);
             return;
         }
         let all: Vec<&str> = tables.iter().flat_map(|t| t.iter().copied()).collect();
         let shown: String = entry.key.chars().take(64).collect();
         let message = format!("{what} has no field `{shown}`");
+        if self.report.is_full() {
+            self.report.error(entry.key_span, "unknown_field", message);
+            return;
+        }
         let help = match nearest(&entry.key, all.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it has: {}", all.join(", ")),
         };
-        self.report.error_with(entry.key_span, "unknown_field", message, help);
+        self.report
+            .error_with(entry.key_span, "unknown_field", message, help);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The order of the steps: `needs`, cycles, and which step has ended when another starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::definition::Step;
 use crate::definition::suggest::nearest;
@@ -91,11 +91,15 @@ impl Check<'_> {
         let mut all = Vec::with_capacity(steps.len());
         for (n, step) in steps.iter().enumerate() {
             let mut needs = Vec::new();
+            let mut seen = HashSet::new();
             match &step.needs {
                 None => self.report.warning(
                     step.id_span,
                     "step_without_needs",
-                    format!("`{}` has no `needs`: it starts at once, beside the others", step.id),
+                    format!(
+                        "`{}` has no `needs`: it starts at once, beside the others",
+                        step.id
+                    ),
                     "write what it needs, or `needs: []` if that is meant",
                 ),
                 Some(written) => {
@@ -106,13 +110,14 @@ impl Check<'_> {
                                 "needs_cycle",
                                 format!("`{id}` needs itself"),
                             ),
-                            Some(need) if needs.contains(&need) => self.report.warning(
+                            Some(need) if !seen.insert(need) => self.report.warning(
                                 *span,
                                 "duplicate_need",
                                 format!("`{id}` is needed twice"),
                                 "leave one of them out",
                             ),
                             Some(need) => needs.push(need),
+                            None if self.report.is_full() => {}
                             None => {
                                 let ids = steps.iter().map(|s| s.id.as_str());
                                 let help = match nearest(id, ids) {
@@ -174,13 +179,17 @@ impl Check<'_> {
     }
 
     fn cycle(&mut self, steps: &[StepDraft], needs: &[Vec<usize>], open: &[usize]) {
-        let Some(first) = open.iter().position(|n| *n > 0) else { return };
+        let Some(first) = open.iter().position(|n| *n > 0) else {
+            return;
+        };
         let mut path = vec![first];
         let mut place: HashMap<usize, usize> = HashMap::from([(first, 0)]);
         let mut at = first;
         loop {
             // A step that is still open needs one that is still open.
-            let Some(next) = needs[at].iter().copied().find(|n| open[*n] > 0) else { return };
+            let Some(next) = needs[at].iter().copied().find(|n| open[*n] > 0) else {
+                return;
+            };
             if let Some(start) = place.get(&next) {
                 let names: Vec<&str> = path[*start..]
                     .iter()
@@ -188,13 +197,18 @@ impl Check<'_> {
                     .map(|n| steps[*n].id.as_str())
                     .collect();
                 let shown = if names.len() > 12 {
-                    format!("{} → … → {}", names[..6].join(" → "), names[names.len() - 3..].join(" → "))
+                    format!(
+                        "{} → … → {}",
+                        names[..6].join(" → "),
+                        names[names.len() - 3..].join(" → ")
+                    )
                 } else {
                     names.join(" → ")
                 };
                 let message = format!("steps need each other in a circle: {shown}");
                 let help = "take one of these out of the other's `needs`";
-                self.report.error_with(steps[next].id_span, "needs_cycle", message, help);
+                self.report
+                    .error_with(steps[next].id_span, "needs_cycle", message, help);
                 return;
             }
             place.insert(next, path.len());
@@ -206,7 +220,9 @@ impl Check<'_> {
     /// `session:` names an agent step that has ended.
     pub(super) fn check_sessions(&mut self, steps: &[StepDraft], order: &Order) {
         for (n, step) in steps.iter().enumerate() {
-            let Some((id, span)) = &step.session else { continue };
+            let Some((id, span)) = &step.session else {
+                continue;
+            };
             match order.by_id(id) {
                 None => {
                     let agents = steps

@@ -1,19 +1,15 @@
-//! Reads single values: texts, numbers, durations, choices, lists, templates.
+//! Reads single values: texts, numbers, durations, choices, lists.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::definition::draft::{Entry, Kind, Node, Span};
 use crate::definition::suggest::nearest;
-use crate::definition::template::syntax::Fault;
-use crate::definition::template::{Expression, Text, ValueTemplate};
 use crate::time::parse_duration;
 
 use super::Check;
 use super::fields::Fields;
-use super::references::Place;
 
 impl Check<'_> {
     pub(super) fn wrong_type(&mut self, node: &Node, what: &str, expected: &str) {
@@ -24,17 +20,33 @@ impl Check<'_> {
         match (&node.kind, expected) {
             (Kind::Bool(_) | Kind::Int(_) | Kind::Float(_), "a text") => {
                 let raw = self.written(node.span);
-                self.report.error_with(node.span, "wrong_type", message, format!("put it in quotes: \"{raw}\""));
+                self.report.error_with(
+                    node.span,
+                    "wrong_type",
+                    message,
+                    format!("put it in quotes: \"{raw}\""),
+                );
             }
-            (Kind::Text(text), "true or false") if matches!(text.to_lowercase().as_str(), "yes" | "on" | "y") => {
-                self.report.error_with(node.span, "wrong_type", message, "write `true`");
+            (Kind::Text(text), "true or false")
+                if matches!(text.to_lowercase().as_str(), "yes" | "on" | "y") =>
+            {
+                self.report
+                    .error_with(node.span, "wrong_type", message, "write `true`");
             }
-            (Kind::Text(text), "true or false") if matches!(text.to_lowercase().as_str(), "no" | "off" | "n") => {
-                self.report.error_with(node.span, "wrong_type", message, "write `false`");
+            (Kind::Text(text), "true or false")
+                if matches!(text.to_lowercase().as_str(), "no" | "off" | "n") =>
+            {
+                self.report
+                    .error_with(node.span, "wrong_type", message, "write `false`");
             }
             (Kind::Text(_), "a list") => {
                 let raw = self.written(node.span);
-                self.report.error_with(node.span, "wrong_type", message, format!("write `[{raw}]`"));
+                self.report.error_with(
+                    node.span,
+                    "wrong_type",
+                    message,
+                    format!("write `[{raw}]`"),
+                );
             }
             _ => self.report.error(node.span, "wrong_type", message),
         }
@@ -42,8 +54,17 @@ impl Check<'_> {
 
     /// A value as the author wrote it, shortened.
     pub(super) fn written(&self, span: Span) -> String {
-        let raw = self.report.text().get(span.start..span.end).unwrap_or_default();
-        raw.lines().next().unwrap_or_default().chars().take(80).collect()
+        let raw = self
+            .report
+            .text()
+            .get(span.start..span.end)
+            .unwrap_or_default();
+        raw.lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(80)
+            .collect()
     }
 
     pub(super) fn missing(&mut self, fields: &Fields<'_>, name: &str, help: &str) {
@@ -64,11 +85,13 @@ impl Check<'_> {
         if text.contains("{{") {
             let message = format!("{what} cannot hold `{{{{ … }}}}`");
             let help = "it is needed before anything can be put into it: write it out";
-            self.report.error_with(node.span, "template_not_allowed", message, help);
+            self.report
+                .error_with(node.span, "template_not_allowed", message, help);
             return None;
         }
         if text.trim().is_empty() {
-            self.report.error(node.span, "empty_text", format!("{what} is empty"));
+            self.report
+                .error(node.span, "empty_text", format!("{what} is empty"));
             return None;
         }
         Some(text.to_owned())
@@ -101,7 +124,13 @@ impl Check<'_> {
     }
 
     /// A whole number from `least` on.
-    pub(super) fn whole(&mut self, fields: &Fields<'_>, name: &str, least: u64, most: u64) -> Option<u64> {
+    pub(super) fn whole(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        least: u64,
+        most: u64,
+    ) -> Option<u64> {
         let node = fields.get(name)?;
         let Kind::Int(number) = node.kind else {
             self.wrong_type(node, &format!("`{name}`"), "a whole number");
@@ -117,14 +146,26 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn small(&mut self, fields: &Fields<'_>, name: &str, least: u32, most: u32) -> Option<u32> {
+    pub(super) fn small(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        least: u32,
+        most: u32,
+    ) -> Option<u32> {
         let number = self.whole(fields, name, least.into(), most.into())?;
         u32::try_from(number).ok()
     }
 
     /// A number of at least `least`; above it when `exclusive`.
     #[allow(clippy::cast_precision_loss)]
-    pub(super) fn number(&mut self, fields: &Fields<'_>, name: &str, least: f64, exclusive: bool) -> Option<f64> {
+    pub(super) fn number(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        least: f64,
+        exclusive: bool,
+    ) -> Option<f64> {
         let node = fields.get(name)?;
         let number = match node.kind {
             Kind::Int(whole) => whole as f64,
@@ -156,7 +197,12 @@ impl Check<'_> {
         };
         if written.contains("{{") {
             let message = format!("`{name}` cannot hold `{{{{ … }}}}`");
-            self.report.error_with(node.span, "template_not_allowed", message, "write a length such as `10m`");
+            self.report.error_with(
+                node.span,
+                "template_not_allowed",
+                message,
+                "write a length such as `10m`",
+            );
             return None;
         }
         match parse_duration(&written) {
@@ -164,23 +210,36 @@ impl Check<'_> {
             Err(_) => {
                 let shown: String = written.chars().take(64).collect();
                 let help = match node.kind {
-                    Kind::Int(number) => format!("say which unit: `{number}s`, `{number}m` or `{number}h`"),
+                    Kind::Int(number) => {
+                        format!("say which unit: `{number}s`, `{number}m` or `{number}h`")
+                    }
                     _ => "write `500ms`, `10s`, `30m`, `1h30m`, `3d` or `0`".to_owned(),
                 };
                 let message = format!("`{shown}` is not a duration");
-                self.report.error_with(node.span, "bad_duration", message, help);
+                self.report
+                    .error_with(node.span, "bad_duration", message, help);
                 None
             }
         }
     }
 
     /// One of some words.
-    pub(super) fn choice<T: Copy>(&mut self, fields: &Fields<'_>, name: &str, choices: &[(&'static str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
         let node = fields.get(name)?;
         self.choose(node, &format!("`{name}`"), choices)
     }
 
-    pub(super) fn choose<T: Copy>(&mut self, node: &Node, what: &str, choices: &[(&'static str, T)]) -> Option<T> {
+    pub(super) fn choose<T: Copy>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let Some(text) = node.text() else {
             let list = words.join(", ");
@@ -199,7 +258,8 @@ impl Check<'_> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it is one of {}", words.join(", ")),
         };
-        self.report.error_with(node.span, "bad_value", message, help);
+        self.report
+            .error_with(node.span, "bad_value", message, help);
         None
     }
 
@@ -214,7 +274,9 @@ impl Check<'_> {
     }
 
     pub(super) fn literals(&mut self, fields: &Fields<'_>, name: &str) -> Vec<(String, Span)> {
-        let Some(node) = fields.get(name) else { return Vec::new() };
+        let Some(node) = fields.get(name) else {
+            return Vec::new();
+        };
         let items = self.list(node, &format!("`{name}`")).unwrap_or_default();
         let what = format!("an item of `{name}`");
         items
@@ -233,110 +295,6 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn fault(&mut self, code: &'static str, node: &Node, source: &str, fault: &Fault) {
-        let span = self.within(node, source, fault.span.clone());
-        match &fault.help {
-            Some(help) => self.report.error_with(span, code, &fault.reason, help),
-            None => self.report.error(span, code, &fault.reason),
-        }
-    }
-
-    /// A text with templates. Numbers and booleans are taken as written where `loose`.
-    pub(super) fn template(&mut self, node: &Node, what: &str, place: &Place, loose: bool) -> Option<Text> {
-        let source = match &node.kind {
-            Kind::Text(text) => text.clone(),
-            Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) if loose => self.written(node.span),
-            _ => {
-                self.wrong_type(node, what, "a text");
-                return None;
-            }
-        };
-        let text = Text::new(&source);
-        self.used_text(node, &text, place)?;
-        Some(text)
-    }
-
-    pub(super) fn expression(&mut self, node: &Node, what: &str, place: &Place) -> Option<Expression> {
-        let source = match &node.kind {
-            Kind::Text(text) => text.clone(),
-            Kind::Bool(yes) => yes.to_string(),
-            _ => {
-                self.wrong_type(node, what, "an expression");
-                return None;
-            }
-        };
-        if source.contains("{{") {
-            let inner = source.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
-            let message = format!("{what} is an expression already: no `{{{{ … }}}}` in it");
-            let help = format!("write `{inner}`");
-            self.report.error_with(node.span, "template_in_expression", message, help);
-            return None;
-        }
-        let expression = Expression::new(&source);
-        match expression.parsed() {
-            Ok(parsed) => self.used_expression(node, &source, parsed, place),
-            Err(fault) => {
-                let fault = fault.clone();
-                self.fault("bad_expression", node, &source, &fault);
-                return None;
-            }
-        }
-        Some(expression)
-    }
-
-    /// A value whose strings are templates.
-    pub(super) fn value_template(&mut self, node: &Node, place: &Place) -> Option<ValueTemplate> {
-        self.use_strings(node, place)?;
-        Some(ValueTemplate::new(node.to_json()))
-    }
-
-    fn use_strings(&mut self, node: &Node, place: &Place) -> Option<()> {
-        match &node.kind {
-            Kind::Text(text) => {
-                let text = Text::new(text);
-                self.used_text(node, &text, place)
-            }
-            Kind::List(items) => items.iter().map(|item| self.use_strings(item, place)).collect(),
-            Kind::Map(entries) => entries.iter().map(|e| self.use_strings(&e.value, place)).collect(),
-            Kind::Broken => None,
-            _ => Some(()),
-        }
-    }
-
-    /// `name: template` pairs.
-    pub(super) fn value_templates(&mut self, node: Option<&Node>, what: &str, place: &Place) -> BTreeMap<String, ValueTemplate> {
-        let Some(node) = node else { return BTreeMap::new() };
-        let mut values = BTreeMap::new();
-        for entry in self.map(node, what) {
-            if let Some(value) = self.value_template(&entry.value, place) {
-                values.insert(entry.key.clone(), value);
-            }
-        }
-        values
-    }
-
-    /// Environment variables.
-    pub(super) fn env(&mut self, node: Option<&Node>, place: &Place) -> BTreeMap<String, Text> {
-        let Some(node) = node else { return BTreeMap::new() };
-        let mut env = BTreeMap::new();
-        for entry in self.map(node, "`env`") {
-            let name = &entry.key;
-            let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            if !fits || name.starts_with("BATON_") {
-                let shown: String = name.chars().take(64).collect();
-                let message = format!("`{shown}` cannot be a variable of `env`");
-                let help = "letters, digits and `_`, not beginning with a digit or with `BATON_`";
-                self.report.error_with(entry.key_span, "bad_env_name", message, help);
-                continue;
-            }
-            if let Some(text) = self.template(&entry.value, &format!("`env.{name}`"), place, true) {
-                env.insert(name.clone(), text);
-            }
-        }
-        env
-    }
-
     /// A relative path or glob that does not leave the run's directory.
     pub(super) fn inside(&mut self, path: &str, span: Span, what: &str) {
         let leaves = path.starts_with(['/', '~']) || path.split('/').any(|part| part == "..");
@@ -352,7 +310,8 @@ impl Check<'_> {
     pub(super) fn plain_json(&mut self, node: &Node, what: &str) -> Option<Value> {
         if let Some(at) = find_template(node) {
             let message = format!("{what} cannot hold `{{{{ … }}}}`");
-            self.report.error_with(at, "template_not_allowed", message, "write the value out");
+            self.report
+                .error_with(at, "template_not_allowed", message, "write the value out");
             return None;
         }
         Some(node.to_json())

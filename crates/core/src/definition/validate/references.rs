@@ -1,192 +1,83 @@
-//! The names that templates use: what may be named where, and whether it can exist.
+//! The names that templates use: whether they can exist where they stand.
 
 use std::ops::Range;
+use std::rc::Rc;
 
+use indexmap::IndexSet;
 use serde_json::Value;
 
 use crate::definition::StepKind;
-use crate::definition::command;
-use crate::definition::draft::{Node, Span};
+use crate::definition::draft::Span;
 use crate::definition::suggest::nearest;
-use crate::definition::template::syntax::Expr;
-use crate::definition::template::walk::{Reference, references, references_of};
-use crate::definition::template::{Command, Text};
 
 use super::Check;
 use super::graph::Order;
+use super::places::{Scalar, Use};
 use super::steps::StepDraft;
 
-const RUN: &[&str] = &["id", "number", "name", "url", "branch", "path", "instruction"];
+const RUN: &[&str] = &[
+    "id",
+    "number",
+    "name",
+    "url",
+    "branch",
+    "path",
+    "instruction",
+];
+const PROJECT: &[&str] = &["id", "name", "path"];
 const STEP: &[&str] = &[
-    "status", "result", "data", "outputs", "error", "approved", "artifacts", "session_id",
+    "status",
+    "result",
+    "data",
+    "outputs",
+    "error",
+    "approved",
+    "artifacts",
+    "session_id",
 ];
 
-/// What may be named in a place.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Place {
-    names: &'static [&'static str],
-    /// The step it belongs to; `None` where every step has ended.
-    step: Option<usize>,
-    /// The names of a matrix, which are all that `item` has.
-    axes: Option<Vec<String>>,
-}
-
-impl Place {
-    /// What a definition says before any step: its `env`.
-    pub(super) const ENV: &'static [&'static str] = &["args", "run", "project", "env", "secrets"];
-    pub(super) const KEY: &'static [&'static str] = &["args", "project", "env"];
-    pub(super) const EVENT: &'static [&'static str] = &["event"];
-    pub(super) const AFTER: &'static [&'static str] = &["args", "steps", "run", "project", "env"];
-    const ITEM: &'static [&'static str] =
-        &["args", "steps", "run", "project", "env", "item", "index"];
-    const STEP_ENV: &'static [&'static str] = &["args", "steps", "run", "project", "env", "secrets"];
-    const ITEM_ENV: &'static [&'static str] =
-        &["args", "steps", "run", "project", "env", "item", "index", "secrets"];
-    const OUTPUTS: &'static [&'static str] =
-        &["args", "steps", "run", "project", "env", "stdout", "stderr", "exit_code"];
-    const ITEM_OUTPUTS: &'static [&'static str] = &[
-        "args", "steps", "run", "project", "env", "item", "index", "stdout", "stderr", "exit_code",
-    ];
-
-    pub(super) fn outside(names: &'static [&'static str]) -> Self {
-        Self { names, step: None, axes: None }
-    }
-
-    /// In a step, before its items are known.
-    pub(super) fn step(step: usize) -> Self {
-        Self { names: Self::AFTER, step: Some(step), axes: None }
-    }
-
-    /// In what each item of a step does.
-    pub(super) fn item(step: usize, axes: Option<Vec<String>>) -> Self {
-        Self { names: Self::ITEM, step: Some(step), axes }
-    }
-
-    pub(super) fn env(&self) -> Self {
-        let names = if self.has_item() { Self::ITEM_ENV } else { Self::STEP_ENV };
-        Self { names, ..self.clone() }
-    }
-
-    pub(super) fn outputs(&self) -> Self {
-        let names = if self.has_item() { Self::ITEM_OUTPUTS } else { Self::OUTPUTS };
-        Self { names, ..self.clone() }
-    }
-
-    fn has_item(&self) -> bool {
-        self.names.contains(&"item")
-    }
-}
-
-/// A name used somewhere in the file.
-pub(super) struct Use {
-    place: Place,
-    path: Vec<String>,
-    span: Span,
-    /// The word after `steps.` with what follows it up to the next sign that no id has.
-    written_id: Option<(String, Span)>,
-    alone: bool,
-}
-
 impl Check<'_> {
-    /// A part of a scalar's value, as bytes of the file.
-    pub(super) fn within(&self, node: &Node, value: &str, part: Range<usize>) -> Span {
-        let Some(raw) = self.report.text().get(node.span.start..node.span.end) else {
-            return node.span;
-        };
-        let Some(snippet) = value.get(part.clone()).filter(|s| !s.is_empty()) else {
-            return node.span;
-        };
-        // The same words come in the same order in the source, whatever the quoting.
-        let earlier = value.match_indices(snippet).take_while(|(at, _)| *at < part.start).count();
-        match raw.match_indices(snippet).nth(earlier) {
-            Some((at, _)) => Span {
-                start: node.span.start + at,
-                end: node.span.start + at + snippet.len(),
-            },
-            None => node.span,
-        }
-    }
-
-    pub(super) fn used_text(&mut self, node: &Node, text: &Text, place: &Place) -> Option<()> {
-        match text.pieces() {
-            Ok(None) => Some(()),
-            Ok(Some(pieces)) => {
-                self.used(node, text.source(), references(pieces), place);
-                Some(())
-            }
-            Err(fault) => {
-                let fault = fault.clone();
-                self.fault("bad_template", node, text.source(), &fault);
-                None
-            }
-        }
-    }
-
-    pub(super) fn used_expression(&mut self, node: &Node, source: &str, expr: &Expr, place: &Place) {
-        self.used(node, source, references_of(expr), place);
-    }
-
-    fn used(&mut self, node: &Node, source: &str, found: Vec<Reference>, place: &Place) {
-        for reference in found {
-            let written_id = written_id(source, &reference)
-                .map(|range| (source[range.clone()].to_owned(), self.within(node, source, range)));
-            self.uses.push(Use {
-                place: place.clone(),
-                span: self.within(node, source, reference.span.clone()),
-                path: reference.path,
-                written_id,
-                alone: reference.alone,
-            });
-        }
-    }
-
-    /// The places in a command where no value is safe, and words another shell would read.
-    pub(super) fn check_command(&mut self, node: &Node, command: &Command) {
-        let Command::Shell(text) = command else { return };
-        let Ok(Some(pieces)) = text.pieces() else { return };
-        let source = text.source().to_owned();
-        for fault in command::check(pieces) {
-            self.fault("unsafe_in_command", node, &source, &fault);
-        }
-        if let Some(word) = command::second_shell(pieces) {
-            self.report.warning(
-                node.span,
-                "second_shell",
-                format!("`{word}` reads its words as shell text again, values included"),
-                "give the value a name in the step's `env` and let the inner shell read that",
-            );
-        }
-    }
-
     pub(super) fn check_uses(&mut self, steps: &[StepDraft], order: &Order, args: Option<&Value>) {
         let uses = std::mem::take(&mut self.uses);
-        let mut dashed: Vec<Span> = Vec::new();
+        let names: Option<IndexSet<&str>> =
+            super::schemas::arg_names(args).map(|names| names.into_iter().collect());
+        // The `app` of `steps.build-app` is no name of its own.
+        let mut dashed: Option<(Rc<Scalar>, Range<usize>)> = None;
         for used in &uses {
-            if dashed.iter().any(|d| d.start <= used.span.start && used.span.start < d.end) {
+            let inside = |(scalar, range): &(Rc<Scalar>, Range<usize>)| {
+                Rc::ptr_eq(scalar, &used.scalar) && range.contains(&used.part.start)
+            };
+            if dashed.as_ref().is_some_and(inside) {
                 continue;
             }
-            let Some(top) = used.path.first() else { continue };
+            if self.report.is_full() {
+                break;
+            }
+            let Some(top) = used.path.first() else {
+                continue;
+            };
             if !used.place.names.contains(&top.as_str()) {
                 self.unknown_name(used, top);
                 continue;
             }
             match top.as_str() {
                 "steps" => self.check_step_use(used, steps, order, &mut dashed),
-                "args" => self.check_arg_use(used, args),
+                "args" => self.check_arg_use(used, names.as_ref()),
                 "run" => self.check_member(used, "run", RUN),
+                "project" => self.check_member(used, "project", PROJECT),
                 "secrets" if used.path.len() != 2 || !used.alone => self.report.error_with(
-                    used.span,
+                    self.span_of(used),
                     "secret_changed",
                     "a secret can only be used as it is",
                     "write exactly `{{ secrets.NAME }}`; text may stand around it",
                 ),
                 "item" => {
                     let axes = used.place.axes.clone();
-                    if let (Some(axes), Some(member)) = (axes, used.path.get(1)) {
-                        if !axes.contains(member) {
-                            let names: Vec<&str> = axes.iter().map(String::as_str).collect();
-                            self.unknown_member(used.span, "item", member, &names);
-                        }
+                    if let (Some(axes), Some(member)) = (axes, used.path.get(1))
+                        && !axes.contains(member)
+                    {
+                        let names: Vec<&str> = axes.iter().map(String::as_str).collect();
+                        self.unknown_member(self.span_of(used), "item", member, &names);
                     }
                 }
                 _ => {}
@@ -196,7 +87,9 @@ impl Check<'_> {
 
     fn unknown_name(&mut self, used: &Use, name: &str) {
         let names = used.place.names;
-        let all = ["args", "steps", "run", "project", "env", "secrets", "item", "index", "event"];
+        let all = [
+            "args", "steps", "run", "project", "env", "secrets", "item", "index", "event",
+        ];
         let (code, message, help) = match name {
             "secrets" => (
                 "secret_outside_env",
@@ -206,12 +99,14 @@ impl Check<'_> {
             "item" | "index" => (
                 "item_without_foreach",
                 format!("`{name}` exists only in what a `foreach` or `matrix` step does"),
-                "`if`, `foreach` and `matrix` themselves are read once, before there are items".to_owned(),
+                "`if`, `foreach` and `matrix` themselves are read once, before there are items"
+                    .to_owned(),
             ),
             "event" => (
                 "unknown_name",
                 "`event` exists only in `triggers.webhook`".to_owned(),
-                "hand it over: `args: {x: \"{{ event.x }}\"}` in the trigger, `args.x` here".to_owned(),
+                "hand it over: `args: {x: \"{{ event.x }}\"}` in the trigger, `args.x` here"
+                    .to_owned(),
             ),
             "stdout" | "stderr" | "exit_code" => (
                 "unknown_name",
@@ -228,11 +123,15 @@ impl Check<'_> {
                 format!("`{name}` does not exist"),
                 match nearest(name, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there is: {}; texts stand in quotes: '{name}'", names.join(", ")),
+                    None => format!(
+                        "there is: {}; texts stand in quotes: '{name}'",
+                        names.join(", ")
+                    ),
                 },
             ),
         };
-        self.report.error_with(used.span, code, message, help);
+        self.report
+            .error_with(self.span_of(used), code, message, help);
     }
 
     fn unknown_member(&mut self, span: Span, of: &str, member: &str, members: &[&str]) {
@@ -242,45 +141,64 @@ impl Check<'_> {
             None if members.is_empty() => "it has no members".to_owned(),
             None => format!("it has: {}", members.join(", ")),
         };
-        self.report.error_with(span, "unknown_member", message, help);
+        self.report
+            .error_with(span, "unknown_member", message, help);
     }
 
     fn check_member(&mut self, used: &Use, of: &str, members: &[&str]) {
-        if let Some(member) = used.path.get(1) {
-            if !members.contains(&member.as_str()) {
-                self.unknown_member(used.span, of, member, members);
-            }
+        if let Some(member) = used.path.get(1)
+            && !members.contains(&member.as_str())
+        {
+            self.unknown_member(self.span_of(used), of, member, members);
         }
     }
 
-    fn check_arg_use(&mut self, used: &Use, schema: Option<&Value>) {
-        let Some(name) = used.path.get(1) else { return };
-        let Some(names) = super::schemas::arg_names(schema) else { return };
-        if names.contains(&name.as_str()) {
+    fn check_arg_use(&mut self, used: &Use, names: Option<&IndexSet<&str>>) {
+        let (Some(name), Some(names)) = (used.path.get(1), names) else {
+            return;
+        };
+        if names.contains(name.as_str()) {
             return;
         }
         let message = format!("there is no arg `{name}`");
         let help = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `args.{near}`?"),
-            None => format!("declare it: `argsSchema: {{type: object, properties: {{{name}: {{type: string}}}}}}`"),
+            None => format!(
+                "declare it: `argsSchema: {{type: object, properties: {{{name}: {{type: string}}}}}}`"
+            ),
         };
-        self.report.error_with(used.span, "unknown_arg", message, help);
+        self.report
+            .error_with(self.span_of(used), "unknown_arg", message, help);
     }
 
-    fn check_step_use(&mut self, used: &Use, steps: &[StepDraft], order: &Order, dashed: &mut Vec<Span>) {
-        if let Some((written, span)) = &used.written_id {
+    fn check_step_use(
+        &mut self,
+        used: &Use,
+        steps: &[StepDraft],
+        order: &Order,
+        dashed: &mut Option<(Rc<Scalar>, Range<usize>)>,
+    ) {
+        if let Some(range) = &used.written_id {
+            let written = used.scalar.value.get(range.clone()).unwrap_or_default();
             if written.contains('-') && order.by_id(written).is_some() {
                 let right = written.replace('-', "_");
                 let message = format!("`steps.{written}` reads as a subtraction");
                 let help = format!("in expressions `-` is written `_`: `steps.{right}`");
-                self.report.error_with(*span, "dash_in_reference", message, help);
-                dashed.push(*span);
+                let span = self.within(used.scalar.span, &used.scalar.value, range);
+                self.report
+                    .error_with(span, "dash_in_reference", message, help);
+                *dashed = Some((Rc::clone(&used.scalar), range.clone()));
                 return;
             }
         }
         let Some(name) = used.path.get(1) else {
             let help = "write the step's id: `steps.<id>.result`";
-            self.report.error_with(used.span, "unnamed_step", "`steps` needs a step's id", help);
+            self.report.error_with(
+                self.span_of(used),
+                "unnamed_step",
+                "`steps` needs a step's id",
+                help,
+            );
             return;
         };
         let Some(index) = order.by_name(name) else {
@@ -290,13 +208,14 @@ impl Check<'_> {
                 Some(near) => format!("did you mean `steps.{near}`?"),
                 None => "name a step by its `id`, with `_` for `-`".to_owned(),
             };
-            self.report.error_with(used.span, "unknown_step", message, help);
+            self.report
+                .error_with(self.span_of(used), "unknown_step", message, help);
             return;
         };
-        if let Some(from) = used.place.step {
-            if !order.ends_before(index, from) {
-                self.cannot_have_run(used.span, &steps[index].id, &steps[from].id, order);
-            }
+        if let Some(from) = used.place.step
+            && !order.ends_before(index, from)
+        {
+            self.cannot_have_run(self.span_of(used), &steps[index].id, &steps[from].id, order);
         }
         if let Some(member) = used.path.get(2) {
             self.check_step_member(used, &steps[index], member);
@@ -310,13 +229,14 @@ impl Check<'_> {
             (false, false) => format!("put `{id}` before `{from}`"),
         };
         let message = format!("step `{id}` cannot have run when `{from}` starts");
-        self.report.error_with(span, "step_not_before", message, help);
+        self.report
+            .error_with(span, "step_not_before", message, help);
     }
 
     fn check_step_member(&mut self, used: &Use, step: &StepDraft, member: &str) {
         let of = format!("steps.{}", step.id.replace('-', "_"));
         if !STEP.contains(&member) {
-            self.unknown_member(used.span, &of, member, STEP);
+            self.unknown_member(self.span_of(used), &of, member, STEP);
             return;
         }
         let only = match member {
@@ -330,31 +250,16 @@ impl Check<'_> {
         if !only.is_empty() {
             let message = format!("only {only} steps have `{member}`, `{}` is none", step.id);
             let help = "use `result` (text) or `data` (JSON)";
-            self.report.error_with(used.span, "unknown_member", message, help);
+            self.report
+                .error_with(self.span_of(used), "unknown_member", message, help);
             return;
         }
         if let (StepKind::Script, "outputs", Some(output), false) =
             (step.kind, member, used.path.get(3), step.has_items)
+            && !step.output_names.contains(output)
         {
-            if !step.output_names.contains(output) {
-                let names: Vec<&str> = step.output_names.iter().map(String::as_str).collect();
-                self.unknown_member(used.span, &format!("{of}.outputs"), output, &names);
-            }
+            let names: Vec<&str> = step.output_names.iter().map(String::as_str).collect();
+            self.unknown_member(self.span_of(used), &format!("{of}.outputs"), output, &names);
         }
     }
-}
-
-/// Where the id after `steps.` is written, read as far as an id could go on.
-fn written_id(source: &str, reference: &Reference) -> Option<Range<usize>> {
-    if reference.path.first()? != "steps" {
-        return None;
-    }
-    let text = source.get(reference.span.clone())?;
-    let name = reference.path.get(1)?;
-    let start = reference.span.start + text.find(name.as_str())?;
-    let length = source
-        .get(start..)?
-        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
-        .unwrap_or(source.len() - start);
-    Some(start..start + length)
 }

@@ -19,7 +19,8 @@ impl Check<'_> {
             Some(_) => {
                 let at = node.at("/type").span;
                 let help = "write `type: object` and name the args in `properties`";
-                self.report.error_with(at, "bad_schema", "args are an object", help);
+                self.report
+                    .error_with(at, "bad_schema", "args are an object", help);
             }
         }
         Some(schema)
@@ -49,9 +50,15 @@ impl Check<'_> {
                 pointer = error.schema_path().as_str().to_owned();
             }
             let at = node.at(&pointer).span;
-            let message = format!("{what} cannot be used: {}", short(&error.to_string()));
-            let help = "references lead only into the schema itself: `$ref: \"#/$defs/…\"`";
-            self.report.error_with(at, "bad_schema", message, help);
+            let kind = error.kind();
+            if matches!(kind, jsonschema::error::ValidationErrorKind::Referencing(_)) {
+                let message = format!("{what} has a `$ref` that leads nowhere");
+                let help = "references lead only into the schema itself: `$ref: \"#/$defs/…\"`";
+                self.report.error_with(at, "bad_schema", message, help);
+            } else {
+                let message = format!("{what} cannot be used: {}", short(&error.to_string()));
+                self.report.error(at, "bad_schema", message);
+            }
             return None;
         }
         Some(schema)
@@ -65,14 +72,32 @@ fn short(message: &str) -> String {
 /// The names that args can have; `None` when any name can be.
 pub(super) fn arg_names(schema: Option<&Value>) -> Option<Vec<&str>> {
     // Without a schema there are no args.
-    let Some(schema) = schema else { return Some(Vec::new()) };
-    let open = ["$ref", "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "patternProperties", "$dynamicRef"]
-        .iter()
-        .any(|keyword| schema.get(keyword).is_some());
-    let more = !matches!(schema.get("additionalProperties"), None | Some(Value::Bool(false)));
+    let Some(schema) = schema else {
+        return Some(Vec::new());
+    };
+    let open = [
+        "$ref",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "if",
+        "dependentSchemas",
+        "patternProperties",
+        "$dynamicRef",
+    ]
+    .iter()
+    .any(|keyword| schema.get(keyword).is_some());
+    let more = !matches!(
+        schema.get("additionalProperties"),
+        None | Some(Value::Bool(false))
+    );
     if open || more {
         return None;
     }
     let properties = schema.get("properties").and_then(Value::as_object);
-    Some(properties.map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default())
+    Some(
+        properties
+            .map(|p| p.keys().map(String::as_str).collect())
+            .unwrap_or_default(),
+    )
 }

@@ -2,19 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
-
 use crate::definition::draft::{Kind, Node, Span};
 use crate::definition::suggest::nearest;
-use crate::definition::{Foreach, Items, Phase, Step, StepKind};
+use crate::definition::{Phase, Step, StepKind};
 
 use super::defaults::Defaults;
 use super::fields::{self, Fields, Table};
-use super::references::Place;
+use super::places::Place;
 use super::{Check, MAX_STEPS};
-
-/// The most children one step may have.
-const MAX_ITEMS: usize = 10_000;
 
 /// A step as read, with what is checked when all are known.
 pub(super) struct StepDraft {
@@ -64,11 +59,16 @@ impl Check<'_> {
         };
         let items = self.list(node, "`steps`").unwrap_or_default();
         if items.is_empty() && matches!(node.kind, Kind::List(_)) {
-            self.report.error(node.span, "no_steps", "a definition needs at least one step");
+            self.report.error(
+                node.span,
+                "no_steps",
+                "a definition needs at least one step",
+            );
         }
         if let Some(extra) = items.get(MAX_STEPS) {
             let message = format!("more than {MAX_STEPS} steps");
-            self.report.error_with(extra.span, "too_many_steps", message, "use `foreach`");
+            self.report
+                .error_with(extra.span, "too_many_steps", message, "use `foreach`");
         }
         let mut drafts = Vec::new();
         let mut phase = phases.first().map(|p| p.id.clone());
@@ -91,13 +91,19 @@ impl Check<'_> {
             if first.id == draft.id {
                 let message = format!("a second step has the id `{}`", draft.id);
                 let help = "each id is unique in a definition";
-                self.report.error_with(draft.id_span, "duplicate_step", message, help);
+                self.report
+                    .error_with(draft.id_span, "duplicate_step", message, help);
             } else {
                 let message = format!(
                     "`{}` and `{}` are the same name in expressions, where `-` is written `_`",
                     first.id, draft.id
                 );
-                self.report.error_with(draft.id_span, "duplicate_step", message, "change one of them");
+                self.report.error_with(
+                    draft.id_span,
+                    "duplicate_step",
+                    message,
+                    "change one of them",
+                );
             }
         }
     }
@@ -131,7 +137,7 @@ impl Check<'_> {
         let foreach = self.foreach(&fields, kind, &place);
         let has_items = fields.get("foreach").is_some() || fields.get("matrix").is_some();
         let inner = if has_items {
-            Place::item(index, axes(&foreach))
+            Place::item(index, super::items::axes(&foreach))
         } else {
             place
         };
@@ -155,7 +161,9 @@ impl Check<'_> {
         draft.output_names = outputs.keys().cloned().collect();
         let common = self.common(&fields, kind, &inner, defaults);
         let action = self.action(&fields, kind, &inner, defaults);
-        let (Some(id), Some(action)) = (id, action) else { return draft };
+        let (Some(id), Some(action)) = (id, action) else {
+            return draft;
+        };
         draft.step = Some(Step {
             name: name.unwrap_or_else(|| id.clone()),
             id,
@@ -177,27 +185,39 @@ impl Check<'_> {
     }
 
     fn kind_of_step(&mut self, node: &Node) -> Option<StepKind> {
-        let Kind::Map(entries) = &node.kind else { return None };
+        let Kind::Map(entries) = &node.kind else {
+            return None;
+        };
         let start = Span {
             start: node.span.start,
             end: node.span.start + 1,
         };
         let Some(entry) = entries.iter().find(|e| e.key == "type") else {
             let has = |name: &str| entries.iter().any(|e| e.key == name);
-            let guess = [("command", "script"), ("prompt", "agent"), ("workflow", "workflow"), ("message", "approval"), ("provider", "remote"), ("for", "wait"), ("until", "wait")]
-                .into_iter()
-                .find(|(field, _)| has(field));
+            let guess = [
+                ("command", "script"),
+                ("prompt", "agent"),
+                ("workflow", "workflow"),
+                ("message", "approval"),
+                ("provider", "remote"),
+                ("for", "wait"),
+                ("until", "wait"),
+            ]
+            .into_iter()
+            .find(|(field, _)| has(field));
             let help = match guess {
                 Some((_, kind)) => format!("write `type: {kind}`"),
                 None => "it is one of agent, script, remote, approval, wait, workflow".to_owned(),
             };
-            self.report.error_with(start, "missing_field", "a step needs `type`", help);
+            self.report
+                .error_with(start, "missing_field", "a step needs `type`", help);
             return None;
         };
         if entry.value.text() == Some("function") {
             let help = "use a `script` step, or write the workflow in TypeScript";
             let message = "function steps exist only in TypeScript";
-            self.report.error_with(entry.value.span, "bad_value", message, help);
+            self.report
+                .error_with(entry.value.span, "bad_value", message, help);
             return None;
         }
         self.choose(&entry.value, "`type`", KINDS)
@@ -212,16 +232,25 @@ impl Check<'_> {
             self.missing(fields, "id", "write `id: …`: expressions and logs use it");
             return (None, start);
         };
-        let Some(id) = self.literal(node, "`id`") else { return (None, node.span) };
+        let Some(id) = self.literal(node, "`id`") else {
+            return (None, node.span);
+        };
         let fits = id.len() <= 64
             && id.starts_with(|c: char| c.is_ascii_alphabetic())
-            && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            && id
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         if fits {
             return (Some(id), node.span);
         }
         let shown: String = id.chars().take(80).collect();
         let help = "a letter, then up to 63 letters, digits, `_` or `-`; `name` is for people";
-        self.report.error_with(node.span, "bad_step_id", format!("`{shown}` is not a step id"), help);
+        self.report.error_with(
+            node.span,
+            "bad_step_id",
+            format!("`{shown}` is not a step id"),
+            help,
+        );
         (None, node.span)
     }
 
@@ -243,7 +272,8 @@ impl Check<'_> {
                     None => "add it to `phases`".to_owned(),
                 };
                 let message = format!("phase `{id}` is not declared");
-                self.report.error_with(node.span, "unknown_phase", message, help);
+                self.report
+                    .error_with(node.span, "unknown_phase", message, help);
             }
         }
         last.clone()
@@ -254,7 +284,9 @@ impl Check<'_> {
         fields: &Fields<'_>,
         place: &Place,
     ) -> BTreeMap<String, crate::definition::template::Expression> {
-        let Some(node) = fields.get("outputs") else { return BTreeMap::new() };
+        let Some(node) = fields.get("outputs") else {
+            return BTreeMap::new();
+        };
         let place = place.outputs();
         let mut outputs = BTreeMap::new();
         for entry in self.map(node, "`outputs`") {
@@ -264,106 +296,6 @@ impl Check<'_> {
             }
         }
         outputs
-    }
-
-    fn foreach(&mut self, fields: &Fields<'_>, kind: Option<StepKind>, place: &Place) -> Option<Foreach> {
-        let isolate = self.boolean(fields, "isolate").unwrap_or(false);
-        let max = self.small(fields, "max_parallel", 1, 1000);
-        let (foreach, matrix) = (fields.get("foreach"), fields.get("matrix"));
-        let Some(node) = foreach.or(matrix) else {
-            if let Some(entry) = fields.entry("max_parallel") {
-                let message = "`max_parallel` counts the children of a `foreach` or `matrix`";
-                self.report.error(entry.key_span, "without_foreach", message);
-            }
-            if let (Some(entry), false) = (fields.entry("isolate"), kind == Some(StepKind::Workflow)) {
-                let message = "`isolate` is for child workflows, and for `foreach` or `matrix`";
-                self.report.error(entry.key_span, "without_foreach", message);
-            }
-            return None;
-        };
-        if let (Some(_), Some(_), Some(entry)) = (foreach, matrix, fields.entry("matrix")) {
-            let message = "a step has `foreach` or `matrix`, not both";
-            let help = "a list of objects in `foreach` gives any set of combinations";
-            self.report.error_with(entry.key_span, "foreach_and_matrix", message, help);
-        }
-        let one_by_one = kind == Some(StepKind::Workflow) && !isolate;
-        if let (true, Some(2..), Some(entry)) = (one_by_one, max, fields.entry("max_parallel")) {
-            let message = "child workflows without `isolate` work in one directory, one after another";
-            let help = "write `isolate: true`, or leave `max_parallel` out";
-            self.report.error_with(entry.key_span, "parallel_without_isolate", message, help);
-        }
-        let items = if foreach.is_some() {
-            self.list_items(node, place)
-        } else {
-            self.matrix(node)
-        }?;
-        Some(Foreach {
-            items,
-            max_parallel: max.unwrap_or(if one_by_one { 1 } else { 4 }),
-            isolate,
-        })
-    }
-
-    fn list_items(&mut self, node: &Node, place: &Place) -> Option<Items> {
-        match &node.kind {
-            Kind::List(items) if items.len() > MAX_ITEMS => {
-                let message = format!("`foreach` has {} items; at most {MAX_ITEMS}", items.len());
-                self.report.error(node.span, "out_of_range", message);
-                return None;
-            }
-            Kind::List(_) => {}
-            Kind::Text(text) => {
-                let parsed = crate::definition::template::Text::new(text);
-                if parsed.pieces().is_ok() && parsed.only_expression().is_none() {
-                    let message = "`foreach` needs a list, this is text";
-                    let help = if text.contains("{{") {
-                        "write exactly one `{{ … }}`, with nothing around it".to_owned()
-                    } else {
-                        format!("write `\"{{{{ {} }}}}\"`, or a list", text.trim())
-                    };
-                    self.report.error_with(node.span, "wrong_type", message, help);
-                    return None;
-                }
-            }
-            _ => {
-                self.wrong_type(node, "`foreach`", "a list or a `{{ … }}` that gives one");
-                return None;
-            }
-        }
-        self.value_template(node, place).map(Items::List)
-    }
-
-    fn matrix(&mut self, node: &Node) -> Option<Items> {
-        let mut axes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        let mut product: usize = 1;
-        for entry in self.map(node, "`matrix`") {
-            let what = format!("`matrix.{}`", entry.key);
-            let items = self.list(&entry.value, &what)?;
-            if items.is_empty() {
-                self.report.error(entry.value.span, "empty_list", format!("{what} has no values"));
-                return None;
-            }
-            let Value::Array(values) = self.plain_json(&entry.value, &what)? else { return None };
-            product = product.saturating_mul(values.len());
-            axes.insert(entry.key.clone(), values);
-        }
-        if axes.is_empty() {
-            self.report.error(node.span, "empty_list", "`matrix` has no lists");
-            return None;
-        }
-        if product > MAX_ITEMS {
-            let message = format!("`matrix` gives {product} children; at most {MAX_ITEMS}");
-            self.report.error(node.span, "out_of_range", message);
-            return None;
-        }
-        Some(Items::Matrix(axes))
-    }
-}
-
-fn axes(foreach: &Option<Foreach>) -> Option<Vec<String>> {
-    match foreach {
-        Some(Foreach { items: Items::Matrix(axes), .. }) => Some(axes.keys().cloned().collect()),
-        _ => None,
     }
 }
 
@@ -381,7 +313,10 @@ fn noun(kind: StepKind) -> &'static str {
 
 /// A field that other types have: `prompt` on a script step.
 fn of_other_type(name: &str, kind: Option<StepKind>) -> Option<(&'static str, String, String)> {
-    let kind = kind?;
+    let Some(kind) = kind else {
+        // The type is wrong: whatever its fields are, that comes first.
+        return Some(("", String::new(), String::new()));
+    };
     let owners: Vec<&str> = fields::TYPES
         .iter()
         .filter(|(_, table)| table.contains(&name))

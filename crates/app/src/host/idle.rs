@@ -1,0 +1,38 @@
+//! A background host leaves when there is nothing to do: no run that is unfinished and not
+//! paused, and nobody connected for a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Host;
+
+/// How often to look again while runs are unfinished.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Ends the host when it has been idle for that long.
+pub async fn watch(host: Arc<Host>, idle_exit: Duration) {
+    loop {
+        let idle = host.activity.idle_for();
+        let left = idle_exit.saturating_sub(idle);
+        if left.is_zero() {
+            if !has_work(&host).await {
+                tracing::info!("nothing to do: the host leaves");
+                host.leave();
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        } else {
+            tokio::time::sleep(left.max(Duration::from_millis(10))).await;
+        }
+    }
+}
+
+/// Whether a run is unfinished and not paused. A disk that does not answer counts as work.
+async fn has_work(host: &Arc<Host>) -> bool {
+    let host = host.clone();
+    let asked = tokio::task::spawn_blocking(move || super::has_unfinished(&host.journal));
+    match asked.await {
+        Ok(Ok(unfinished)) => unfinished,
+        Ok(Err(_)) | Err(_) => true,
+    }
+}

@@ -1,0 +1,97 @@
+//! The lock of a data directory: held by the one host that drives its runs, for as long as it
+//! lives.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::listener;
+
+/// The lock's name in the data directory.
+const NAME: &str = "host.lock";
+
+/// How long to wait for a host that is leaving.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often to look whether it has left.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The held lock. The system releases it when the process ends, however that happens.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another host drives this directory.
+    #[error("data_dir_in_use: another host{} drives {dir}", pid_text(*.pid))]
+    InUse {
+        /// Its process, if it said.
+        pid: Option<u32>,
+        /// The directory.
+        dir: String,
+    },
+    /// The file cannot be used.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+fn pid_text(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+}
+
+/// Takes the lock of this directory. Waits for a host that has closed its socket and is about to
+/// end; one that listens is left alone.
+pub fn take(data_dir: &Path) -> Result<Lock, LockError> {
+    let path = data_dir.join(NAME);
+    let io = |source| LockError::Io {
+        path: path.display().to_string(),
+        source,
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.mode(0o600).open(&path).map_err(io)?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+            Err(TryLockError::WouldBlock) => {
+                let listens = baton_runner::connect_unix(&data_dir.join(listener::NAME)).is_ok();
+                if listens || begun.elapsed() > PATIENCE {
+                    let dir = data_dir.display().to_string();
+                    return Err(LockError::InUse {
+                        pid: pid_in(&mut file),
+                        dir,
+                    });
+                }
+                std::thread::sleep(LOOK);
+            }
+        }
+    }
+    // Only for the message of others: not being able to write it is no reason not to run.
+    let _for_people = say_pid(&mut file);
+    Ok(Lock { _file: file })
+}
+
+fn say_pid(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn pid_in(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}

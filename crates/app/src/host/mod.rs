@@ -1,0 +1,116 @@
+//! The host: the one process per data directory that drives runs.
+//!
+//! Owns the lock, the order of the start and of the end, and the adapters behind the engine's
+//! ports: attempts, definitions on disk, environments. It never decides what follows from an
+//! event, and knows HTTP only as the thing it serves last.
+
+mod activity;
+mod clock;
+pub mod definitions;
+mod environments;
+mod files;
+mod idle;
+mod listener;
+mod lock;
+mod options;
+pub mod projects;
+mod runners;
+pub mod secrets;
+mod serve;
+mod settings;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use baton_engine::Engine;
+use baton_store::SqliteJournal;
+use tokio::sync::watch;
+
+pub use environments::RunEnvironments;
+pub use projects::Projects;
+pub use secrets::Secrets;
+
+use activity::Activity;
+use options::Options;
+
+/// What is spoken over the socket; raised only by changes an older side cannot take.
+pub const PROTOCOL: u64 = 1;
+
+/// Exit code of a host that found another one in its place (`EX_TEMPFAIL`).
+const EXIT_IN_USE: u8 = 75;
+
+/// Exit code of a host that cannot use its data directory (`EX_SOFTWARE`).
+const EXIT_FAILED: u8 = 70;
+
+/// Exit code for wrong words.
+const EXIT_USAGE: u8 = 2;
+
+/// Everything the server needs of its host.
+pub struct Host {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// The engine.
+    pub engine: Engine,
+    /// The journal, with what is stored beside it.
+    pub journal: Arc<SqliteJournal>,
+    /// The registered projects.
+    pub projects: Projects,
+    /// The secrets.
+    pub secrets: Arc<Secrets>,
+    /// The environments of runs.
+    pub environments: Arc<RunEnvironments>,
+    /// This host's generation.
+    pub generation: u64,
+    /// Whether it leaves when idle.
+    pub background: bool,
+    activity: Arc<Activity>,
+    leaving: watch::Sender<bool>,
+}
+
+impl Host {
+    /// Asks the host to leave: attempts go on under their shepherds.
+    pub fn leave(&self) {
+        self.leaving.send_replace(true);
+    }
+
+    /// Turns true when the host leaves: endless answers end then.
+    #[must_use]
+    pub fn leaving(&self) -> watch::Receiver<bool> {
+        self.leaving.subscribe()
+    }
+
+    /// Takes the socket's name away so that nobody new comes here, then leaves.
+    pub fn hand_over(&self) {
+        let _gone_already = std::fs::remove_file(self.data_dir.join(listener::NAME));
+        self.leave();
+    }
+}
+
+/// Runs a host: `host --data-dir DIR [--background] [--idle-exit DURATION]`.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let options = match Options::parse(words) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("baton host: {error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match serve::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("baton host: {error}");
+            ExitCode::from(match error {
+                serve::Error::InUse(_) => EXIT_IN_USE,
+                _ => EXIT_FAILED,
+            })
+        }
+    }
+}
+
+/// Whether a run is unfinished and not paused.
+fn has_unfinished(journal: &SqliteJournal) -> Result<bool, baton_engine::ports::ReadError> {
+    use baton_engine::ports::Journal;
+    Ok(journal.wakes()?.iter().any(|(_, wake)| wake.unfinished))
+}

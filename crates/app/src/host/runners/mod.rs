@@ -1,0 +1,168 @@
+//! The engine's port for attempts, over shepherds: one small thread per living attempt, which
+//! starts it or takes it back, waits, and reports its end.
+//!
+//! Owns what lies between a decision and a process: directories, the child's environment, secrets.
+//! What an end means is `core`'s to say ([`conclude`](baton_core::run::work::conclude)).
+
+mod attempt;
+mod environment;
+mod logs;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use baton_core::ids::AttemptId;
+use baton_core::run::event::AttemptEnd;
+use baton_engine::ports::{Launch, Reports, Runners, StopReason};
+use baton_runner::Shepherd;
+
+use super::environments::RunEnvironments;
+use super::secrets::Secrets;
+use super::settings::Settings;
+
+pub use logs::{directories as log_directories, executions};
+
+/// Enough for launching, waiting and concluding; only what is touched takes memory.
+const STACK: usize = 1024 * 1024;
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct ShepherdRunners {
+    inner: Arc<Inner>,
+}
+
+/// What every attempt of this host shares.
+pub struct Inner {
+    data_dir: PathBuf,
+    binary: PathBuf,
+    generation: u64,
+    settings: Settings,
+    secrets: Arc<Secrets>,
+    environments: Arc<RunEnvironments>,
+    living: Mutex<HashMap<AttemptId, Living>>,
+}
+
+/// An attempt between its launch and its end.
+#[derive(Default)]
+struct Living {
+    shepherd: Option<Arc<Shepherd>>,
+    stopped: Option<(StopReason, Instant)>,
+}
+
+impl ShepherdRunners {
+    /// Runners that start shepherds from this binary.
+    pub fn new(
+        data_dir: PathBuf,
+        binary: PathBuf,
+        generation: u64,
+        settings: Settings,
+        secrets: Arc<Secrets>,
+        environments: Arc<RunEnvironments>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                data_dir,
+                binary,
+                generation,
+                settings,
+                secrets,
+                environments,
+                living: Mutex::default(),
+            }),
+        }
+    }
+
+    fn start(&self, launch: Launch, reports: Arc<dyn Reports>, taken_back: bool) {
+        let attempt = launch.attempt;
+        if self.lock().contains_key(&attempt) {
+            return;
+        }
+        self.lock().insert(attempt, Living::default());
+        let runners = self.clone();
+        let to = reports.clone();
+        let thread = std::thread::Builder::new()
+            .name("attempt".into())
+            .stack_size(STACK);
+        let spawned = thread.spawn(move || runners.see_through(&launch, to.as_ref(), taken_back));
+        if let Err(error) = spawned {
+            self.lock().remove(&attempt);
+            if taken_back {
+                // It may run: only another host can tell. The next start looks again.
+                tracing::error!(%attempt, %error, "an attempt could not be taken back");
+            } else {
+                reports.ended(attempt, attempt::not_started(format!("no thread: {error}")));
+            }
+        }
+    }
+
+    /// From the launch to the report.
+    fn see_through(&self, launch: &Launch, reports: &dyn Reports, taken_back: bool) {
+        let end = if taken_back {
+            self.take_back_and_wait(launch, reports)
+        } else {
+            self.launch_and_wait(launch, reports)
+        };
+        let reason = self.lock().remove(&launch.attempt).and_then(|l| l.stopped);
+        let end = match (end, reason) {
+            (Some(AttemptEnd::Stopped {}), Some((StopReason::Park, _))) => AttemptEnd::Parked {},
+            (Some(end), _) => end,
+            (None, _) => return,
+        };
+        reports.ended(launch.attempt, end);
+    }
+
+    /// Makes the shepherd known, and passes on a stop that came before it.
+    fn connected(&self, attempt: AttemptId, shepherd: &Arc<Shepherd>) {
+        let stopped = match self.lock().get_mut(&attempt) {
+            Some(living) => {
+                living.shepherd = Some(shepherd.clone());
+                living.stopped.is_some()
+            }
+            None => false,
+        };
+        if stopped {
+            shepherd.stop();
+        }
+    }
+
+    fn stopped(&self, attempt: AttemptId) -> Option<Instant> {
+        self.lock().get(&attempt)?.stopped.map(|(_, at)| at)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Living>> {
+        self.inner
+            .living
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Runners for ShepherdRunners {
+    fn launch(&self, launch: Launch, reports: Arc<dyn Reports>) {
+        self.start(launch, reports, false);
+    }
+
+    fn take_back(&self, launch: Launch, reports: Arc<dyn Reports>) {
+        self.start(launch, reports, true);
+    }
+
+    fn stop(&self, attempt: AttemptId, reason: StopReason) {
+        let shepherd = match self.lock().get_mut(&attempt) {
+            Some(living) => {
+                let at = living.stopped.map_or_else(Instant::now, |(_, at)| at);
+                // A cancel outranks a park that came before it.
+                let parked = matches!(living.stopped, Some((StopReason::Park, _)) | None);
+                if parked {
+                    living.stopped = Some((reason, at));
+                }
+                living.shepherd.clone()
+            }
+            None => None,
+        };
+        if let Some(shepherd) = shepherd {
+            shepherd.stop();
+        }
+    }
+}

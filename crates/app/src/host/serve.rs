@@ -1,0 +1,180 @@
+//! A host from its start to its end.
+//!
+//! The order is what makes a restart fast: lock, journal, generation, recovery; only then the
+//! socket and everything people look at.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_engine::{Engine, Outside};
+use baton_store::SqliteJournal;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::activity::Activity;
+use super::clock::SystemClock;
+use super::definitions::OnDisk;
+use super::environments::RunEnvironments;
+use super::listener::Listener;
+use super::lock::{self, LockError};
+use super::options::Options;
+use super::projects::Projects;
+use super::runners::ShepherdRunners;
+use super::secrets::Secrets;
+use super::settings::Settings;
+use super::{Host, files, idle};
+
+/// How long open connections may take to end when the host leaves.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Threads for everything that does not block.
+const WORKERS: usize = 2;
+
+/// Why a host did not start, or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another host has the data directory.
+    #[error("{0}")]
+    InUse(String),
+    /// The data directory cannot be used.
+    #[error("disk_error: {0}")]
+    Disk(String),
+    /// Something of the system is missing.
+    #[error("{0}")]
+    System(String),
+}
+
+impl From<LockError> for Error {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::InUse { .. } => Self::InUse(error.to_string()),
+            LockError::Io { .. } => Self::Disk(error.to_string()),
+        }
+    }
+}
+
+fn disk(what: &Path) -> impl Fn(io::Error) -> Error + '_ {
+    move |error| Error::Disk(format!("{}: {error}", what.display()))
+}
+
+fn system(error: io::Error) -> Error {
+    Error::System(error.to_string())
+}
+
+/// Runs the host until it leaves.
+pub fn run(options: Options) -> Result<(), Error> {
+    if options.background {
+        // Fails only for a process that leads a group already; then it has left the terminal's.
+        let _left = rustix::process::setsid();
+    }
+    let data_dir = options.data_dir.clone();
+    files::private_dir(&data_dir).map_err(disk(&data_dir))?;
+    let lock = lock::take(&data_dir)?;
+    log();
+    let journal = SqliteJournal::open(&data_dir).map_err(|e| Error::Disk(e.to_string()))?;
+    let journal = Arc::new(journal);
+    let generation = journal
+        .bump_generation()
+        .map_err(|e| Error::Disk(e.to_string()))?;
+    let settings = Settings::default();
+    let environments = RunEnvironments::new(&data_dir, settings.env_allow.clone());
+    let environments = Arc::new(environments);
+    let variables = settings.secret_variables.clone();
+    let secrets = Secrets::open(&data_dir, variables, environments.clone());
+    let secrets = Arc::new(secrets.map_err(disk(&data_dir))?);
+    let runners = ShepherdRunners::new(
+        data_dir.clone(),
+        std::env::current_exe().map_err(system)?,
+        generation,
+        settings,
+        secrets.clone(),
+        environments.clone(),
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(system)?;
+    let engine = Engine::new(Outside {
+        journal: journal.clone(),
+        runners: Arc::new(runners),
+        definitions: Arc::new(OnDisk),
+        environments: environments.clone(),
+        clock: Arc::new(SystemClock),
+    });
+    let host = Arc::new(Host {
+        data_dir,
+        engine,
+        projects: Projects::new(journal.clone()),
+        journal,
+        secrets,
+        environments,
+        generation,
+        background: options.background,
+        activity: Arc::new(Activity::default()),
+        leaving: watch::Sender::new(false),
+    });
+    let result = runtime.block_on(live(host, options.idle_exit));
+    // What still waits there is attempts' threads and answers nobody takes any more.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    drop(lock);
+    result
+}
+
+async fn live(host: Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
+    let recovered = host
+        .engine
+        .recover()
+        .map_err(|e| Error::Disk(e.to_string()))?;
+    let listener = Listener::bind(&host.data_dir, host.activity.clone());
+    let listener = listener.map_err(disk(&host.data_dir))?;
+    tracing::info!(
+        pid = std::process::id(),
+        generation = host.generation,
+        woken = recovered.woken,
+        waiting = recovered.waiting,
+        "the host is up"
+    );
+    let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+    let signalled = host.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to leave by a signal");
+        signalled.leave();
+    });
+    if host.background {
+        tokio::spawn(idle::watch(host.clone(), idle_exit));
+    }
+    let mut leaving = host.leaving();
+    let asked = async move {
+        // The sender lives as long as the host.
+        let _asked = leaving.wait_for(|leaving| *leaving).await;
+    };
+    let server = axum::serve(listener, crate::server::router(host.clone()));
+    let served = tokio::spawn(server.with_graceful_shutdown(asked).into_future());
+    let mut leaving = host.leaving();
+    let _asked = leaving.wait_for(|leaving| *leaving).await;
+    let _late = tokio::time::timeout(FAREWELL, served).await;
+    host.engine.close();
+    let flushed = host.journal.flush().await;
+    tracing::info!("the host leaves");
+    flushed.map_err(|e| Error::Disk(e.to_string()))
+}
+
+/// Logs to standard error, which whoever started the host keeps. Never a secret.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BATON_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // Already set only in tests.
+    let _set = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .try_init();
+}

@@ -1,0 +1,197 @@
+//! What a request brings: path, query, body, who asks, and the key that makes a repeat harmless.
+//! All that cannot be read is refused here, before any handler.
+
+use std::collections::HashMap;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use baton_core::ids::{AttemptId, CommandId, UserId};
+use baton_core::run::event::Actor;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::Problem;
+
+/// The largest body, in bytes.
+const LARGEST: usize = 1024 * 1024;
+
+/// The longest `Idempotency-Key`, in bytes.
+const LONGEST_KEY: usize = 120;
+
+/// The one parameter of the path.
+pub struct Segment(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(text) = path.map_err(|e| Problem::bad_request("bad_path", e.body_text()))?;
+        Ok(Self(text))
+    }
+}
+
+/// Both parameters of the path.
+pub struct Segments(pub String, pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segments {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((one, two)) = path.map_err(|e| Problem::bad_request("bad_path", e.body_text()))?;
+        Ok(Self(one, two))
+    }
+}
+
+/// The query, as it was given.
+pub struct Params(HashMap<String, Vec<String>>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Query(pairs) = query.map_err(|e| Problem::bad_request("bad_query", e.body_text()))?;
+        let mut params: HashMap<String, Vec<String>> = HashMap::new();
+        for (name, value) in pairs {
+            params.entry(name).or_default().push(value);
+        }
+        Ok(Self(params))
+    }
+}
+
+impl Params {
+    /// A parameter's last value; an empty one counts as not given.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let value = self.0.get(name)?.last()?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// All values of a parameter that is repeated or a comma list.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let values = self.0.get(name).into_iter().flatten();
+        let parts = values.flat_map(|value| value.split(','));
+        parts.map(str::trim).filter(|part| !part.is_empty()).collect()
+    }
+
+    /// A number.
+    pub fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let parse = |text: &str| {
+            text.parse().map_err(|_| {
+                Problem::bad_request("bad_query", format!("`{name}` must be a whole number"))
+            })
+        };
+        self.get(name).map(parse).transpose()
+    }
+
+    /// The page size: 1 to 200, 50 when not given.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        match self.number("limit")? {
+            None => Ok(50),
+            Some(limit @ 1..=200) => Ok(limit as usize),
+            Some(_) => Err(Problem::bad_request("bad_query", "`limit` is 1 to 200")),
+        }
+    }
+
+    /// A yes or no; no when not given.
+    pub fn is_true(&self, name: &str) -> bool {
+        matches!(self.get(name), Some("true" | "1" | "yes"))
+    }
+}
+
+/// A JSON body of this shape; an empty one is `{}`.
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let bytes = axum::body::to_bytes(request.into_body(), LARGEST).await;
+        let bytes = bytes.map_err(|error| too_large_or_lost(&error))?;
+        if bytes.is_empty() {
+            return shape(Value::Object(serde_json::Map::new())).map(Self);
+        }
+        if !kind.is_some_and(|kind| is_json(&kind)) {
+            let detail = "send `content-type: application/json`";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(status, "unsupported_media_type", detail));
+        }
+        let value: Value = serde_json::from_slice(&bytes)
+            .map_err(|error| Problem::bad_request("bad_json", error.to_string()))?;
+        // What the command line sends with a POST that has nothing to say.
+        let value = match value {
+            Value::Null => Value::Object(serde_json::Map::new()),
+            value => value,
+        };
+        shape(value).map(Self)
+    }
+}
+
+fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_json::from_value(value).map_err(|error| Problem::field("", error.to_string()))
+}
+
+fn is_json(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+fn too_large_or_lost(error: &axum::Error) -> Problem {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            let detail = format!("a body has at most {LARGEST} bytes");
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail);
+        }
+        cause = error.source();
+    }
+    Problem::bad_request("bad_body", "the body could not be read")
+}
+
+/// Who asks, and by which command id.
+pub struct Caller {
+    /// Who.
+    pub by: Actor,
+    /// What makes a repeat harmless.
+    pub command: Option<CommandId>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Ok(Self {
+            by: actor(&parts.headers)?,
+            command: command(parts)?,
+        })
+    }
+}
+
+/// Something inside an attempt says so by `x-baton-attempt`; all others are the local user.
+fn actor(headers: &HeaderMap) -> Result<Actor, Problem> {
+    let Some(mark) = headers.get("x-baton-attempt") else {
+        return Ok(Actor::User(UserId::LOCAL));
+    };
+    let wrong = || Problem::bad_request("bad_attempt", "`x-baton-attempt` is not an attempt's id");
+    let id: AttemptId = mark.to_str().map_err(|_| wrong())?.parse().map_err(|_| wrong())?;
+    Ok(Actor::Attempt(id))
+}
+
+/// The same key on another path is another command.
+fn command(parts: &Parts) -> Result<Option<CommandId>, Problem> {
+    let Some(key) = parts.headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        let detail = format!("`idempotency-key` has 1 to {LONGEST_KEY} visible characters");
+        return Err(Problem::bad_request("bad_idempotency_key", detail));
+    }
+    let mut path = baton_core::run::big::hash(parts.uri.path());
+    path.truncate(16);
+    Ok(Some(CommandId(format!("http/{path}/{key}"))))
+}

@@ -1,0 +1,145 @@
+//! From what a path says to what is meant: runs by id, number or unique prefix, steps, projects,
+//! definitions. Everything that reads the disk does so off the runtime's threads.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use baton_core::ids::{DefinitionId, ProjectId, RunId, StepId};
+use baton_core::run::At;
+use baton_engine::ports::{Journal, ReadError};
+use baton_store::Project;
+
+use super::error::{Answer, Problem};
+use super::story::Story;
+use crate::host::Host;
+use crate::host::definitions::{self, Found};
+
+/// Fewer characters than this are no prefix but a slip.
+const SHORTEST_PREFIX: usize = 4;
+
+/// Does something that blocks, off the runtime's threads.
+pub async fn blocking<T: Send + 'static>(
+    host: &Arc<Host>,
+    work: impl FnOnce(&Host) -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    let host = host.clone();
+    let done = tokio::task::spawn_blocking(move || work(&host)).await;
+    done.unwrap_or_else(|error| Err(Problem::internal(&error)))
+}
+
+/// The run that is meant.
+pub async fn run_id(host: &Arc<Host>, reference: &str) -> Answer<RunId> {
+    if let Ok(id) = reference.parse() {
+        return Ok(id);
+    }
+    let reference = reference.to_owned();
+    blocking(host, move |host| resolve(host, &reference)).await
+}
+
+fn resolve(host: &Host, reference: &str) -> Answer<RunId> {
+    let none = || Problem::not_found(format!("there is no run `{}`", shown(reference)));
+    if let Ok(number) = reference.parse::<u64>()
+        && let Some(id) = host.journal.run_of_number(number)?
+    {
+        return Ok(id);
+    }
+    let hex = reference.strip_prefix("run_").unwrap_or(reference);
+    if hex.len() < SHORTEST_PREFIX || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(none());
+    }
+    match host.journal.runs_by_prefix(&format!("run_{hex}"))?.as_slice() {
+        [] => Err(none()),
+        [id] => Ok(*id),
+        _ => {
+            let detail = format!("more than one run begins with `{}`", shown(reference));
+            Err(Problem::new(StatusCode::CONFLICT, "ambiguous_id", detail))
+        }
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// The story of the run that is meant.
+pub async fn story(host: &Arc<Host>, reference: &str) -> Answer<Story> {
+    let id = run_id(host, reference).await?;
+    story_of(host, id).await
+}
+
+/// The story of a run.
+pub async fn story_of(host: &Arc<Host>, id: RunId) -> Answer<Story> {
+    blocking(host, move |host| {
+        let story = Story::load(host.journal.as_ref(), host.engine.plans(), id)?;
+        story.ok_or_else(|| Problem::not_found(format!("there is no run `{id}`")))
+    })
+    .await
+}
+
+/// The step of this id, and the story of its run.
+pub async fn step(host: &Arc<Host>, id: &str) -> Answer<(Story, At)> {
+    let none = format!("there is no step `{}`", shown(id));
+    let Ok(id) = id.parse::<StepId>() else {
+        return Err(Problem::not_found(none));
+    };
+    blocking(host, move |host| {
+        // A step's id begins with its run's time.
+        let time = format!("run_{:012x}", id.bits() >> 80);
+        let mut runs = Vec::new();
+        runs_with(host.journal.as_ref(), &time, &mut runs)?;
+        for run in runs {
+            let story = Story::load(host.journal.as_ref(), host.engine.plans(), run)?;
+            if let Some(story) = story
+                && let Some(at) = story.run.find_id(id)
+            {
+                return Ok((story, at));
+            }
+        }
+        Err(Problem::not_found(none))
+    })
+    .await
+}
+
+/// All runs whose id begins so, although the journal names at most two at a time.
+fn runs_with(journal: &dyn Journal, prefix: &str, into: &mut Vec<RunId>) -> Result<(), ReadError> {
+    let found = journal.runs_by_prefix(prefix)?;
+    if found.len() < 2 || prefix.len() >= RunId::PREFIX.len() + 1 + 32 {
+        into.extend(found);
+        return Ok(());
+    }
+    for digit in "0123456789abcdef".chars() {
+        runs_with(journal, &format!("{prefix}{digit}"), into)?;
+    }
+    Ok(())
+}
+
+/// The project of this id.
+pub async fn project(host: &Arc<Host>, id: &str) -> Answer<Project> {
+    let none = format!("there is no project `{}`", shown(id));
+    let Ok(id) = id.parse::<ProjectId>() else {
+        return Err(Problem::not_found(none));
+    };
+    blocking(host, move |host| {
+        let project = host.projects.get(id)?;
+        project.ok_or_else(|| Problem::not_found(none))
+    })
+    .await
+}
+
+/// The definition of this id, as it is now, and its project.
+pub async fn definition(host: &Arc<Host>, id: &str) -> Answer<(Project, Found)> {
+    let none = format!("there is no definition `{}`", shown(id));
+    let Ok(id) = id.parse::<DefinitionId>() else {
+        return Err(Problem::not_found(none));
+    };
+    blocking(host, move |host| {
+        for project in host.projects.all()? {
+            let found = definitions::list(&project);
+            if let Some(found) = found.into_iter().find(|found| found.id == id) {
+                return Ok((project, found));
+            }
+        }
+        Err(Problem::not_found(none))
+    })
+    .await
+}

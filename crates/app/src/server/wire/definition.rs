@@ -1,0 +1,82 @@
+//! Definitions.
+
+use baton_core::definition::{Action, Definition, Phase, Step};
+use baton_core::run::Run;
+use serde_json::{Value, json};
+
+use super::super::super::host::definitions::Found;
+use super::{maybe_time, word};
+
+/// A definition file as it is now; `whole` with its text.
+#[must_use]
+pub fn file(found: &Found, whole: bool) -> Value {
+    let definition = found.definition.as_ref();
+    let mut value = json!({
+        "id": found.id.to_string(),
+        "project_id": found.project.to_string(),
+        "key": found.key,
+        "name": definition.map_or(found.key.as_str(), |definition| definition.name.as_str()),
+        "description": definition.and_then(|definition| definition.description.as_deref()),
+        "type": if found.is_code { "code" } else { "yaml" },
+        "path": found.path,
+        "is_template": true,
+        "phases": definition.map_or_else(Vec::new, |d| d.phases.iter().map(phase).collect()),
+        "args_schema": definition.and_then(|definition| definition.args_schema.as_ref()),
+        "steps": definition.map_or_else(Vec::new, steps),
+        "hash": definition.map(|definition| definition.hash.as_str()),
+        "is_valid": definition.is_some(),
+        "diagnostics": word(&found.diagnostics),
+        "stats": null,
+        "created_at": maybe_time(found.changed_at),
+        "updated_at": maybe_time(found.changed_at),
+    });
+    if whole {
+        value["source"] = found.source.as_deref().into();
+    }
+    value
+}
+
+/// The definition that a run has recorded.
+#[must_use]
+pub fn of_run(run: &Run) -> Value {
+    let definition = &run.plan.definition;
+    let recorded = &run.created.definition;
+    json!({
+        "id": recorded.id.to_string(),
+        "key": recorded.key,
+        "name": recorded.name,
+        "description": definition.description,
+        "type": word(&recorded.kind),
+        "path": recorded.path,
+        "hash": recorded.hash,
+        "phases": definition.phases.iter().map(phase).collect::<Vec<_>>(),
+    })
+}
+
+/// A phase, as document 2 has it: its id.
+fn phase(phase: &Phase) -> Value {
+    json!({"id": phase.id, "label": phase.label})
+}
+
+/// What a definition's steps are, without their texts.
+#[must_use]
+pub fn steps(definition: &Definition) -> Vec<Value> {
+    let one = |step: &Step| {
+        let needs = step.needs.iter().map(|&need| &definition.steps[need].id);
+        let mut value = json!({
+            "id": step.id,
+            "name": step.name,
+            "phase": step.phase,
+            "type": word(&step.action.kind()),
+            "needs": needs.collect::<Vec<_>>(),
+        });
+        match &step.action {
+            Action::Agent(agent) => value["agent"] = agent.agent.as_str().into(),
+            Action::Workflow(child) => value["workflow"] = child.workflow.as_str().into(),
+            Action::Remote(remote) => value["provider"] = remote.provider.as_str().into(),
+            Action::Script(_) | Action::Approval(_) | Action::Wait(_) => {}
+        }
+        value
+    };
+    definition.steps.iter().map(one).collect()
+}

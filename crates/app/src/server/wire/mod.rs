@@ -1,0 +1,48 @@
+//! The JSON of each thing, made by hand from what the host knows. Nothing here decides anything.
+
+pub mod definition;
+pub mod message;
+pub mod run;
+pub mod step;
+
+use baton_core::run::big::Big;
+use baton_core::time::Timestamp;
+use baton_store::Project;
+use serde_json::{Value, json};
+
+/// A time: RFC 3339, UTC, milliseconds.
+#[must_use]
+pub fn time(at: Timestamp) -> Value {
+    at.to_string().into()
+}
+
+/// A time, or null.
+#[must_use]
+pub fn maybe_time(at: Option<Timestamp>) -> Value {
+    at.map_or(Value::Null, time)
+}
+
+/// JSON that is stored as text, or null.
+#[must_use]
+pub fn stored(text: Option<&Big>) -> Value {
+    let parse = |text: &Big| serde_json::from_str(text.as_str()).ok();
+    text.and_then(parse).unwrap_or(Value::Null)
+}
+
+/// A word that the stored form spells as the wire does.
+#[must_use]
+pub fn word<T: serde::Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+/// A project.
+#[must_use]
+pub fn project(project: &Project) -> Value {
+    json!({
+        "id": project.id.to_string(),
+        "name": project.name,
+        "path": project.path,
+        "created_at": time(project.created_at),
+        "updated_at": time(project.created_at),
+    })
+}

@@ -1,0 +1,172 @@
+//! Runs (document 2, with the members that api.md adds).
+
+use baton_core::ids::UserId;
+use baton_core::run::event::{Actor, PauseReason};
+use baton_core::run::{Pause, Run, Status};
+use serde_json::{Map, Value, json};
+
+use super::super::story::Story;
+use super::{definition, maybe_time, message, step, time, word};
+
+/// A run as lists show it. `stuck` are processes that will not end.
+#[must_use]
+pub fn row(story: &Story, stuck: &[u32]) -> Value {
+    let mut members = facts(story, stuck);
+    members.insert("steps".into(), step::all(story, false).into());
+    Value::Object(members)
+}
+
+/// A run with all that belongs to it.
+#[must_use]
+pub fn whole(story: &Story, stuck: &[u32], children: Vec<Value>) -> Value {
+    let mut members = facts(story, stuck);
+    members.insert("steps".into(), step::all(story, true).into());
+    let run = story.run.created.run;
+    let comments = story.thread.iter().map(|said| message::comment(run, said));
+    members.insert("comments".into(), comments.collect());
+    members.insert("checkpoints".into(), checkpoints(&story.run));
+    members.insert("children".into(), children.into());
+    members.insert("artifacts".into(), json!([]));
+    Value::Object(members)
+}
+
+fn facts(story: &Story, stuck: &[u32]) -> Map<String, Value> {
+    let run = &story.run;
+    let created = &run.created;
+    let mut value = json!({
+        "id": created.run.to_string(),
+        "number": created.number,
+        "project_id": created.project.id.to_string(),
+        "user_id": user(&created.by),
+        "workflow_definition_id": created.definition.id.to_string(),
+        "name": created.name,
+        "args": run.args,
+        "current_phase": run.current_phase(),
+        "current_step_index": run.current_step_index(),
+        "status": run.status.word(),
+        "parent_run_id": created.parent.as_ref().map(|parent| parent.run.to_string()),
+        "parent_step_id": created.parent.as_ref().and_then(|parent| parent.step.as_deref()),
+        "instruction": created.instruction,
+        "path": created.directory,
+        "waiting": waiting(run, stuck),
+        "progress": progress(run),
+        "cost_usd": null,
+        "unread": 0,
+        "started_at": maybe_time(run.started_at),
+        "created_at": time(run.created_at),
+        "updated_at": time(run.updated_at),
+        "workflow_definition": definition::of_run(run),
+        "_count": {"comments": story.thread.len(), "artifacts": 0},
+    });
+    match value.as_object_mut() {
+        Some(members) => {
+            status(members, &run.status);
+            std::mem::take(members)
+        }
+        None => Map::new(),
+    }
+}
+
+/// What depends on where the run stands.
+fn status(members: &mut Map<String, Value>, status: &Status) {
+    let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    for name in ["error_message", "completed_at", "paused_at", "cancelled_at", "outputs"] {
+        set(name, Value::Null);
+    }
+    for name in ["pause_requested_at", "pause_reason", "cancel_requested_at", "cancel_reason"] {
+        set(name, Value::Null);
+    }
+    set("is_paused", matches!(status, Status::Paused(_)).into());
+    let pause = match status {
+        Status::Pending { pause } => pause.as_ref(),
+        Status::Running(running) => running.pause.as_ref(),
+        Status::Paused(pause) => {
+            set("paused_at", time(pause.since));
+            Some(pause)
+        }
+        Status::Cancelling(cancelling) => {
+            set("cancel_requested_at", time(cancelling.since));
+            set("cancel_reason", cancelling.reason.as_deref().into());
+            None
+        }
+        Status::Completed { at, outputs } => {
+            set("completed_at", time(*at));
+            set("outputs", outputs.clone());
+            None
+        }
+        Status::Failed { at, error } => {
+            set("completed_at", time(*at));
+            set("error_message", error.message.as_str().into());
+            set("error", json!({"step_id": error.step, "message": error.message}));
+            None
+        }
+        Status::Cancelled { at, reason } => {
+            set("completed_at", time(*at));
+            set("cancelled_at", time(*at));
+            set("cancel_reason", reason.as_deref().into());
+            None
+        }
+    };
+    if let Some(pause) = pause {
+        set("pause_requested_at", time(pause.requested_at));
+        set("pause_reason", pause_reason(pause));
+    }
+}
+
+fn pause_reason(pause: &Pause) -> Value {
+    match (pause.reason, &pause.detail) {
+        (PauseReason::Request, Some(detail)) => detail.as_str().into(),
+        (reason, _) => word(&reason),
+    }
+}
+
+/// Why a run does not advance. Names the processes that will not end.
+#[must_use]
+pub fn waiting(run: &Run, stuck: &[u32]) -> Value {
+    let Some(waiting) = run.waiting() else {
+        return Value::Null;
+    };
+    let mut detail = waiting.detail;
+    if !stuck.is_empty() && matches!(run.status, Status::Cancelling(_)) {
+        let pids: Vec<String> = stuck.iter().map(u32::to_string).collect();
+        detail = format!("{detail}: these processes do not end: {}", pids.join(", "));
+    }
+    json!({
+        "reason": waiting.reason.word(),
+        "since": time(waiting.since),
+        "until": maybe_time(waiting.until),
+        "detail": detail,
+    })
+}
+
+/// How far a run is.
+#[must_use]
+pub fn progress(run: &Run) -> Value {
+    let total = run.steps.len();
+    let percent = (run.ended * 100).checked_div(total).unwrap_or(100);
+    json!({"completed": run.ended, "total": total, "percent": percent, "estimate": null})
+}
+
+/// The checkpoints there are, oldest first.
+#[must_use]
+pub fn checkpoints(run: &Run) -> Value {
+    let one = |(number, checkpoint): (&u32, &baton_core::run::Checkpoint)| {
+        json!({
+            "number": number,
+            "step_id": checkpoint.after,
+            "created_at": time(checkpoint.at),
+            "partial": checkpoint.partial,
+            "commit": null,
+        })
+    };
+    run.checkpoints.iter().map(one).collect()
+}
+
+/// The user that owns what somebody did.
+#[must_use]
+pub fn user(by: &Actor) -> Value {
+    match by {
+        Actor::User(id) => id.to_string().into(),
+        Actor::System | Actor::Attempt(_) | Actor::Parent(_) => UserId::LOCAL.to_string().into(),
+    }
+}

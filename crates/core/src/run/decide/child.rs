@@ -1,0 +1,73 @@
+//! The end of a child run.
+
+use super::super::big::Big;
+use super::super::event::{ChildOutcome, ErrorCode, Event, StepError, StepOutput};
+use super::super::state::{Run, State, Status};
+use super::attempt::backoff;
+use super::{Context, Refusal};
+use crate::ids::RunId;
+
+impl Run {
+    pub(super) fn end_child(
+        &self,
+        key: &str,
+        child: RunId,
+        outcome: &ChildOutcome,
+        context: &mut Context,
+    ) -> Result<Vec<Event>, Refusal> {
+        let waits = |at: &super::super::state::At| {
+            self.step(*at)
+                .is_some_and(|s| matches!(s.state, State::Child { run, .. } if run == child))
+        };
+        // A child that its step has given up, or that ends a second time after a retry of its own,
+        // changes nothing here.
+        let Some(place) = self.find(key).filter(waits) else {
+            return Ok(vec![]);
+        };
+        if self.status.is_ended() {
+            return Ok(vec![]);
+        }
+        let key = key.to_owned();
+        let mut events = vec![Event::ChildEnded {
+            key: key.clone(),
+            child,
+            outcome: outcome.clone(),
+        }];
+        let message = match outcome {
+            ChildOutcome::Completed { outputs } => {
+                let output = StepOutput {
+                    result: Some(outputs.clone()),
+                    data: Some(outputs.clone()),
+                    ..StepOutput::default()
+                };
+                events.push(Event::StepCompleted { key, output });
+                return Ok(events);
+            }
+            _ if matches!(self.status, Status::Cancelling(_)) => return Ok(events),
+            ChildOutcome::Failed { message } => format!("child run {child} failed: {message}"),
+            ChildOutcome::Cancelled {} => format!("child run {child} was cancelled"),
+        };
+        let error = StepError {
+            code: ErrorCode::ChildFailed,
+            message,
+        };
+        let retry = self.declared(place).retry;
+        let failures = self.step(place).map_or(0, |step| step.failures.len()) + 1;
+        let failures = u32::try_from(failures).unwrap_or(u32::MAX);
+        events.push(if failures < retry.attempts {
+            let wait = backoff(&retry, failures, context.mint.random());
+            Event::RetryScheduled {
+                key,
+                until: context.now.plus(wait),
+                failure: error,
+            }
+        } else {
+            let output = StepOutput {
+                result: Some(Big::new("")),
+                ..StepOutput::default()
+            };
+            Event::StepFailed { key, error, output }
+        });
+        Ok(events)
+    }
+}

@@ -1,0 +1,43 @@
+//! What a fork takes over from the run it comes from.
+
+use super::super::event::{Inherited, InheritedEnd};
+use super::super::state::{Run, State};
+use super::Refusal;
+
+/// The ends that a fork from this step (key or id) begins with: those of the steps that are
+/// neither it nor depend on it. Without a step: none, the fork begins at the beginning.
+///
+/// # Errors
+/// [`Refusal::NoStep`].
+pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusal> {
+    let Some(from) = from else { return Ok(vec![]) };
+    let place = run.find_any(from)?;
+    let undone = run.plan.from_step(place.step);
+    let needs_open = run.plan.definition.steps[place.step]
+        .needs
+        .iter()
+        .find(|&&need| !run.steps[need].state.is_ended());
+    if let Some(&open) = needs_open {
+        return Err(Refusal::Invalid(format!(
+            "the run cannot be forked from `{from}`: `{}` before it has not ended",
+            run.steps[open].key
+        )));
+    }
+    let keep = |(index, step): (usize, &super::super::state::Step)| {
+        if undone.binary_search(&index).is_ok() {
+            return None;
+        }
+        let end = match &step.state {
+            State::Completed => InheritedEnd::Completed(step.last_output.clone()),
+            State::Failed(error) => InheritedEnd::Failed(error.clone(), step.last_output.clone()),
+            State::Skipped(reason) => InheritedEnd::Skipped(*reason),
+            _ => return None,
+        };
+        Some(Inherited {
+            key: step.key.clone(),
+            end,
+            at: step.ended_at?,
+        })
+    };
+    Ok(run.steps.iter().enumerate().filter_map(keep).collect())
+}

@@ -1,0 +1,161 @@
+//! Going on: after a pause, after a failure, or from an earlier step or checkpoint.
+
+use super::super::event::{
+    Action, ActionStatus, Actor, Event, Key, MessagePosted, PauseReason, ResetReason,
+};
+use super::super::state::{Run, State, Status};
+use super::{Refusal, ResumeFrom};
+
+impl Run {
+    pub(super) fn resume(
+        &self,
+        from: Option<&ResumeFrom>,
+        text: Option<&str>,
+        by: &Actor,
+    ) -> Result<Vec<Event>, Refusal> {
+        let mut events = Vec::new();
+        match (&self.status, from) {
+            (Status::Paused(pause), None) => {
+                let parent = matches!(by, Actor::Parent(_));
+                if parent && pause.reason != PauseReason::Parent {
+                    return Ok(vec![]);
+                }
+            }
+            (Status::Running(running), None) if running.pause.is_some() => {
+                events.push(Event::PauseWithdrawn { by: by.clone() });
+                self.with_text(&mut events, text, by);
+                return Ok(events);
+            }
+            (Status::Failed { .. } | Status::Cancelled { .. }, None) => {
+                let keys = self.to_retry();
+                if !keys.is_empty() {
+                    let because = ResetReason::Retry;
+                    events.push(Event::StepsReset {
+                        keys,
+                        because,
+                        by: by.clone(),
+                    });
+                }
+            }
+            (
+                Status::Paused(_)
+                | Status::Failed { .. }
+                | Status::Cancelled { .. }
+                | Status::Completed { .. },
+                Some(from),
+            ) => {
+                let (keys, because) = self.undone_by(from)?;
+                events.push(Event::StepsReset {
+                    keys,
+                    because,
+                    by: by.clone(),
+                });
+            }
+            (Status::Running(_) | Status::Pending { .. }, Some(_)) => {
+                return Err(self.invalid_state("pause it before going back"));
+            }
+            (
+                Status::Pending { .. }
+                | Status::Running(_)
+                | Status::Cancelling(_)
+                | Status::Completed { .. },
+                _,
+            ) => {
+                if matches!(by, Actor::Parent(_)) {
+                    return Ok(vec![]);
+                }
+                return Err(self.invalid_state("only a paused, failed or cancelled run goes on"));
+            }
+        }
+        events.push(Event::RunResumed { by: by.clone() });
+        self.with_text(&mut events, text, by);
+        Ok(events)
+    }
+
+    fn with_text(&self, events: &mut Vec<Event>, text: Option<&str>, by: &Actor) {
+        if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+            events.push(Event::MessagePosted(Box::new(MessagePosted {
+                message: self.messages,
+                by: by.clone(),
+                content: text.to_owned(),
+                action: Action::Instruction,
+                status: ActionStatus::Pending,
+                step: None,
+                metadata: None,
+            })));
+        }
+    }
+
+    /// The steps that a failed or cancelled run runs again: those that have not completed.
+    fn to_retry(&self) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let again = match &step.state {
+                State::Failed(_) => !self.plan.definition.steps[index].continue_on_error,
+                State::Cancelled => true,
+                State::Pending => !step.items.is_empty() || step.tries > 0,
+                _ => false,
+            };
+            if again {
+                keys.push(step.key.clone());
+            }
+        }
+        keys
+    }
+
+    /// The steps that going back undoes.
+    ///
+    /// # Errors
+    /// [`Refusal::NoStep`], [`Refusal::NoCheckpoint`], or a step that has not begun.
+    pub fn undone_by(&self, from: &ResumeFrom) -> Result<(Vec<Key>, ResetReason), Refusal> {
+        match from {
+            ResumeFrom::Step(name) => {
+                let place = self.find_any(name)?;
+                let key = self.steps[place.step].key.clone();
+                let keys = self.plan.from_step(place.step);
+                let begun = |step: usize| {
+                    let step = &self.steps[step];
+                    step.state != State::Pending || step.tries > 0
+                };
+                if !begun(place.step) {
+                    let needs = &self.plan.definition.steps[place.step].needs;
+                    let open = needs
+                        .iter()
+                        .find(|&&need| !self.steps[need].state.is_ended());
+                    if let Some(&open) = open {
+                        return Err(Refusal::Invalid(format!(
+                            "the run cannot go on from `{name}`: `{}` before it has not ended",
+                            self.steps[open].key
+                        )));
+                    }
+                }
+                let keys = keys.into_iter().filter(|&step| begun(step));
+                let keys: Vec<Key> = keys.map(|step| self.steps[step].key.clone()).collect();
+                Ok((keys, ResetReason::Step(key)))
+            }
+            ResumeFrom::Checkpoint(number) => {
+                let Some(checkpoint) = self.checkpoints.get(number) else {
+                    return Err(Refusal::NoCheckpoint(format!(
+                        "the run has no checkpoint {number} to go back to"
+                    )));
+                };
+                if checkpoint.partial {
+                    return Err(Refusal::NoCheckpoint(format!(
+                        "checkpoint {number} was taken while another step was running"
+                    )));
+                }
+                let after = |step: &&super::super::state::Step| {
+                    let begun = step.state != State::Pending || step.tries > 0;
+                    begun && (!step.state.is_ended() || step.order > checkpoint.ends)
+                };
+                let keys = self
+                    .steps
+                    .iter()
+                    .filter(after)
+                    .map(|step| step.key.clone())
+                    .collect();
+                Ok((keys, ResetReason::Checkpoint(*number)))
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Whether a definition can be run here and now.
+
+use super::super::event::{Event, RunError};
+use super::super::plan::Plan;
+use super::super::state::{Run, Slot, Status};
+use super::Refusal;
+use crate::definition::{Action, Definition, WorktreeMode};
+
+/// Names what a definition needs that this part of Baton does not have: agent and remote steps and
+/// worktrees come with later parts.
+#[must_use]
+pub fn unavailable(definition: &Definition) -> Option<String> {
+    let step = definition.steps.iter().find_map(|step| match &step.action {
+        Action::Agent(agent) => Some(format!(
+            "step `{}` needs the agent `{}`: agent steps are not available yet",
+            step.id, agent.agent
+        )),
+        Action::Remote(remote) => Some(format!(
+            "step `{}` needs the provider `{}`: remote steps are not available yet",
+            step.id, remote.provider
+        )),
+        Action::Script(_) | Action::Approval(_) | Action::Wait(_) | Action::Workflow(_) => {
+            let isolated = step.foreach.as_ref().is_some_and(|foreach| foreach.isolate)
+                || matches!(&step.action, Action::Workflow(workflow) if workflow.isolate);
+            isolated.then(|| {
+                format!(
+                    "step `{}` says `isolate: true`: worktrees are not available yet",
+                    step.id
+                )
+            })
+        }
+    });
+    let worktree = || {
+        match definition.worktree.as_ref().map(|worktree| worktree.mode) {
+        Some(WorktreeMode::Worktree | WorktreeMode::Branch) => {
+            Some("`worktree` asks for a branch or a worktree of its own: not available yet; `worktree: stay` works".to_owned())
+        }
+        Some(WorktreeMode::Stay) | None => None,
+    }
+    };
+    step.or_else(worktree)
+}
+
+/// Why a run cannot have been given these facts.
+#[must_use]
+pub fn unfit(plan: &Plan, name: &str) -> Option<Refusal> {
+    if name.is_empty() || name.chars().count() > 200 {
+        return Some(Refusal::Invalid(
+            "a run's name has 1 to 200 characters".into(),
+        ));
+    }
+    unavailable(&plan.definition).map(Refusal::NotAvailable)
+}
+
+impl Run {
+    pub(super) fn slot_comes(&self) -> Result<Vec<Event>, Refusal> {
+        Ok(match self.slot {
+            Slot::Waiting { .. } => vec![Event::SlotGranted {}],
+            Slot::None | Slot::Held => vec![],
+        })
+    }
+
+    pub(super) fn slot_refused(&self, detail: &str) -> Result<Vec<Event>, Refusal> {
+        let open = matches!(self.status, Status::Pending { .. } | Status::Paused(_));
+        Ok(if open && matches!(self.slot, Slot::Waiting { .. }) {
+            vec![Event::RunFailed {
+                error: RunError {
+                    step: None,
+                    message: detail.to_owned(),
+                },
+            }]
+        } else {
+            vec![]
+        })
+    }
+}

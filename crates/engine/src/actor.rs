@@ -1,0 +1,431 @@
+//! One live run: takes its mail in order, decides, has it committed, lets it act. Dropped when idle
+//! and folded again from the journal when wanted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_core::ids::{CommandId, Mint, RunId};
+use baton_core::run::Run;
+use baton_core::run::decide::{Command, Context, Refusal};
+use baton_core::run::ends_a_step;
+use baton_core::run::event::Event;
+use baton_core::time::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::commit::{Committed, commit_run};
+use crate::feed::Commit;
+use crate::fold::{Folded, load_run};
+use crate::handle::{Engine, Reply, SendError, lock};
+use crate::ports::{Aggregate, AppendError};
+
+/// How long an actor without mail stays in memory.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// Events per commit, well below the positions that a commit has.
+const EVENTS: usize = 1024;
+
+/// How long to wait before trying again what the disk refused.
+const DISK_RETRY: Duration = Duration::from_millis(500);
+
+type ReadRun = Box<dyn FnOnce(Result<&Run, SendError>) + Send>;
+
+/// What comes in.
+pub(crate) enum RunMail {
+    Command {
+        command: Command,
+        id: Option<CommandId>,
+        reply: Option<oneshot::Sender<Result<Reply, SendError>>>,
+    },
+    Read(ReadRun),
+    Wake,
+    /// A delivery of the outbox has ended; with the number that arrived last.
+    OutboxDone,
+}
+
+pub(crate) struct RunActor {
+    engine: Engine,
+    id: RunId,
+    inbox: mpsc::UnboundedReceiver<RunMail>,
+    folded: Option<Folded>,
+    env: Option<Arc<BTreeMap<String, String>>>,
+    /// A task delivers the outbox.
+    delivering: bool,
+    /// This host has looked at what was outstanding when it folded the run.
+    recovered: bool,
+}
+
+impl RunActor {
+    pub(crate) fn new(engine: Engine, id: RunId, inbox: mpsc::UnboundedReceiver<RunMail>) -> Self {
+        Self {
+            engine,
+            id,
+            inbox,
+            folded: None,
+            env: None,
+            delivering: false,
+            recovered: false,
+        }
+    }
+
+    pub(crate) async fn work(mut self) {
+        loop {
+            match tokio::time::timeout(IDLE, self.inbox.recv()).await {
+                Ok(Some(mail)) => self.take(mail).await,
+                Ok(None) => return,
+                Err(_) if self.delivering => {}
+                Err(_) => {
+                    let mut actors = lock(&self.engine.inner.actors);
+                    // Mail is sent under this lock, so what is not here now never will be.
+                    if self.inbox.is_empty() {
+                        actors.runs.remove(&self.id);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, mail: RunMail) {
+        match mail {
+            RunMail::Command { command, id, reply } => self.carry_out(command, id, reply).await,
+            RunMail::Read(read) => match self.load() {
+                Ok(()) => match &self.folded {
+                    Some(folded) => read(Ok(&folded.run)),
+                    None => read(Err(Refusal::NoRun.into())),
+                },
+                Err(error) => read(Err(error)),
+            },
+            RunMail::Wake => self.carry_out(Command::Tick, None, None).await,
+            RunMail::OutboxDone => {
+                self.delivering = false;
+                match self.load() {
+                    Ok(()) => self.deliver(),
+                    Err(_) => self.wake_later(),
+                }
+            }
+        }
+    }
+
+    /// Folds the run if it is not in memory.
+    fn load(&mut self) -> Result<(), SendError> {
+        if self.folded.is_some() {
+            return Ok(());
+        }
+        let outside = &self.engine.inner.outside;
+        match load_run(outside.journal.as_ref(), &self.engine.inner.plans, self.id) {
+            Ok(folded) => {
+                self.folded = folded;
+                Ok(())
+            }
+            Err(error @ crate::fold::FoldError::Read(_)) => Err(SendError::Disk(error.to_string())),
+            Err(error) => {
+                tracing::error!(run = %self.id, %error, "a run cannot be folded");
+                Err(SendError::Damaged(error.to_string()))
+            }
+        }
+    }
+
+    async fn carry_out(
+        &mut self,
+        command: Command,
+        id: Option<CommandId>,
+        mut reply: Option<oneshot::Sender<Result<Reply, SendError>>>,
+    ) {
+        loop {
+            match self.try_command(&command, id.as_ref()).await {
+                Ok(Outcome::Again) => {}
+                Ok(Outcome::Done(done)) => {
+                    if let Some(reply) = reply.take() {
+                        let _ = reply.send(Ok(done));
+                    }
+                    break;
+                }
+                Err(SendError::Disk(error)) if reply.is_none() => {
+                    // A report of what has happened is never dropped: it waits for the disk.
+                    tracing::warn!(run = %self.id, %error, "the journal refuses; trying again");
+                    self.pause_for_disk().await;
+                }
+                Err(error) => {
+                    if let SendError::Disk(_) = error {
+                        self.wake_later();
+                    }
+                    if let Some(reply) = reply.take() {
+                        let _ = reply.send(Err(error));
+                    }
+                    return;
+                }
+            }
+        }
+        self.advance().await;
+    }
+
+    /// What was in memory is gone: looks again at what is outstanding when the disk may be back.
+    fn wake_later(&self) {
+        let engine = self.engine.clone();
+        let run = self.id;
+        crate::handle::background(async move {
+            let clock = engine.clock();
+            clock.sleep_until(clock.now().plus(DISK_RETRY)).await;
+            engine.mail_run(run, RunMail::Wake);
+        });
+    }
+
+    /// Goes on by itself until the run waits for something outside.
+    async fn advance(&mut self) {
+        loop {
+            let now = self.engine.inner.outside.clock.now();
+            let Some(events) = self.decide_next(now) else {
+                return;
+            };
+            if events.is_empty() {
+                break;
+            }
+            match self.commit(events, None, now).await {
+                Ok(_) | Err(AppendError::Conflict { .. }) => {}
+                Err(error) => {
+                    tracing::warn!(run = %self.id, %error, "the journal refuses; trying again");
+                    self.pause_for_disk().await;
+                }
+            }
+            if self.folded.is_none() && self.load().is_err() {
+                self.pause_for_disk().await;
+            }
+        }
+        self.set_timer();
+        self.deliver();
+    }
+
+    async fn pause_for_disk(&mut self) {
+        self.folded = None;
+        let clock = &self.engine.inner.outside.clock;
+        clock.sleep_until(clock.now().plus(DISK_RETRY)).await;
+    }
+
+    async fn try_command(
+        &mut self,
+        command: &Command,
+        id: Option<&CommandId>,
+    ) -> Result<Outcome, SendError> {
+        let engine = self.engine.clone();
+        let outside = &engine.inner.outside;
+        if let Some(id) = id {
+            let before = outside
+                .journal
+                .command(id)
+                .map_err(|e| SendError::Disk(e.to_string()))?;
+            if let Some((_, appended)) = before {
+                return Ok(Outcome::Done(Reply {
+                    appended: Some(appended),
+                    events: self.events_of(appended.seq)?,
+                }));
+            }
+        }
+        self.load()?;
+        let now = outside.clock.now();
+        if self.folded.is_some() {
+            self.recover();
+        }
+        let events = match (&self.folded, command) {
+            (None, Command::Start(created)) => vec![Event::RunCreated(created.clone())],
+            (None, _) => return Err(Refusal::NoRun.into()),
+            (Some(folded), command) => {
+                let env = self.env.clone().unwrap_or_default();
+                let mut context = self.context(now, &env);
+                folded.run.decide(command, &mut context)?
+            }
+        };
+        if events.is_empty() {
+            return Ok(Outcome::Done(Reply {
+                appended: None,
+                events: Arc::default(),
+            }));
+        }
+        if let Err(error) = self.apply(&events, now) {
+            self.folded = None;
+            return Err(SendError::Damaged(error));
+        }
+        let ended = events.iter().any(ends_a_step);
+        let Some(events) = self.with_next(events, ended, now) else {
+            return Err(SendError::Damaged("the run's state does not fit".into()));
+        };
+        match self.commit(events, id.cloned(), now).await {
+            Ok(committed) => Ok(Outcome::Done(Reply {
+                appended: Some(committed.appended),
+                events: committed.events,
+            })),
+            Err(AppendError::Conflict { .. }) => Ok(Outcome::Again),
+            Err(AppendError::Repeated(_)) => Ok(Outcome::Again),
+            Err(AppendError::Failed(error)) => Err(SendError::Disk(error)),
+        }
+    }
+
+    fn context<'a>(&self, now: Timestamp, env: &'a BTreeMap<String, String>) -> Context<'a> {
+        let mint = Mint::new(now, self.engine.inner.outside.clock.random());
+        Context { now, mint, env }
+    }
+
+    /// What follows when no command is at hand, applied; `None` when the state is unusable.
+    fn decide_next(&mut self, now: Timestamp) -> Option<Vec<Event>> {
+        self.folded.as_ref()?;
+        self.with_next(Vec::new(), false, now)
+    }
+
+    /// These events and what can follow in the same commit, applied.
+    fn with_next(
+        &mut self,
+        mut events: Vec<Event>,
+        mut ended: bool,
+        now: Timestamp,
+    ) -> Option<Vec<Event>> {
+        let env = self.env.clone().unwrap_or_default();
+        let mut context = self.context(now, &env);
+        while events.len() < EVENTS {
+            let more = self.folded.as_ref()?.run.advance(&mut context, !ended);
+            if more.is_empty() {
+                break;
+            }
+            if let Err(error) = self.apply(&more, now) {
+                tracing::error!(run = %self.id, %error, "a decision does not fit its run");
+                self.folded = None;
+                return None;
+            }
+            ended |= more.iter().any(ends_a_step);
+            events.extend(more);
+        }
+        Some(events)
+    }
+
+    /// Applies events before they are durable: nobody sees the state until they are, and a failed
+    /// commit throws it away.
+    fn apply(&mut self, events: &[Event], now: Timestamp) -> Result<(), String> {
+        for event in events {
+            match (&mut self.folded, event) {
+                (None, Event::RunCreated(created)) => {
+                    let source: Arc<str> = created.source.as_str().into();
+                    let definition = &created.definition;
+                    let plan = self
+                        .engine
+                        .inner
+                        .plans
+                        .get(&definition.key, &definition.path, &source)
+                        .map_err(|error| error.to_string())?;
+                    let run = Run::create((**created).clone(), now, plan)
+                        .map_err(|error| error.to_string())?;
+                    self.folded = Some(Folded { run, seq: 0 });
+                    self.recover();
+                }
+                (None, _) => return Err("the run is not loaded".into()),
+                (Some(folded), event) => {
+                    folded
+                        .run
+                        .apply(event, now)
+                        .map_err(|error| error.to_string())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &mut self,
+        events: Vec<Event>,
+        id: Option<CommandId>,
+        now: Timestamp,
+    ) -> Result<Committed, AppendError> {
+        let Some(folded) = &mut self.folded else {
+            return Err(AppendError::Failed("the run is not loaded".into()));
+        };
+        let journal = self.engine.inner.outside.journal.clone();
+        let seq = folded.seq + 1;
+        match commit_run(journal.as_ref(), &folded.run, seq, id, now, events).await {
+            Ok(committed) => {
+                folded.seq = committed.appended.seq;
+                crate::fold::keep(journal.as_ref(), folded);
+                self.engine.inner.feed.publish(Commit {
+                    aggregate: Aggregate::Run(self.id),
+                    seq: committed.appended.seq,
+                    position: committed.appended.position,
+                    at: committed.at,
+                    events: committed.events.clone(),
+                });
+                let env = self.env.clone().unwrap_or_default();
+                self.engine.dispatch(&folded.run, &committed, &env);
+                self.deliver();
+                Ok(committed)
+            }
+            Err(error) => {
+                self.folded = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks once at what the run has outstanding from before it was folded.
+    fn recover(&mut self) {
+        if self.env.is_none()
+            && let Some(folded) = &self.folded
+        {
+            let environments = &self.engine.inner.outside.environments;
+            let env = environments.allowed(self.id, &folded.run.created.project);
+            self.env = Some(Arc::new(env));
+        }
+        if std::mem::replace(&mut self.recovered, true) {
+            return;
+        }
+        if let Some(folded) = &self.folded {
+            let env = self.env.clone().unwrap_or_default();
+            self.engine.take_back(&folded.run, &env);
+        }
+    }
+
+    fn deliver(&mut self) {
+        let Some(folded) = &self.folded else { return };
+        if self.delivering || folded.run.outbox.is_empty() {
+            return;
+        }
+        self.delivering = true;
+        let messages = folded
+            .run
+            .outbox
+            .open()
+            .map(|(n, m)| (n, m.clone()))
+            .collect();
+        let engine = self.engine.clone();
+        let source = folded.run.created.clone();
+        crate::handle::background(async move {
+            engine.deliver_outbox(&source, messages).await;
+            engine.mail_run(source.run, RunMail::OutboxDone);
+        });
+    }
+
+    fn set_timer(&self) {
+        let Some(folded) = &self.folded else { return };
+        let now = self.engine.inner.outside.clock.now();
+        // A time that has passed and changed nothing is looked at again, but not in a loop.
+        let due = folded
+            .run
+            .due()
+            .map(|due| due.max(now.plus(Duration::from_millis(1))));
+        self.engine.inner.timers.set(&Aggregate::Run(self.id), due);
+    }
+
+    fn events_of(&self, seq: u64) -> Result<Arc<Vec<Event>>, SendError> {
+        let journal = self.engine.inner.outside.journal.as_ref();
+        let disk = |error: &dyn std::fmt::Display| SendError::Disk(error.to_string());
+        let stored = journal
+            .load(&Aggregate::Run(self.id), seq.saturating_sub(1))
+            .map_err(|error| disk(&error))?;
+        match stored.first() {
+            Some(stored) => crate::fold::decode(journal, stored)
+                .map(Arc::new)
+                .map_err(|error| disk(&error)),
+            None => Ok(Arc::default()),
+        }
+    }
+}
+
+enum Outcome {
+    Done(Reply),
+    Again,
+}

@@ -1,0 +1,100 @@
+//! The only maker of [`Committed`]: what `dispatch` needs to act.
+
+use std::sync::Arc;
+
+use baton_core::ids::CommandId;
+use baton_core::run::event::Event;
+use baton_core::run::{Run, Slot, Status};
+use baton_core::time::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::ports::{Aggregate, Append, AppendError, Appended, Board, Journal, Wake};
+
+/// Proof that events are durable. Only this module makes it.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) appended: Appended,
+    pub(crate) at: Timestamp,
+    pub(crate) events: Arc<Vec<Event>>,
+    _proof: Proof,
+}
+
+#[derive(Debug)]
+struct Proof;
+
+/// When a run next wants attention.
+pub(crate) fn wake(run: &Run) -> Wake {
+    let attempts = run.in_flight().is_some_and(|attempts| !attempts.is_empty());
+    Wake {
+        due: run.due(),
+        live: attempts || !run.outbox.is_empty() || needs_decision(run),
+        unfinished: !run.status.is_ended() && !matches!(run.status, Status::Paused(_)),
+    }
+}
+
+/// Whether the engine may have something to decide without being asked. A needless yes costs a
+/// fold at the next start; a wrong no would be a run forgotten.
+fn needs_decision(run: &Run) -> bool {
+    match &run.status {
+        Status::Pending { pause } => pause.is_some() || !matches!(run.slot, Slot::Waiting { .. }),
+        Status::Running(running) => {
+            !run.ready.is_empty()
+                || run.active.is_empty()
+                || running.pause.is_some()
+                || running.failing.is_some()
+        }
+        Status::Cancelling(_) => true,
+        Status::Paused(_)
+        | Status::Completed { .. }
+        | Status::Failed { .. }
+        | Status::Cancelled { .. } => false,
+    }
+}
+
+/// Makes a decision about a run durable. `run` is the state after it.
+pub(crate) async fn commit_run(
+    journal: &dyn Journal,
+    run: &Run,
+    seq: u64,
+    command: Option<CommandId>,
+    at: Timestamp,
+    mut events: Vec<Event>,
+) -> Result<Committed, AppendError> {
+    let mut blobs = Vec::new();
+    for event in &mut events {
+        blobs.extend(event.bigs().into_iter().filter_map(|big| big.blob()));
+    }
+    let bytes = serde_json::to_vec(&events).map_err(|e| AppendError::Failed(e.to_string()))?;
+    let append = Append {
+        aggregate: Aggregate::Run(run.created.run),
+        seq,
+        command,
+        at,
+        events: bytes,
+        blobs,
+        board: Some(Board {
+            number: run.created.number,
+            project: run.created.project.id,
+            status: run.status.word(),
+        }),
+        wake: wake(run),
+    };
+    let appended = append_one(journal, append).await?;
+    Ok(Committed {
+        appended,
+        at,
+        events: Arc::new(events),
+        _proof: Proof,
+    })
+}
+
+/// Hands one commit over and waits until it is durable.
+pub(crate) async fn append_one(
+    journal: &dyn Journal,
+    append: Append,
+) -> Result<Appended, AppendError> {
+    let (reply, done) = oneshot::channel();
+    journal.append(append, reply);
+    done.await
+        .unwrap_or_else(|_| Err(AppendError::Failed("the journal is closed".into())))
+}

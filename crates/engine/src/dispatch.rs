@@ -1,0 +1,265 @@
+//! Acts on what is durable: launches and stops attempts, delivers messages between aggregates.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_core::ids::AttemptId;
+use baton_core::run::decide::{Command, Refusal};
+use baton_core::run::event::{
+    Actor, AttemptEnd, ChildOutcome, Event, Parent, PauseReason, RunCreated, StepOutput,
+};
+use baton_core::run::{At, ChildOrder, Message, Run, Status, command_id};
+use baton_core::slot;
+
+use crate::commit::Committed;
+use crate::handle::{Engine, SendError, lock};
+use crate::ports::{Launch, Reports, StopReason};
+use crate::start::StartRequest;
+
+/// How long to wait before delivering again what could not be delivered.
+const DELIVERY_RETRY: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Acts on one commit. `run` is the state after it.
+    pub(crate) fn dispatch(
+        &self,
+        run: &Run,
+        committed: &Committed,
+        env: &BTreeMap<String, String>,
+    ) {
+        for event in committed.events.iter() {
+            match event {
+                Event::AttemptStarted { key, attempt, .. } => {
+                    if let Some(place) = run.find(key) {
+                        self.launch(run, place, *attempt, env, false);
+                    }
+                }
+                Event::AttemptEnded { attempt, .. } => {
+                    lock(&self.inner.attempts).remove(attempt);
+                }
+                Event::CancelRequested { .. } => self.stop_all(run),
+                _ => {}
+            }
+        }
+    }
+
+    /// After a restart: takes back what the run had in flight.
+    pub(crate) fn take_back(&self, run: &Run, env: &BTreeMap<String, String>) {
+        let Some(in_flight) = run.in_flight() else {
+            return;
+        };
+        for (&attempt, &place) in in_flight {
+            if !lock(&self.inner.attempts).contains_key(&attempt) {
+                self.launch(run, place, attempt, env, true);
+            }
+        }
+        if matches!(run.status, Status::Cancelling(_)) {
+            self.stop_all(run);
+        }
+    }
+
+    fn launch(
+        &self,
+        run: &Run,
+        place: At,
+        attempt: AttemptId,
+        env: &BTreeMap<String, String>,
+        taken_back: bool,
+    ) {
+        let Some(step) = run.step(place) else { return };
+        lock(&self.inner.attempts).insert(attempt, run.created.run);
+        let reports: Arc<dyn Reports> = Arc::new(self.clone());
+        let work = match run.work(place, env) {
+            Ok(work) => work,
+            Err(error) => {
+                // It could be evaluated when it was decided; only a changed allow-list gets here.
+                let output = StepOutput::default();
+                reports.ended(attempt, AttemptEnd::Failed { error, output });
+                return;
+            }
+        };
+        let launch = Launch {
+            run: run.created.run,
+            number: run.created.number,
+            project: run.created.project.clone(),
+            key: step.key.clone(),
+            attempt,
+            try_number: step.tries,
+            work,
+            directory: PathBuf::from(&run.created.directory),
+        };
+        if taken_back {
+            self.inner.outside.runners.take_back(launch, reports);
+        } else {
+            self.inner.outside.runners.launch(launch, reports);
+        }
+    }
+
+    fn stop_all(&self, run: &Run) {
+        for &attempt in run
+            .in_flight()
+            .into_iter()
+            .flatten()
+            .map(|(attempt, _)| attempt)
+        {
+            self.inner.outside.runners.stop(attempt, StopReason::Cancel);
+        }
+    }
+
+    /// Delivers messages in their order, each until it has arrived, and notes that it has.
+    pub(crate) async fn deliver_outbox(&self, source: &RunCreated, messages: Vec<(u32, Message)>) {
+        for (number, message) in messages {
+            let id = command_id(&source.run.to_string(), number);
+            while let Err(error) = self.deliver(source, &message, id.clone()).await {
+                if matches!(error, SendError::Stopping) {
+                    return;
+                }
+                tracing::warn!(run = %source.run, number, %error, "a message does not arrive yet");
+                let clock = &self.inner.outside.clock;
+                clock.sleep_until(clock.now().plus(DELIVERY_RETRY)).await;
+            }
+            let delivered = Command::Delivered { message: number };
+            if let Err(SendError::Stopping) = self.send(source.run, delivered, None).await {
+                return;
+            }
+        }
+    }
+
+    async fn deliver(
+        &self,
+        source: &RunCreated,
+        message: &Message,
+        id: baton_core::ids::CommandId,
+    ) -> Result<(), SendError> {
+        let run = source.run;
+        let result = match message {
+            Message::RequestSlot(claim) => {
+                let command = slot::Command::Request {
+                    run,
+                    limit: claim.limit,
+                    on_full: claim.on_full,
+                };
+                return self.send_slot(&claim.slot, command, Some(id)).await;
+            }
+            Message::ReleaseSlot(claim) => {
+                return self
+                    .send_slot(&claim.slot, slot::Command::Release { run }, Some(id))
+                    .await;
+            }
+            Message::StartChild {
+                key,
+                child,
+                workflow,
+                args,
+            } => {
+                let started = self
+                    .start_child(source, key, *child, workflow, args, id)
+                    .await;
+                let Err(message) = started? else {
+                    return Ok(());
+                };
+                let outcome = ChildOutcome::Failed { message };
+                let command = Command::ChildEnded {
+                    key: key.clone(),
+                    child: *child,
+                    outcome,
+                };
+                self.send(run, command, None).await
+            }
+            Message::TellChild { child, order } => {
+                let by = Actor::Parent(run);
+                let command = match order {
+                    ChildOrder::Pause => Command::Pause {
+                        detail: None,
+                        reason: PauseReason::Parent,
+                        by,
+                    },
+                    ChildOrder::Resume => Command::Resume {
+                        from: None,
+                        text: None,
+                        by,
+                    },
+                    ChildOrder::Cancel => Command::Cancel { reason: None, by },
+                };
+                self.send(*child, command, Some(id)).await
+            }
+            Message::TellParent {
+                parent,
+                key,
+                outcome,
+            } => {
+                let command = Command::ChildEnded {
+                    key: key.clone(),
+                    child: run,
+                    outcome: outcome.clone(),
+                };
+                self.send(*parent, command, Some(id)).await
+            }
+        };
+        match result {
+            Ok(_) => Ok(()),
+            // The other has said no for good: there is nothing left to deliver.
+            Err(SendError::Refused(refusal)) => {
+                tracing::debug!(%run, %refusal, "a message was refused");
+                Ok(())
+            }
+            Err(SendError::Damaged(error)) => {
+                tracing::error!(%run, %error, "a message cannot be delivered");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Starts a child run; the inner error says why it cannot be.
+    async fn start_child(
+        &self,
+        source: &RunCreated,
+        key: &str,
+        child: baton_core::ids::RunId,
+        workflow: &str,
+        args: &str,
+        id: baton_core::ids::CommandId,
+    ) -> Result<Result<(), String>, SendError> {
+        let found = match self
+            .inner
+            .outside
+            .definitions
+            .find(&source.project, workflow)
+        {
+            Ok(found) => found,
+            Err(why) => return Ok(Err(why)),
+        };
+        let request = StartRequest {
+            run: Some(child),
+            project: source.project.clone(),
+            key: workflow.to_owned(),
+            path: found.path,
+            source: found.source,
+            name: Some(format!("{} › {key}", source.name)),
+            args: serde_json::from_str(args).unwrap_or_default(),
+            by: Actor::Parent(source.run),
+            parent: Some(Parent {
+                run: source.run,
+                step: Some(key.to_owned()),
+            }),
+            budget: None,
+            inherited: vec![],
+            instruction: source.instruction.clone(),
+            pause_policy: source.pause_policy,
+            directory: source.directory.clone(),
+            id: Some(id),
+        };
+        match self.start(request).await {
+            Ok(_) | Err(crate::start::StartError::Send(SendError::Refused(Refusal::Exists))) => {
+                Ok(Ok(()))
+            }
+            Err(crate::start::StartError::Send(
+                error @ (SendError::Disk(_) | SendError::Stopping),
+            )) => Err(error),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Starting a run: everything about it is checked before it exists.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use baton_core::definition::template::Names;
+use baton_core::definition::{Budget, schema};
+use baton_core::ids::{CommandId, DefinitionId, RunId};
+use baton_core::run::big::Big;
+use baton_core::run::decide::{Command, Refusal, unfit};
+use baton_core::run::event::{
+    Actor, DefinitionRef, Inherited, Parent, PausePolicy, ProjectRef, RunCreated, SlotClaim,
+    SourceKind,
+};
+use serde_json::Value;
+
+use crate::handle::{Engine, Reply, SendError};
+use crate::plans::Unusable;
+
+/// A run to start.
+#[derive(Debug, Clone)]
+pub struct StartRequest {
+    /// Its id, when it must be this one.
+    pub run: Option<RunId>,
+    /// The project.
+    pub project: ProjectRef,
+    /// The definition's key.
+    pub key: String,
+    /// The definition's path relative to the project.
+    pub path: String,
+    /// The definition's text.
+    pub source: Arc<str>,
+    /// Its name; the definition's when not given.
+    pub name: Option<String>,
+    /// Its args as given.
+    pub args: Value,
+    /// Who starts it.
+    pub by: Actor,
+    /// The run it is a child or fork of.
+    pub parent: Option<Parent>,
+    /// A budget over the definition's.
+    pub budget: Option<Budget>,
+    /// Ends taken over.
+    pub inherited: Vec<Inherited>,
+    /// A standing instruction.
+    pub instruction: Option<String>,
+    /// What a long pause leads to.
+    pub pause_policy: PausePolicy,
+    /// The run's own directory.
+    pub directory: String,
+    /// The id of the command: a repeat starts no second run.
+    pub id: Option<CommandId>,
+}
+
+/// Why no run was started.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StartError {
+    /// The definition has errors.
+    #[error(transparent)]
+    Definition(#[from] Unusable),
+    /// The args do not fit.
+    #[error("the args do not fit: {}", .0.iter().map(|e| format!("{}: {}", if e.pointer.is_empty() { "/" } else { &e.pointer }, e.detail)).collect::<Vec<_>>().join("; "))]
+    Args(Vec<schema::ArgError>),
+    /// Refused, or the disk.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+impl Engine {
+    /// Starts a run: it exists, durably, when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing exists then.
+    pub async fn start(&self, request: StartRequest) -> Result<(RunId, Reply), StartError> {
+        let plan = self
+            .inner
+            .plans
+            .get(&request.key, &request.path, &request.source)?;
+        let definition = &plan.definition;
+        let name = request.name.unwrap_or_else(|| definition.name.clone());
+        let name: String = name.chars().take(200).collect();
+        if let Some(refusal) = unfit(&plan, &name) {
+            return Err(SendError::Refused(refusal).into());
+        }
+        let args = schema::args_check(definition.args_schema.as_ref(), request.args)
+            .map_err(StartError::Args)?;
+        let slot = match &definition.concurrency {
+            Some(concurrency) => {
+                let env = BTreeMap::<String, String>::new();
+                let names = Names::default()
+                    .with_json("args", &args)
+                    .with_json("env", &serde_json::json!(env));
+                let key = concurrency.key.render(&names).map_err(|error| {
+                    SendError::Refused(Refusal::Invalid(format!("`concurrency.key`: {error}")))
+                })?;
+                Some(SlotClaim {
+                    slot: format!("{}/{key}", request.project.id),
+                    limit: concurrency.limit,
+                    on_full: concurrency.on_full,
+                })
+            }
+            None => None,
+        };
+        let run = request.run.unwrap_or_else(|| self.mint().run());
+        let created = RunCreated {
+            run,
+            number: self.inner.outside.journal.next_number(),
+            name,
+            definition: DefinitionRef {
+                id: DefinitionId::of(request.project.id, &request.key),
+                key: request.key,
+                name: definition.name.clone(),
+                hash: definition.hash.clone(),
+                kind: SourceKind::Yaml,
+                path: request.path,
+            },
+            project: request.project,
+            source: Big::new(request.source),
+            args: Big::new(args.to_string()),
+            by: request.by,
+            parent: request.parent,
+            budget: request.budget.unwrap_or(definition.budget),
+            slot,
+            inherited: request.inherited,
+            instruction: request.instruction,
+            pause_policy: request.pause_policy,
+            directory: request.directory,
+        };
+        let command = Command::Start(Box::new(created));
+        let reply = self.send(run, command, request.id).await?;
+        Ok((run, reply))
+    }
+}

@@ -1,0 +1,219 @@
+//! The shepherd's connections to hosts. Owns fencing by generation: the highest one seen speaks,
+//! a lower one is told that it was taken over. It never blocks on a host that does not read.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, getpid};
+
+use crate::wire::{Lines, ToHost, ToShepherd, line};
+
+/// What a host that does not read may leave unread before it is dropped.
+const MAX_UNREAD: usize = 16 * 1024 * 1024;
+
+/// All connections of a shepherd.
+pub(crate) struct Hosts {
+    listener: Option<UnixListener>,
+    connections: Vec<Connection>,
+    generation: u64,
+    child: Option<i32>,
+    last_word: Vec<u8>,
+}
+
+struct Connection {
+    stream: UnixStream,
+    lines: Lines,
+    unsent: Vec<u8>,
+    /// None before its hello.
+    generation: Option<u64>,
+    ended: bool,
+}
+
+impl Hosts {
+    /// No connection yet. `generation` is that of the host which started the attempt.
+    pub(crate) fn new(generation: u64) -> Self {
+        Self {
+            listener: None,
+            connections: Vec::new(),
+            generation,
+            child: None,
+            last_word: Vec::new(),
+        }
+    }
+
+    /// Accepts further hosts from `listener`.
+    pub(crate) fn listen(&mut self, listener: UnixListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        self.listener = Some(listener);
+        Ok(())
+    }
+
+    /// Takes the connection the specification came by; `lines` holds what followed it.
+    pub(crate) fn adopt(&mut self, stream: UnixStream, lines: Lines) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let generation = Some(self.generation);
+        self.connections.push(Connection {
+            lines,
+            generation,
+            ..Connection::new(stream)
+        });
+        Ok(())
+    }
+
+    /// Says hello with the main process's id, on the connections that are there and later ones.
+    pub(crate) fn greet(&mut self, child: Option<Pid>) {
+        self.child = child.map(|pid| pid.as_raw_nonzero().get());
+        let hello = self.hello();
+        self.tell(&hello);
+    }
+
+    /// A host is connected.
+    pub(crate) fn present(&self) -> bool {
+        self.connections
+            .iter()
+            .any(|connection| connection.generation.is_some())
+    }
+
+    /// What to poll.
+    pub(crate) fn fds<'a>(&'a self, polled: &mut Vec<PollFd<'a>>) {
+        polled.extend(
+            self.listener
+                .iter()
+                .map(|socket| PollFd::new(socket, PollFlags::IN)),
+        );
+        for connection in &self.connections {
+            let mut flags = PollFlags::IN;
+            flags.set(PollFlags::OUT, !connection.unsent.is_empty());
+            polled.push(PollFd::new(&connection.stream, flags));
+        }
+    }
+
+    /// Accepts, sends and reads whatever is possible now; returns what hosts asked for.
+    pub(crate) fn handle(&mut self) -> Vec<ToShepherd> {
+        self.accept();
+        let mut asked = Vec::new();
+        for at in 0..self.connections.len() {
+            self.connections[at].send();
+            self.connections[at].receive();
+            while let Some(line) = self.connections[at].lines.next() {
+                match serde_json::from_slice(&line) {
+                    Ok(ToShepherd::Hello { generation, .. }) => self.hello_from(at, generation),
+                    Ok(message) if self.connections[at].generation.is_some() => asked.push(message),
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+        self.connections.retain(|connection| !connection.ended);
+        asked
+    }
+
+    /// Sends `message` to every host that has said hello.
+    pub(crate) fn tell(&mut self, message: &ToHost) {
+        let line = line(message);
+        for connection in &mut self.connections {
+            if connection.generation.is_some() {
+                connection.queue(&line);
+            }
+        }
+    }
+
+    /// Sends `message` to every host that is there, and to each that says hello from now on.
+    pub(crate) fn tell_last(&mut self, message: &ToHost) {
+        self.tell(message);
+        self.last_word = line(message);
+    }
+
+    fn accept(&mut self) {
+        let Some(listener) = &self.listener else {
+            return;
+        };
+        while let Ok((stream, _)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok() {
+                self.connections.push(Connection::new(stream));
+            }
+        }
+    }
+
+    fn hello_from(&mut self, at: usize, generation: u64) {
+        if generation < self.generation {
+            return self.connections[at].dismiss();
+        }
+        self.generation = generation;
+        for connection in &mut self.connections {
+            if connection
+                .generation
+                .is_some_and(|other| other < generation)
+            {
+                connection.dismiss();
+            }
+        }
+        let hello = line(&self.hello());
+        let connection = &mut self.connections[at];
+        if connection.generation.is_none() {
+            connection.queue(&hello);
+            connection.queue(&self.last_word);
+        }
+        connection.generation = Some(generation);
+    }
+
+    fn hello(&self) -> ToHost {
+        ToHost::Hello {
+            v: 1,
+            pid: getpid().as_raw_nonzero().get(),
+            child_pid: self.child,
+        }
+    }
+}
+
+impl Connection {
+    fn new(stream: UnixStream) -> Self {
+        let (lines, unsent) = (Lines::default(), Vec::new());
+        Self {
+            stream,
+            lines,
+            unsent,
+            generation: None,
+            ended: false,
+        }
+    }
+
+    /// The host behind it is not the one that counts any more.
+    fn dismiss(&mut self) {
+        self.queue(&line(&ToHost::TakenOver {}));
+        self.ended = true;
+        self.generation = None;
+        self.lines = Lines::default();
+    }
+
+    fn queue(&mut self, line: &[u8]) {
+        self.unsent.extend_from_slice(line);
+        self.send();
+        self.ended |= self.unsent.len() > MAX_UNREAD;
+    }
+
+    fn send(&mut self) {
+        while !self.unsent.is_empty() && !self.ended {
+            match self.stream.write(&self.unsent) {
+                Ok(count) if count > 0 => drop(self.unsent.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(_) | Err(_) => self.ended = true,
+            }
+        }
+    }
+
+    fn receive(&mut self) {
+        let mut buffer = [0; 16 * 1024];
+        while !self.ended {
+            match self.stream.read(&mut buffer) {
+                Ok(count) if count > 0 => {
+                    self.ended = self.lines.push(&buffer[..count]).is_err();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(_) | Err(_) => self.ended = true,
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Read models in `views.db`: what lists, pages and live clients read. Made from the journal alone;
+//! when the file is deleted or of another version it is made again.
+
+mod projection;
+mod queries;
+mod rows;
+mod wire;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use baton_core::ids::RunId;
+use baton_engine::Plans;
+use baton_engine::ports::{Journal, Position};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use tokio::sync::{broadcast, watch};
+
+pub use queries::{Page, RunFilter};
+pub use rows::{AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow};
+pub use wire::{WireEvent, message_type, wire_since};
+
+use crate::folds::Folds;
+use crate::journal::{OpenError, make_private};
+use projection::Projection;
+
+const FILE: &str = "views.db";
+/// Another version: the file is made anew.
+const VERSION: u32 = 1;
+/// Live events kept for slow readers.
+const LIVE: usize = 16_384;
+
+/// The read models of a data directory. While it exists it follows the journal.
+pub struct Views {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    reached: watch::Receiver<Position>,
+    live: broadcast::Sender<Arc<WireEvent>>,
+    closed: Arc<AtomicBool>,
+    /// Wakes the follower when closed.
+    wake: watch::Sender<Position>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Views {
+    /// Opens the views, or makes them, and starts to follow the journal. `heads` tells of new
+    /// commits: `SqliteJournal::subscribe`.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(
+        data_dir: &Path,
+        journal: Arc<dyn Journal>,
+        plans: Arc<Plans>,
+        heads: watch::Receiver<Position>,
+    ) -> Result<Self, OpenError> {
+        let path = data_dir.join(FILE);
+        let failed = |error: rusqlite::Error| OpenError::sqlite(&path, &error);
+        let (connection, position) = match prepare(&path, journal.head()) {
+            Ok(ready) => ready,
+            // All of it can be made again.
+            Err(error) => {
+                tracing::warn!(%error, "the views are made anew");
+                remove(&path);
+                prepare(&path, journal.head()).map_err(failed)?
+            }
+        };
+        let (reached, reached_by_readers) = watch::channel(position);
+        let live = broadcast::channel(LIVE).0;
+        let closed = Arc::new(AtomicBool::new(false));
+        let (wake, woken) = watch::channel(position);
+        let projection = Projection {
+            folds: Folds::new(journal.clone(), plans),
+            journal,
+            connection,
+            position,
+            reached,
+            live: live.clone(),
+            closed: closed.clone(),
+        };
+        let thread = crate::follow::spawn("views", heads, woken, wake.clone(), |heads| {
+            projection.run(heads)
+        })
+        .map_err(|source| OpenError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self {
+            path,
+            idle: Mutex::default(),
+            reached: reached_by_readers,
+            live,
+            closed,
+            wake,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// How far the views have come.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        *self.reached.borrow()
+    }
+
+    /// Returns when the views hold this commit and all before it. A reader that has just written
+    /// waits for its own.
+    pub async fn wait_for(&self, position: Position) {
+        let mut reached = self.reached.clone();
+        // The follower has ended: there is nothing to wait for any more.
+        let _ = reached.wait_for(|now| *now >= position).await;
+    }
+
+    /// Live events from now on, each after the views hold it. A reader that is too slow is told so
+    /// and reads what it missed with [`wire_since`].
+    #[must_use]
+    pub fn live(&self) -> broadcast::Receiver<Arc<WireEvent>> {
+        self.live.subscribe()
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, baton_engine::ports::ReadError> {
+        let failed = |error: rusqlite::Error| baton_engine::ports::ReadError(error.to_string());
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => connect(&self.path).map_err(failed)?,
+        };
+        let value = read(&connection).map_err(failed)?;
+        let mut idle = idle();
+        if idle.len() < 4 {
+            idle.push(connection);
+        }
+        Ok(value)
+    }
+
+    /// Forgets a run that was removed from the journal.
+    ///
+    /// # Errors
+    /// [`baton_engine::ports::ReadError`].
+    pub fn forget(&self, run: RunId) -> Result<(), baton_engine::ports::ReadError> {
+        self.read(|connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let number: Option<i64> = transaction
+                .query_row(
+                    "DELETE FROM runs WHERE id = ?1 RETURNING number",
+                    [run.to_string()],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            for table in ["steps", "attempts", "messages", "checkpoints"] {
+                transaction.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [number])?;
+            }
+            transaction.commit()
+        })
+    }
+}
+
+impl Drop for Views {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Release);
+        self.wake.send_replace(Position(u64::MAX));
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn prepare(path: &Path, head: Position) -> rusqlite::Result<(Connection, Position)> {
+    if let Err(error) = make_private(path) {
+        tracing::warn!(%error, "the views' file cannot be made private");
+    }
+    let connection = connect(path)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "cache_size", -32_768)?;
+    let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == 0 {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(include_str!("v1.sql"))?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+    } else if version != VERSION {
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    let position: u64 = connection.query_row("SELECT position FROM state", [], |r| r.get(0))?;
+    if position > head.0 {
+        // Of another journal.
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    Ok((connection, Position(position)))
+}
+
+fn remove(path: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        // What cannot be removed shows itself when it is opened.
+        let _ = std::fs::remove_file(PathBuf::from(name));
+    }
+}

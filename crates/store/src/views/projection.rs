@@ -1,0 +1,119 @@
+//! The one task that writes `views.db`: follows the journal by position and folds what it reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use baton_engine::ports::{Aggregate, Journal, Position};
+use rusqlite::Connection;
+use tokio::sync::{broadcast, watch};
+
+use super::wire::{Wire, WireEvent};
+use super::write::Batch;
+use crate::folds::{Folds, Skip};
+
+/// Commits that are written in one transaction.
+const BATCH: usize = 8192;
+/// After a failure.
+const RETRY: Duration = Duration::from_millis(500);
+
+pub(super) struct Projection {
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) folds: Folds,
+    pub(super) connection: Connection,
+    pub(super) position: Position,
+    pub(super) reached: watch::Sender<Position>,
+    pub(super) live: broadcast::Sender<Arc<WireEvent>>,
+    pub(super) closed: Arc<AtomicBool>,
+}
+
+impl Projection {
+    /// Follows until closed, or until nobody announces heads any more.
+    pub(super) async fn run(mut self, mut heads: watch::Receiver<Position>) {
+        while !self.closed.load(Ordering::Acquire) {
+            heads.borrow_and_update();
+            match self.step() {
+                Ok(true) => {}
+                Ok(false) => {
+                    if heads.changed().await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error, "the views could not be written; trying again");
+                    self.folds.clear();
+                    std::thread::sleep(RETRY);
+                }
+            }
+        }
+    }
+
+    /// Takes one batch; whether there was one.
+    fn step(&mut self) -> Result<bool, String> {
+        let head = self.journal.head();
+        let commits = self
+            .journal
+            .since(self.position, BATCH)
+            .map_err(|error| error.to_string())?;
+        let Some(last) = commits.last() else {
+            // What came after was removed.
+            self.position = self.position.max(head);
+            self.reached.send_replace(self.position);
+            return Ok(false);
+        };
+        let last = last.position;
+        let is_watched = self.live.receiver_count() > 0;
+        self.folds.looks = is_watched;
+        let mut batch = Batch::default();
+        let mut live = Vec::new();
+        for commit in &commits {
+            let Aggregate::Run(run) = commit.aggregate else {
+                continue;
+            };
+            let mut wire = is_watched.then(|| Wire::new(commit));
+            let taken = self
+                .folds
+                .advance(run, commit, |index, event, before, after| {
+                    batch.note(index, event, after, commit);
+                    if let Some(wire) = &mut wire {
+                        wire.event(index, event, before, after);
+                    }
+                });
+            match taken {
+                Ok(()) => {}
+                Err(Skip::Read(error)) => return Err(error.to_string()),
+                Err(Skip::Never(why)) => {
+                    tracing::warn!(%run, seq = commit.seq, why, "a run is left out of the views");
+                    continue;
+                }
+            }
+            if let (Some(mut wire), Some(run)) = (wire, self.folds.get(run)) {
+                wire.end(run);
+                live.append(&mut wire.events);
+            }
+        }
+        self.write(&mut batch, last)
+            .map_err(|error| error.to_string())?;
+        self.position = last;
+        self.reached.send_replace(last);
+        for event in live {
+            // Nobody watching any more is no error.
+            let _ = self.live.send(Arc::new(event));
+        }
+        Ok(true)
+    }
+
+    fn write(&mut self, batch: &mut Batch, position: Position) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let runs: Vec<_> = batch.runs().copied().collect();
+        for id in runs {
+            if let Some(run) = self.folds.get(id) {
+                batch.write(run, &transaction)?;
+            }
+        }
+        transaction
+            .prepare_cached("UPDATE state SET position = ?1")?
+            .execute([position.0])?;
+        transaction.commit()
+    }
+}

@@ -1,0 +1,8 @@
+//! The engine under a simulated clock: crashes after every commit, a disk that refuses, random
+//! schedules. A failure names its seed or its commit; the same one fails again.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod driver;
+mod every_commit;
+mod random;
+mod samples;
