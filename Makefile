@@ -54,7 +54,7 @@ bench: ## run the benches of the workspace, optimised; one line of JSON per resu
 soak: ## run the long tests, those marked #[ignore]; SOAK="name name" picks some
 	@BATON_TESTS=ignored .ci/tests $(SOAK)
 
-clean: ## stop nothing, forget what `make run` stored
+clean: ## delete what `make run` stored
 	rm -rf .make-run
 
 deps: # what cargo does not bring: a C compiler for SQLite, git for checkpoints

@@ -99,7 +99,10 @@ impl RunActor {
             RunMail::Wake => self.carry_out(Command::Tick, None, None).await,
             RunMail::OutboxDone => {
                 self.delivering = false;
-                self.deliver();
+                match self.load() {
+                    Ok(()) => self.deliver(),
+                    Err(_) => self.wake_later(),
+                }
             }
         }
     }
@@ -144,6 +147,9 @@ impl RunActor {
                     self.pause_for_disk().await;
                 }
                 Err(error) => {
+                    if let SendError::Disk(_) = error {
+                        self.wake_later();
+                    }
                     if let Some(reply) = reply.take() {
                         let _ = reply.send(Err(error));
                     }
@@ -152,6 +158,17 @@ impl RunActor {
             }
         }
         self.advance().await;
+    }
+
+    /// What was in memory is gone: looks again at what is outstanding when the disk may be back.
+    fn wake_later(&self) {
+        let engine = self.engine.clone();
+        let run = self.id;
+        crate::handle::background(async move {
+            let clock = engine.clock();
+            clock.sleep_until(clock.now().plus(DISK_RETRY)).await;
+            engine.mail_run(run, RunMail::Wake);
+        });
     }
 
     /// Goes on by itself until the run waits for something outside.
@@ -375,7 +392,7 @@ impl RunActor {
             .collect();
         let engine = self.engine.clone();
         let source = folded.run.created.clone();
-        tokio::spawn(async move {
+        crate::handle::background(async move {
             engine.deliver_outbox(&source, messages).await;
             engine.mail_run(source.run, RunMail::OutboxDone);
         });

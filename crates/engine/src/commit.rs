@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use baton_core::ids::CommandId;
-use baton_core::run::{Run, Slot, Status};
 use baton_core::run::event::Event;
+use baton_core::run::{Run, Slot, Status};
 use baton_core::time::Timestamp;
 use tokio::sync::oneshot;
 

@@ -223,7 +223,8 @@ impl Engine {
         // The receiver is held here, so this cannot fail.
         let _ = sender.send(mail);
         actors.runs.insert(run, sender);
-        tokio::spawn(RunActor::new(self.clone(), run, inbox).work());
+        let actor = RunActor::new(self.clone(), run, inbox).work();
+        self.spawn_actor(actor, Aggregate::Run(run));
     }
 
     pub(crate) fn mail_slot(&self, key: &str, mail: SlotMail) {
@@ -241,7 +242,31 @@ impl Engine {
         let (sender, inbox) = mpsc::unbounded_channel();
         let _ = sender.send(mail);
         actors.slots.insert(key.to_owned(), sender);
-        tokio::spawn(SlotActor::new(self.clone(), key.to_owned(), inbox).work());
+        let actor = SlotActor::new(self.clone(), key.to_owned(), inbox).work();
+        self.spawn_actor(actor, Aggregate::Slot(key.to_owned()));
+    }
+
+    /// Runs an actor. One that panics is taken out, so that the next mail folds its aggregate
+    /// anew from what is durable.
+    fn spawn_actor(&self, actor: impl Future<Output = ()> + Send + 'static, of: Aggregate) {
+        let engine = self.clone();
+        background(async move {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "awaited on the spot, for its panic"
+            )]
+            let ended = tokio::spawn(actor).await;
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                tracing::error!(aggregate = %of, "a decision panicked; folding anew");
+                let mut actors = lock(&engine.inner.actors);
+                match &of {
+                    Aggregate::Run(run) => drop(actors.runs.remove(run)),
+                    Aggregate::Slot(key) => drop(actors.slots.remove(key)),
+                }
+            }
+        });
     }
 
     pub(crate) async fn send_slot(
@@ -293,6 +318,15 @@ impl Reports for Engine {
     fn still_running(&self, attempt: AttemptId, pids: Vec<u32>) {
         lock(&self.inner.stuck).insert(attempt, pids);
     }
+}
+
+/// Starts a task of the engine that ends by itself: with its mailbox, its delivery or its engine.
+pub(crate) fn background(task: impl Future<Output = ()> + Send + 'static) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place; what such a task does is repeated from the journal if it is lost"
+    )]
+    drop(tokio::spawn(task));
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

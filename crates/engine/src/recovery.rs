@@ -29,7 +29,7 @@ impl Engine {
                 self.inner.timers.set(&aggregate, wake.due);
             }
         }
-        tokio::spawn(self.clone().keep_time());
+        crate::handle::background(self.clone().keep_time());
         Ok(recovered)
     }
 

@@ -54,16 +54,20 @@ impl SlotActor {
             match tokio::time::timeout(IDLE, self.inbox.recv()).await {
                 Ok(Some(SlotMail::Command { command, id, reply })) => {
                     let result = self.carry_out(&command, id.as_ref()).await;
+                    if let Err(SendError::Disk(_)) = &result {
+                        self.wake_later();
+                    }
                     if let Some(reply) = reply {
                         let _ = reply.send(result);
                     }
                 }
                 Ok(Some(SlotMail::Wake)) => {
-                    if let Err(error) = self.load() {
-                        tracing::warn!(slot = self.key, %error, "a key cannot be loaded");
-                    }
+                    self.load_or_later();
                 }
-                Ok(Some(SlotMail::OutboxDone)) => self.delivering = false,
+                Ok(Some(SlotMail::OutboxDone)) => {
+                    self.delivering = false;
+                    self.load_or_later();
+                }
                 Ok(None) => return,
                 Err(_) if self.delivering => {}
                 Err(_) => {
@@ -76,6 +80,23 @@ impl SlotActor {
             }
             self.deliver();
         }
+    }
+
+    fn load_or_later(&mut self) {
+        if let Err(error) = self.load() {
+            tracing::warn!(slot = self.key, %error, "a key cannot be loaded");
+            self.wake_later();
+        }
+    }
+
+    fn wake_later(&self) {
+        let engine = self.engine.clone();
+        let key = self.key.clone();
+        crate::handle::background(async move {
+            let clock = engine.clock();
+            clock.sleep_until(clock.now().plus(RETRY)).await;
+            engine.mail_slot(&key, SlotMail::Wake);
+        });
     }
 
     fn aggregate(&self) -> Aggregate {
@@ -161,7 +182,7 @@ impl SlotActor {
         self.delivering = true;
         let engine = self.engine.clone();
         let key = self.key.clone();
-        tokio::spawn(async move {
+        crate::handle::background(async move {
             for (number, message) in messages {
                 engine.deliver_grant(&key, number, message).await;
             }

@@ -20,7 +20,10 @@ impl SimClock {
     /// A clock at a fixed time in 2026.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { now: watch::channel(1_790_000_000_000).0, rng: Mutex::new(Rng::new(seed)) }
+        Self {
+            now: watch::channel(1_790_000_000_000).0,
+            rng: Mutex::new(Rng::new(seed)),
+        }
     }
 
     /// Moves it forward to a time (never back), or by nothing.

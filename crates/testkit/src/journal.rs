@@ -106,12 +106,17 @@ impl Journal for MemoryJournal {
             return;
         }
         let position = Position(state.commits.len() as u64 + 1);
-        let appended = Appended { position, seq: append.seq };
+        let appended = Appended {
+            position,
+            seq: append.seq,
+        };
         state.heads.insert(append.aggregate.clone(), append.seq);
         state.wakes.insert(append.aggregate.clone(), append.wake);
         state.blobs.extend(append.blobs);
         if let Some(id) = append.command {
-            state.commands.insert(id, (append.aggregate.clone(), appended));
+            state
+                .commands
+                .insert(id, (append.aggregate.clone(), appended));
         }
         state.commits.push(Stored {
             aggregate: append.aggregate,
@@ -137,7 +142,13 @@ impl Journal for MemoryJournal {
     fn since(&self, after: Position, limit: usize) -> Result<Vec<Stored>, ReadError> {
         let state = self.state.lock().unwrap();
         let after = usize::try_from(after.0).unwrap();
-        Ok(state.commits.iter().skip(after).take(limit).cloned().collect())
+        Ok(state
+            .commits
+            .iter()
+            .skip(after)
+            .take(limit)
+            .cloned()
+            .collect())
     }
 
     fn head(&self) -> Position {

@@ -54,7 +54,11 @@ impl SimRunners {
     /// A table over this journal.
     #[must_use]
     pub fn new(journal: Arc<MemoryJournal>, script: Script) -> Self {
-        Self { state: Mutex::default(), journal, script }
+        Self {
+            state: Mutex::default(),
+            journal,
+            script,
+        }
     }
 
     /// The attempts that go on now, oldest first.
@@ -69,7 +73,11 @@ impl SimRunners {
     #[must_use]
     pub fn living_of(&self, run: RunId) -> usize {
         let state = self.state.lock().unwrap();
-        state.attempts.values().filter(|a| a.run == run && a.fate == Fate::Living).count()
+        state
+            .attempts
+            .values()
+            .filter(|a| a.run == run && a.fate == Fate::Living)
+            .count()
     }
 
     /// How many attempts there ever were.
@@ -97,7 +105,10 @@ impl SimRunners {
             let failures = state.attempts.values().filter(failed).count();
             let ok = (self.script)(&attempt.key, u32::try_from(failures).unwrap());
             state.attempts.get_mut(&id).unwrap().fate = Fate::Ended(ok);
-            (state.reports.remove(&id), end_of(&attempt.key, Fate::Ended(ok)))
+            (
+                state.reports.remove(&id),
+                end_of(&attempt.key, Fate::Ended(ok)),
+            )
         };
         if let Some(report) = report {
             report.ended(id, end);
@@ -140,10 +151,16 @@ impl SimRunners {
             }
         }
         if !started {
-            state.violations.push(format!("{} acted before its event was durable", launch.attempt));
+            state.violations.push(format!(
+                "{} acted before its event was durable",
+                launch.attempt
+            ));
         }
         if ended {
-            state.violations.push(format!("the finished step {} was started again", launch.key));
+            state.violations.push(format!(
+                "the finished step {} was started again",
+                launch.key
+            ));
         }
         let twice = state.attempts.iter().any(|(id, other)| {
             *id != launch.attempt
@@ -152,7 +169,9 @@ impl SimRunners {
                 && other.fate == Fate::Living
         });
         if twice {
-            state.violations.push(format!("two attempts of {} at once", launch.key));
+            state
+                .violations
+                .push(format!("two attempts of {} at once", launch.key));
         }
     }
 }
@@ -167,11 +186,16 @@ fn end_of(key: &str, fate: Fate) -> AttemptEnd {
             },
         },
         Fate::Ended(false) => AttemptEnd::Failed {
-            error: StepError { code: ErrorCode::ExitCode, message: "exit code 1".into() },
+            error: StepError {
+                code: ErrorCode::ExitCode,
+                message: "exit code 1".into(),
+            },
             output: StepOutput::default(),
         },
         Fate::Stopped => AttemptEnd::Stopped {},
-        Fate::Lost | Fate::Living => AttemptEnd::Lost { detail: "its shepherd is gone".into() },
+        Fate::Lost | Fate::Living => AttemptEnd::Lost {
+            detail: "its shepherd is gone".into(),
+        },
     }
 }
 
@@ -183,22 +207,38 @@ impl Runners for SimRunners {
         }
         self.check_launch(&mut state, &launch);
         if state.attempts.contains_key(&launch.attempt) {
-            state.violations.push(format!("{} was launched twice", launch.attempt));
+            state
+                .violations
+                .push(format!("{} was launched twice", launch.attempt));
         }
         state.order.push(launch.attempt);
         state.attempts.insert(
             launch.attempt,
-            Attempt { run: launch.run, key: launch.key, fate: Fate::Living },
+            Attempt {
+                run: launch.run,
+                key: launch.key,
+                fate: Fate::Living,
+            },
         );
         state.reports.insert(launch.attempt, reports);
     }
 
     fn take_back(&self, launch: Launch, reports: Arc<dyn Reports>) {
-        let known = self.state.lock().unwrap().attempts.get(&launch.attempt).cloned();
+        let known = self
+            .state
+            .lock()
+            .unwrap()
+            .attempts
+            .get(&launch.attempt)
+            .cloned();
         match known {
             None => self.launch(launch, reports),
             Some(attempt) if attempt.fate == Fate::Living => {
-                self.state.lock().unwrap().reports.insert(launch.attempt, reports);
+                self.state
+                    .lock()
+                    .unwrap()
+                    .reports
+                    .insert(launch.attempt, reports);
             }
             Some(attempt) => reports.ended(launch.attempt, end_of(&attempt.key, attempt.fate)),
         }

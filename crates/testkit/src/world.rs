@@ -60,7 +60,13 @@ impl World {
         let journal = Arc::new(MemoryJournal::default());
         let runners = Arc::new(SimRunners::new(journal.clone(), script));
         let clock = Arc::new(SimClock::new(seed));
-        Self { journal, runners, clock, definitions, plans: Plans::default() }
+        Self {
+            journal,
+            runners,
+            clock,
+            definitions,
+            plans: Plans::default(),
+        }
     }
 
     /// Runs one life: a new runtime, a recovered engine, then what the caller does; then a kill.

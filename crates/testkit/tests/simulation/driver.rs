@@ -18,7 +18,11 @@ pub struct Outcome {
 
 pub fn outcome(run: &Run) -> Outcome {
     let of = |step: &baton_core::run::Step| {
-        let result = step.last_output.result.as_ref().map(|r| r.as_str().to_owned());
+        let result = step
+            .last_output
+            .result
+            .as_ref()
+            .map(|r| r.as_str().to_owned());
         (step.key.clone(), step.state.word().to_owned(), result)
     };
     Outcome {
@@ -32,8 +36,13 @@ pub async fn check_at_rest(world: &World, life: &Life, run: RunId) {
     assert_eq!(world.runners.violations(), Vec::<String>::new());
     // A run that waits for the disk answers nobody until the clock moves.
     let read = life.engine.read(run, Clone::clone);
-    let Ok(Ok(live)) = tokio::time::timeout(Duration::from_secs(1), read).await else { return };
-    let stored = world.folded(run).expect("a run that is read has a journal").run;
+    let Ok(Ok(live)) = tokio::time::timeout(Duration::from_secs(1), read).await else {
+        return;
+    };
+    let stored = world
+        .folded(run)
+        .expect("a run that is read has a journal")
+        .run;
     same(&live, &stored);
     never_waits_without_a_reason(&live);
     let living = world.runners.living_of(run);
@@ -61,7 +70,10 @@ fn same(live: &Run, stored: &Run) {
             format!("{:?} {:?} {:?}", run.ready, run.active, run.timers),
             format!("{:?} {} {}", run.open_needs, run.ended, run.ends),
             format!("{values:?} {:?} {:?}", run.checkpoints, run.outbox),
-            format!("{:?} {} {:?}", run.open_messages, run.running_ms, run.running_since),
+            format!(
+                "{:?} {} {:?}",
+                run.open_messages, run.running_ms, run.running_since
+            ),
         ]
     };
     for (live, stored) in parts(live).iter().zip(&parts(stored)) {
@@ -72,19 +84,36 @@ fn same(live: &Run, stored: &Run) {
 fn never_waits_without_a_reason(run: &Run) {
     let advancing = run.in_flight().is_some_and(|attempts| !attempts.is_empty());
     let said_by_status = run.status.is_ended() || matches!(run.status, Status::Paused(_));
-    assert!(advancing || said_by_status || run.waiting().is_some(), "no reason: {:?}", run.status);
+    assert!(
+        advancing || said_by_status || run.waiting().is_some(),
+        "no reason: {:?}",
+        run.status
+    );
     for (_, step) in run.all() {
-        assert_ne!(step.state, State::Settling, "{} was left settling", step.key);
+        assert_ne!(
+            step.state,
+            State::Settling,
+            "{} was left settling",
+            step.key
+        );
     }
 }
 
 fn ends_are_commits_of_their_own(world: &World, run: RunId) {
     for stored in world.journal.load(&Aggregate::Run(run), 0).unwrap() {
         let events: Vec<Event> = serde_json::from_slice(&stored.events).unwrap();
-        let timers = events.iter().filter(|e| matches!(e, Event::StepCompleted { .. })).count();
+        let timers = events
+            .iter()
+            .filter(|e| matches!(e, Event::StepCompleted { .. }))
+            .count();
         let ends = events.iter().filter(|e| ends_a_step(e)).count();
-        let caused = events.iter().any(|e| matches!(e, Event::AttemptEnded { .. }));
-        assert!(ends <= 1 || (!caused && timers == ends), "two ends in one commit: {events:?}");
+        let caused = events
+            .iter()
+            .any(|e| matches!(e, Event::AttemptEnded { .. }));
+        assert!(
+            ends <= 1 || (!caused && timers == ends),
+            "two ends in one commit: {events:?}"
+        );
     }
 }
 
@@ -108,7 +137,10 @@ pub fn to_the_end(world: &World, run: RunId, key: &str, source: &str) -> Outcome
                 }
                 step_world(world);
             }
-            panic!("{key} does not end: {:?}", world.folded(run).map(|f| f.run.status));
+            panic!(
+                "{key} does not end: {:?}",
+                world.folded(run).map(|f| f.run.status)
+            );
         });
         if done {
             return outcome(&world.folded(run).unwrap().run);
@@ -118,14 +150,18 @@ pub fn to_the_end(world: &World, run: RunId, key: &str, source: &str) -> Outcome
 }
 
 fn ended(world: &World, run: RunId) -> bool {
-    world.folded(run).is_some_and(|f| f.run.status.is_ended() && f.run.outbox.is_empty())
+    world
+        .folded(run)
+        .is_some_and(|f| f.run.status.is_ended() && f.run.outbox.is_empty())
 }
 
 /// Lets the oldest attempt end, or time go by.
 fn step_world(world: &World) {
     match world.runners.living().first() {
         Some(&attempt) => world.runners.finish(attempt),
-        None => world.clock.advance_to(world.clock.now().plus(Duration::from_secs(1))),
+        None => world
+            .clock
+            .advance_to(world.clock.now().plus(Duration::from_secs(1))),
     }
 }
 

@@ -10,7 +10,9 @@ const RUN: RunId = RunId::from_bits(0x0198_0000_0000_7000_8000_0000_0000_0001);
 
 fn with_fault(key: &str, source: &str, at: u64, fault: Fault) -> (Outcome, usize) {
     let world = World::new(7, definitions(), script);
-    world.journal.plan(move |count| (count == at).then_some(fault));
+    world
+        .journal
+        .plan(move |count| (count == at).then_some(fault));
     let outcome = to_the_end(&world, RUN, key, source);
     (outcome, world.journal.commits())
 }

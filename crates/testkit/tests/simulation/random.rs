@@ -18,19 +18,41 @@ const SEEDS: u64 = 150;
 
 fn command(rng: &mut Rng, world: &World, run: RunId) -> Command {
     let by = Actor::User(baton_core::ids::UserId::LOCAL);
-    let steps = world.folded(run).map(|f| f.run.steps.len()).unwrap_or_default();
+    let steps = world
+        .folded(run)
+        .map(|f| f.run.steps.len())
+        .unwrap_or_default();
     match rng.below(9) {
-        0 | 1 => Command::Pause { detail: None, reason: PauseReason::Request, by },
-        2..=4 => Command::Resume { from: None, by, text: None },
+        0 | 1 => Command::Pause {
+            detail: None,
+            reason: PauseReason::Request,
+            by,
+        },
+        2..=4 => Command::Resume {
+            from: None,
+            by,
+            text: None,
+        },
         5 if rng.one_in(3) => Command::Cancel { reason: None, by },
         6 => {
             let step = rng.below(steps);
-            let key = world.folded(run).map(|f| f.run.steps[step].key.clone()).unwrap_or_default();
-            Command::Resume { from: Some(ResumeFrom::Step(key)), by, text: None }
+            let key = world
+                .folded(run)
+                .map(|f| f.run.steps[step].key.clone())
+                .unwrap_or_default();
+            Command::Resume {
+                from: Some(ResumeFrom::Step(key)),
+                by,
+                text: None,
+            }
         }
         7 => {
             let number = u32::try_from(rng.below(6)).unwrap();
-            Command::Resume { from: Some(ResumeFrom::Checkpoint(number)), by, text: None }
+            Command::Resume {
+                from: Some(ResumeFrom::Checkpoint(number)),
+                by,
+                text: None,
+            }
         }
         8 => Command::Post {
             content: "Mind the gap".into(),
@@ -39,7 +61,12 @@ fn command(rng: &mut Rng, world: &World, run: RunId) -> Command {
             metadata: None,
             by,
         },
-        _ => Command::Answer { step: None, approved: !rng.one_in(4), message: None, by },
+        _ => Command::Answer {
+            step: None,
+            approved: !rng.one_in(4),
+            message: None,
+            by,
+        },
     }
 }
 
@@ -66,16 +93,29 @@ async fn calm(world: &World, life: &Life, run: RunId) {
     for _ in 0..3_000 {
         settle().await;
         check_at_rest(world, life, run).await;
-        let Some(folded) = world.folded(run) else { return };
+        let Some(folded) = world.folded(run) else {
+            return;
+        };
         if folded.run.status.is_ended() && folded.run.outbox.is_empty() {
             return;
         }
         match world.runners.living().first() {
             Some(&attempt) => world.runners.finish(attempt),
-            None => world.clock.advance_to(world.clock.now().plus(Duration::from_secs(5))),
+            None => world
+                .clock
+                .advance_to(world.clock.now().plus(Duration::from_secs(5))),
         }
         if folded.run.status.word() == "paused" {
-            tell(life, run, Command::Resume { from: None, by: by(), text: None }).await;
+            tell(
+                life,
+                run,
+                Command::Resume {
+                    from: None,
+                    by: by(),
+                    text: None,
+                },
+            )
+            .await;
         }
     }
     panic!("it does not end: {:?}", world.folded(run).map(|f| f.run));
@@ -112,7 +152,9 @@ fn schedule(seed: u64) {
     world.journal.heal();
     world.live(async |life: &Life| {
         if world.folded(run).is_none() {
-            life.start(run, key, source, serde_json::json!({})).await.unwrap();
+            life.start(run, key, source, serde_json::json!({}))
+                .await
+                .unwrap();
         }
         calm(&world, life, run).await;
     });
@@ -120,7 +162,11 @@ fn schedule(seed: u64) {
 
 #[test]
 fn random_schedules_break_no_invariant() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
     let seeds = match number("BATON_SIM_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("BATON_SIM_SEEDS").unwrap_or(SEEDS),

@@ -76,8 +76,10 @@ pub const ALL: [(&str, &str); 6] = [
 ];
 
 pub fn definitions() -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> =
-        ALL.iter().map(|(k, s)| ((*k).to_owned(), (*s).to_owned())).collect();
+    let mut all: BTreeMap<String, String> = ALL
+        .iter()
+        .map(|(k, s)| ((*k).to_owned(), (*s).to_owned()))
+        .collect();
     all.insert("child".into(), CHILD.into());
     all
 }
