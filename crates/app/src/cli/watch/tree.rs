@@ -196,22 +196,11 @@ impl Tree<'_> {
         } else if step.wants_answer() {
             say(Style::Asks, "waits for approval");
         }
-<<<<<<< HEAD
         if let Some(message) = step.message.as_ref().filter(|_| step.wants_answer()) {
             message
                 .lines()
                 .take(6)
                 .for_each(|text| say(Style::Plain, text));
-=======
-        if step.wants_answer() {
-            if let Some(message) = &step.message {
-                message
-                    .lines()
-                    .take(6)
-                    .for_each(|text| say(Style::Plain, text));
-            }
-            say(Style::Asks, "a approve · r reject");
->>>>>>> main
         }
         if let Some(error) = step.error.as_ref().filter(|_| step.status == "failed") {
             error.lines().take(3).for_each(|text| say(Style::Bad, text));
