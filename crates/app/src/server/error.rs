@@ -68,19 +68,34 @@ impl Problem {
 
     /// The disk said no; nothing was changed.
     pub fn disk(error: &dyn std::fmt::Display) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "disk_error", error.to_string())
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "disk_error",
+            error.to_string(),
+        )
+    }
+
+    /// The host is not ready to answer this.
+    pub fn starting() -> Self {
+        let detail = "the host is starting; ask again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "starting", detail)
     }
 
     /// Something is wrong with this host itself.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request could not be answered");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            error.to_string(),
+        )
     }
 
     /// With one thing that is wrong.
     #[must_use]
     pub fn with_error(mut self, pointer: &str, detail: &str) -> Self {
-        self.errors.push(json!({"pointer": pointer, "detail": detail}));
+        self.errors
+            .push(json!({"pointer": pointer, "detail": detail}));
         self
     }
 
@@ -94,7 +109,10 @@ impl Problem {
     /// A definition that cannot be run.
     pub fn definition(key: &str, diagnostics: &[Diagnostic]) -> Self {
         let first = diagnostics.first().map(|d| format!(": {}", d.message));
-        let detail = format!("the definition `{key}` has errors{}", first.unwrap_or_default());
+        let detail = format!(
+            "the definition `{key}` has errors{}",
+            first.unwrap_or_default()
+        );
         let found = serde_json::to_value(diagnostics).unwrap_or_default();
         Self::unfit("definition_invalid", detail).with("diagnostics", found)
     }
