@@ -147,6 +147,10 @@ async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let signalled = host.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host; a panic in it leaves SIGKILL"
+    )]
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -156,6 +160,10 @@ async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
         signalled.leave();
     });
     if host.background {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it lives as long as the host, and ends it"
+        )]
         tokio::spawn(idle::watch(host.clone(), idle_exit));
     }
     let mut leaving = host.leaving();
@@ -164,6 +172,7 @@ async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
         let _asked = leaving.wait_for(|leaving| *leaving).await;
     };
     let server = axum::serve(listener, crate::server::router(host.clone()));
+    #[expect(clippy::disallowed_methods, reason = "awaited when the host leaves")]
     let served = tokio::spawn(server.with_graceful_shutdown(asked).into_future());
     let mut leaving = host.leaving();
     let _asked = leaving.wait_for(|leaving| *leaving).await;
@@ -185,6 +194,10 @@ fn project(host: &Arc<Host>) -> Result<Files, Error> {
     if host.views.set(Arc::new(views)).is_err() {
         return Err(Error::System("the views were opened twice".into()));
     }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host; the next start cleans up after a panic"
+    )]
     tokio::spawn(cleaning::follow(host.clone()));
     let files = Files::open(&host.data_dir, journal(), plans, heads());
     files.map_err(disk(&host.data_dir))

@@ -16,7 +16,10 @@ use crate::host::projects::RegisterError;
 
 /// A refusal on its way out.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Content>);
+
+#[derive(Debug)]
+struct Content {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -30,13 +33,13 @@ pub type Answer<T> = Result<T, Problem>;
 impl Problem {
     /// A refusal with this status, code and detail.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Content {
             status,
             code,
             detail: detail.into(),
             errors: Vec::new(),
             more: Map::new(),
-        }
+        }))
     }
 
     /// There is no such thing.
@@ -94,7 +97,8 @@ impl Problem {
     /// With one thing that is wrong.
     #[must_use]
     pub fn with_error(mut self, pointer: &str, detail: &str) -> Self {
-        self.errors
+        self.0
+            .errors
             .push(json!({"pointer": pointer, "detail": detail}));
         self
     }
@@ -102,7 +106,7 @@ impl Problem {
     /// With another member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+        self.0.more.insert(name.to_owned(), value.into());
         self
     }
 
@@ -120,20 +124,21 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = self.more;
+        let content = *self.0;
+        let mut body = content.more;
         body.insert("type".into(), "about:blank".into());
-        let title = self.status.canonical_reason().unwrap_or("Error");
+        let title = content.status.canonical_reason().unwrap_or("Error");
         body.insert("title".into(), title.into());
         // The HTTP status (RFC 9457); a run's own is `current_status`.
-        body.insert("status".into(), self.status.as_u16().into());
-        body.insert("code".into(), self.code.into());
-        body.insert("error".into(), self.detail.as_str().into());
-        body.insert("detail".into(), self.detail.into());
-        if !self.errors.is_empty() {
-            body.insert("errors".into(), self.errors.into());
+        body.insert("status".into(), content.status.as_u16().into());
+        body.insert("code".into(), content.code.into());
+        body.insert("error".into(), content.detail.as_str().into());
+        body.insert("detail".into(), content.detail.into());
+        if !content.errors.is_empty() {
+            body.insert("errors".into(), content.errors.into());
         }
         let text = Value::Object(body).to_string();
-        let mut response = (self.status, text).into_response();
+        let mut response = (content.status, text).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response

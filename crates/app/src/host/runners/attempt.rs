@@ -93,6 +93,10 @@ impl ShepherdRunners {
                     tracing::error!(%attempt, %error, "an attempt cannot be taken back yet");
                 }
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "what resists SIGKILL sends no word when it ends; this thread does nothing else"
+            )]
             std::thread::sleep(LOOK_AGAIN);
         }
     }
@@ -191,6 +195,10 @@ impl ShepherdRunners {
             Err(end) => return *end,
         };
         loop {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "what resists SIGKILL sends no word when it ends; this thread does nothing else"
+            )]
             std::thread::sleep(LOOK_AGAIN);
             match baton_runner::take_back(&dir, self.inner.generation) {
                 Ok(TakeBack::Ended(record)) => return judge(launch, &record),

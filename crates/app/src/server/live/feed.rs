@@ -71,6 +71,10 @@ impl Feed {
             progress: Progress::default(),
         };
         let (to, from) = mpsc::channel(WAITING);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "its end, however it comes, ends the connection"
+        )]
         tokio::spawn(async move {
             if ahead {
                 // A position of another journal: what is known of it says nothing here.

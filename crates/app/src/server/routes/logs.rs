@@ -183,6 +183,10 @@ fn send_whole(log: &Log, mut offset: u64, to: &Sender<io::Result<Bytes>>) -> io:
 fn follow(host: Arc<Host>, log: Log, offset: u64) -> Response {
     let (to, from) = mpsc::channel(8);
     let mut leaving = host.leaving();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "its end, however it comes, ends the connection"
+    )]
     tokio::spawn(async move {
         tokio::select! {
             () = follow_until_end(&host, &log, offset, &to) => {}
