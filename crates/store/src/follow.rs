@@ -16,7 +16,9 @@ pub(crate) fn spawn<F>(
 where
     F: Future<Output = ()>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
     let own = wake.subscribe();
     std::thread::Builder::new()
         .name(name.to_owned())

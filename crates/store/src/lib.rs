@@ -4,6 +4,7 @@
 //! position and can be deleted and made again.
 
 mod faults;
+pub mod files;
 mod folds;
 mod follow;
 mod journal;
@@ -11,6 +12,7 @@ pub mod memory;
 pub mod views;
 
 pub use faults::{Faults, NoFaults};
+pub use files::Files;
 pub use journal::{OpenError, Options, Project, SqliteJournal, WriteError};
 pub use memory::MemoryJournal;
 pub use views::Views;

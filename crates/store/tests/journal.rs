@@ -1,4 +1,5 @@
 //! What the journal promises, through its public interface.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Kill -9 at any instant: every acknowledged commit is there, and nothing half.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

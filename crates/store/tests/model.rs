@@ -1,5 +1,6 @@
 //! Under any sequence of appends, failures, removals and restarts the SQLite journal answers as the
 //! plain one in memory does.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
@@ -176,12 +177,7 @@ proptest! {
             for next in &faults {
                 next.0.store(0, Ordering::SeqCst);
             }
-            let failed = |r: &Result<_, _>| matches!(r, Err(AppendError::Failed(_)));
-            if !(failed(&results[0]) && !failed(&results[1])) {
-                prop_assert_eq!(kind(&results[0]), kind(&results[1]));
-            }
-            let number = sqlite.next_number();
-            prop_assert!(number > 0);
+            prop_assert_eq!(kind(&results[0]), kind(&results[1]));
         }
         compare(&sqlite, &model);
         drop(sqlite);

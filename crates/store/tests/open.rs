@@ -1,4 +1,5 @@
 //! Which files the journal opens, and that it leaves the others alone.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

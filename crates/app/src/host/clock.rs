@@ -26,7 +26,8 @@ impl Clock for SystemClock {
     }
 
     fn random(&self) -> u128 {
-        uuid::Uuid::new_v4().as_u128() ^ (uuid::Uuid::new_v4().as_u128().rotate_left(64))
+        // Each has 122 random bits, and the fixed ones lie elsewhere once turned.
+        uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)
     }
 
     fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -28,6 +28,7 @@ use baton_engine::Engine;
 use baton_store::SqliteJournal;
 use tokio::sync::watch;
 
+pub use clock::now;
 pub use environments::RunEnvironments;
 pub use projects::Projects;
 pub use secrets::Secrets;
@@ -81,6 +82,17 @@ impl Host {
         self.leaving.subscribe()
     }
 
+    /// Where a step's logs may be, in the order in which to look.
+    #[must_use]
+    pub fn log_directories(
+        &self,
+        project: &str,
+        run: baton_core::ids::RunId,
+        key: &str,
+    ) -> [PathBuf; 2] {
+        runners::log_directories(&self.data_dir, std::path::Path::new(project), run, key)
+    }
+
     /// Takes the socket's name away so that nobody new comes here, then leaves.
     pub fn hand_over(&self) {
         let _gone_already = std::fs::remove_file(self.data_dir.join(listener::NAME));
@@ -113,4 +125,20 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn has_unfinished(journal: &SqliteJournal) -> Result<bool, baton_engine::ports::ReadError> {
     use baton_engine::ports::Journal;
     Ok(journal.wakes()?.iter().any(|(_, wake)| wake.unfinished))
+}
+
+/// Removes the files of a run that is being removed.
+pub fn remove_files(host: &Host, project: &str, run: baton_core::ids::RunId) {
+    let kept = [
+        runners::executions(std::path::Path::new(project), run),
+        host.data_dir.join("logs").join(run.to_string()),
+    ];
+    for directory in kept {
+        match std::fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%run, %error, "files of a removed run stay: {}", directory.display());
+            }
+            _ => {}
+        }
+    }
 }

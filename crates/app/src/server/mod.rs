@@ -7,19 +7,32 @@
 mod asking;
 mod error;
 mod find;
+mod list;
 mod live;
 mod routes;
+mod start;
 mod story;
 mod wire;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 
 use crate::host::Host;
 
 /// What every handler gets.
-pub type State = axum::extract::State<Arc<Host>>;
+pub struct State(pub Arc<Host>);
+
+impl FromRequestParts<Arc<Host>> for State {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, host: &Arc<Host>) -> Result<Self, Infallible> {
+        Ok(Self(host.clone()))
+    }
+}
 
 /// All endpoints over this host.
 pub fn router(host: Arc<Host>) -> Router {

@@ -8,7 +8,7 @@ use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::Run;
 use baton_core::run::event::{ActionStatus, AttemptEnd, Cause, Event, Key, MessagePosted};
 use baton_core::time::Timestamp;
-use baton_engine::ports::{Aggregate, Journal, Position, Stored};
+use baton_engine::ports::{Aggregate, Journal, Stored};
 use baton_engine::{FoldError, Plans, decode};
 
 /// See the module.
@@ -65,6 +65,24 @@ impl Story {
         Self::load_until(journal, plans, run, u64::MAX)
     }
 
+    /// The story of a run up to its first event.
+    ///
+    /// # Errors
+    /// [`FoldError`].
+    pub fn load_created(
+        journal: &dyn Journal,
+        plans: &Plans,
+        run: RunId,
+    ) -> Result<Option<Self>, FoldError> {
+        let mut story = None;
+        if let Some(first) = journal.load(&Aggregate::Run(run), 0)?.first()
+            && let Some(created) = decode(journal, first)?.first()
+        {
+            Self::apply_one(&mut story, plans, first, 0, created)?;
+        }
+        Ok(story)
+    }
+
     /// The story up to a sequence number.
     ///
     /// # Errors
@@ -97,24 +115,39 @@ impl Story {
         events: &[Event],
     ) -> Result<(), FoldError> {
         for (index, event) in events.iter().enumerate() {
-            match (&mut *story, event) {
-                (Some(story), event) => story.take(stored, index, event)?,
-                (None, Event::RunCreated(created)) => {
-                    let source: Arc<str> = created.source.as_str().into();
-                    let definition = &created.definition;
-                    let plan = plans.get(&definition.key, &definition.path, &source)?;
-                    let run = Run::create((**created).clone(), stored.at, plan)
-                        .map_err(|illegal| damaged(stored, &illegal))?;
-                    *story = Some(Self {
-                        run,
-                        seq: 0,
-                        thread: Vec::new(),
-                        attempts: HashMap::new(),
-                    });
-                }
-                (None, _) => {
-                    return Err(damaged(stored, &"the first event is not the run's creation"));
-                }
+            Self::apply_one(story, plans, stored, index, event)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on by one event of a commit, the first included.
+    ///
+    /// # Errors
+    /// [`FoldError`].
+    pub fn apply_one(
+        story: &mut Option<Self>,
+        plans: &Plans,
+        stored: &Stored,
+        index: usize,
+        event: &Event,
+    ) -> Result<(), FoldError> {
+        match (&mut *story, event) {
+            (Some(story), event) => story.take(stored, index, event)?,
+            (None, Event::RunCreated(created)) => {
+                let source: Arc<str> = created.source.as_str().into();
+                let definition = &created.definition;
+                let plan = plans.get(&definition.key, &definition.path, &source)?;
+                let run = Run::create((**created).clone(), stored.at, plan)
+                    .map_err(|illegal| damaged(stored, &illegal))?;
+                *story = Some(Self {
+                    run,
+                    seq: 0,
+                    thread: Vec::new(),
+                    attempts: HashMap::new(),
+                });
+            }
+            (None, _) => {
+                return Err(damaged(stored, &"the first event is not the run's creation"));
             }
         }
         if let Some(story) = story {
@@ -167,12 +200,6 @@ impl Story {
         let mut thread = self.thread.iter_mut();
         thread.find(|said| said.posted.message == message)
     }
-}
-
-/// The wire position up to which a commit of so many events goes.
-#[must_use]
-pub fn last_position(position: Position, events: usize) -> u64 {
-    position.of_event(events.saturating_sub(1))
 }
 
 fn damaged(stored: &Stored, detail: &dyn std::fmt::Display) -> FoldError {

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::draft::Span;
 
 /// More than this is noise: fixing the first ones comes first.
-const MAX_DIAGNOSTICS: usize = 100;
+const MAX_ERRORS: usize = 100;
+const MAX_WARNINGS: usize = 50;
 /// The longest excerpt, in characters.
 const MAX_EXCERPT: usize = 240;
 
@@ -56,6 +57,8 @@ pub(crate) struct Report<'a> {
     text: &'a str,
     line_starts: Vec<usize>,
     found: Vec<(Span, Diagnostic)>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl<'a> Report<'a> {
@@ -66,6 +69,8 @@ impl<'a> Report<'a> {
             text,
             line_starts: std::iter::once(0).chain(breaks).collect(),
             found: Vec::new(),
+            errors: 0,
+            warnings: 0,
         }
     }
 
@@ -109,14 +114,17 @@ impl<'a> Report<'a> {
         );
     }
 
+    /// Whether further errors are left out, so that it does not matter where exactly they are.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors >= MAX_ERRORS
+    }
+
     pub(crate) fn has(&self, code: &str) -> bool {
         self.found.iter().any(|(_, d)| d.code == code)
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.found
-            .iter()
-            .any(|(_, d)| d.severity == Severity::Error)
+        self.errors > 0
     }
 
     fn add(
@@ -127,8 +135,12 @@ impl<'a> Report<'a> {
         message: String,
         help: Option<String>,
     ) {
-        let full = self.found.len() >= MAX_DIAGNOSTICS;
-        if full && (severity == Severity::Warning || self.has_errors()) {
+        let (count, most) = match severity {
+            Severity::Error => (&mut self.errors, MAX_ERRORS),
+            Severity::Warning => (&mut self.warnings, MAX_WARNINGS),
+        };
+        *count += 1;
+        if *count > most {
             return;
         }
         let (line, column) = self.place(span.start);

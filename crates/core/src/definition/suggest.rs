@@ -1,5 +1,8 @@
 //! "Did you mean …": the nearest of the words that would be right.
 
+/// Among more words than this no suggestion is worth the time.
+const MAX_WORDS: usize = 500;
+
 /// The nearest word, when it is near enough to have been meant.
 pub(crate) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     if word.len() > 64 {
@@ -9,6 +12,8 @@ pub(crate) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) 
     let limit = 1 + wanted.chars().count() / 4;
     words
         .into_iter()
+        .take(MAX_WORDS)
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= limit + 4)
         .map(|candidate| (distance(&wanted, &normal(candidate)), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)

@@ -245,3 +245,47 @@ fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
         created_at: Timestamp::from_millis(row.get(3)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use baton_engine::ports::{Append, AppendError, Journal, Wake};
+
+    use super::*;
+
+    fn put(journal: &SqliteJournal, seq: u64) -> Result<(), AppendError> {
+        let (reply, answer) = oneshot::channel();
+        let append = Append {
+            aggregate: Aggregate::Slot("full".into()),
+            seq,
+            command: None,
+            at: Timestamp::default(),
+            events: vec![b' '; 100_000],
+            blobs: Vec::new(),
+            board: None,
+            wake: Wake::default(),
+        };
+        journal.append(append, reply);
+        answer.blocking_recv().unwrap().map(|_| ())
+    }
+
+    #[test]
+    fn a_full_disk_fails_commits_until_there_is_space_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(dir.path()).unwrap();
+        // SQLite's own limit fails as a full disk does; it goes with the connection.
+        journal
+            .write(|connection| connection.query_row("PRAGMA max_page_count = 100", [], |_| Ok(())))
+            .unwrap();
+        let mut seq = 1;
+        while put(&journal, seq).is_ok() {
+            seq += 1;
+        }
+        assert!(seq > 1);
+        let aggregate = Aggregate::Slot("full".into());
+        let durable = journal.load(&aggregate, 0).unwrap().len() as u64;
+        assert_eq!(durable, seq - 1);
+        assert_eq!(put(&journal, seq), Ok(()));
+    }
+}

@@ -58,18 +58,22 @@ pub(super) struct Writer {
 enum End {
     /// Nobody can ask any more.
     Closed,
-    /// A commit failed: what is in memory is in doubt.
-    Broken,
+    /// A commit failed: what is in memory is in doubt. The batch, and this, are to be told.
+    Broken {
+        why: String,
+        request: Option<Box<Request>>,
+    },
 }
 
 impl Writer {
-    /// Works until all senders are gone. After a failure the database is opened anew, when the
-    /// next request comes.
+    /// Works until all senders are gone. After a failure the database is opened anew before those
+    /// concerned are told, so that they find what is on disk; when that fails too, with the next
+    /// request.
     pub(super) fn run(mut self, connection: Connection) {
         let mut current = Some(connection);
         let mut first = None;
         loop {
-            if current.is_none() {
+            let Some(connection) = current.take() else {
                 let request = match self.requests.recv() {
                     Ok(request) => request,
                     Err(_) => return,
@@ -82,13 +86,24 @@ impl Writer {
                     Err(error) => request.fail(&error.to_string()),
                 }
                 continue;
-            }
-            if let Some(connection) = current.take()
-                && let End::Closed = self.serve(&connection, first.take())
-            {
+            };
+            let End::Broken { why, request } = self.serve(&connection, first.take()) else {
                 return;
-            }
+            };
+            tracing::error!(
+                why,
+                commits = self.batch.len(),
+                "the journal was not written"
+            );
+            drop(connection);
             self.heads.clear();
+            current = self.reopen().ok();
+            for (_, reply) in self.batch.drain(..) {
+                let _ = reply.send(Err(AppendError::Failed(why.clone())));
+            }
+            if let Some(request) = request {
+                request.fail(&why);
+            }
         }
     }
 
@@ -108,10 +123,10 @@ impl Writer {
         let mut statements = match Statements::prepare(connection) {
             Ok(statements) => statements,
             Err(error) => {
-                if let Some(request) = first {
-                    request.fail(&error.to_string());
-                }
-                return End::Broken;
+                return End::Broken {
+                    why: error.to_string(),
+                    request: first.map(Box::new),
+                };
             }
         };
         let mut first = first;
@@ -123,22 +138,12 @@ impl Writer {
             if !self.batch.is_empty()
                 && let Err(why) = self.commit(&mut statements)
             {
-                tracing::error!(why, commits = self.batch.len(), "a commit failed");
-                let failed = || Err(AppendError::Failed(why.clone()));
-                self.batch.drain(..).for_each(|(_, reply)| {
-                    let _ = reply.send(failed());
-                });
-                if let Some(task) = task {
-                    task(Err(why));
-                }
-                return End::Broken;
+                let request = task.map(|task| Box::new(Request::Task(task)));
+                return End::Broken { why, request };
             }
             if let Some(task) = task {
                 self.heads.clear();
                 task(Ok(connection));
-                if !connection.is_autocommit() {
-                    return End::Broken;
-                }
             }
         }
     }
@@ -167,14 +172,18 @@ impl Writer {
         let written = self.write(&batch, statements);
         self.batch = batch;
         let commits = written.map_err(|error| error.to_string())?;
-        if let Some(why) = self.faults.before_commit(commits) {
+        if commits > 0
+            && let Some(why) = self.faults.before_commit(commits)
+        {
             return Err(why);
         }
         statements
             .commit
             .execute([])
             .map_err(|error| error.to_string())?;
-        if let Some(why) = self.faults.after_commit(commits) {
+        if commits > 0
+            && let Some(why) = self.faults.after_commit(commits)
+        {
             return Err(why);
         }
         let head = Position(self.next - 1);

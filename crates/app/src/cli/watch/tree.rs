@@ -52,10 +52,21 @@ struct Tree<'r> {
     columns: usize,
 }
 
-/// A line, and whether it is among those to keep when there is no room.
+/// A line, and how much it is wanted when there is no room for all.
 struct Row {
     line: Line,
-    live: bool,
+    rank: Rank,
+}
+
+/// What stays longest when there is no room: the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// It is over, or has not begun.
+    Quiet,
+    /// It is happening, or went wrong.
+    Live,
+    /// It waits for a person.
+    Asks,
 }
 
 impl Tree<'_> {
@@ -115,14 +126,18 @@ impl Tree<'_> {
                 .with(Style::Dim, &format!("  {}", count(steps.len(), "step")));
             rows.push(Row {
                 line: line.cut(self.columns),
-                live: false,
+                rank: Rank::Quiet,
             });
             return;
         }
         line = line.with(Style::Dim, &format!("  {ended}/{}", steps.len()));
         rows.push(Row {
             line: line.cut(self.columns),
-            live: !over && !idle,
+            rank: if over || idle {
+                Rank::Quiet
+            } else {
+                Rank::Live
+            },
         });
         for step in steps {
             self.step(step, "   ", rows);
@@ -149,24 +164,31 @@ impl Tree<'_> {
         if !items.is_empty() {
             line = line.with(Style::Dim, &format!("  {}", item_counts(&items)));
         }
-        let time = Line::new().with(Style::Dim, &self.elapsed(step.started, step.ended));
+        let over = step.is_ended() && step.ended.is_none();
+        let started = step.started.filter(|_| !over);
+        let time = Line::new().with(Style::Dim, &self.elapsed(started, step.ended));
         let live = step.status == "running" || step.status == "failed" || step.waiting.is_some();
+        let rank = match (step.wants_answer(), live) {
+            (true, _) => Rank::Asks,
+            (false, true) => Rank::Live,
+            (false, false) => Rank::Quiet,
+        };
         rows.push(Row {
             line: line.ending(time, self.columns),
-            live,
+            rank,
         });
         let below = format!("{indent}  ");
-        self.below(step, &below, live, rows);
+        self.below(step, &below, rank, rows);
         self.shown_items(&items, &below, rows);
     }
 
     /// What is said beneath a step: what it waits for, what it asks, its error, its last line.
-    fn below(&self, step: &StepView, indent: &str, live: bool, rows: &mut Vec<Row>) {
+    fn below(&self, step: &StepView, indent: &str, rank: Rank, rows: &mut Vec<Row>) {
         let mut say = |style, text: &str| {
             let line = Line::new().with(Style::Plain, indent).with(style, text);
             rows.push(Row {
                 line: line.cut(self.columns),
-                live,
+                rank,
             });
         };
         if let Some(waiting) = step.waiting.as_ref().filter(|_| !step.is_ended()) {
@@ -174,14 +196,11 @@ impl Tree<'_> {
         } else if step.wants_answer() {
             say(Style::Asks, "waits for approval");
         }
-        if step.wants_answer() {
-            if let Some(message) = &step.message {
-                message
-                    .lines()
-                    .take(6)
-                    .for_each(|text| say(Style::Plain, text));
-            }
-            say(Style::Asks, "a approve · r reject");
+        if let Some(message) = step.message.as_ref().filter(|_| step.wants_answer()) {
+            message
+                .lines()
+                .take(6)
+                .for_each(|text| say(Style::Plain, text));
         }
         if let Some(error) = step.error.as_ref().filter(|_| step.status == "failed") {
             error.lines().take(3).for_each(|text| say(Style::Bad, text));
@@ -215,7 +234,7 @@ impl Tree<'_> {
                 .with(Style::Dim, &text);
             rows.push(Row {
                 line: line.cut(self.columns),
-                live: false,
+                rank: Rank::Quiet,
             });
         }
     }
@@ -304,27 +323,28 @@ impl Tree<'_> {
         }
     }
 
-    /// As many lines as there is room for, the live ones first, in their order.
+    /// As many lines as there is room for, those of the highest rank first, in their order.
     fn crop(&self, rows: Vec<Row>, room: usize) -> Vec<Row> {
         let total = rows.len();
-        let room = room.saturating_sub(1);
-        let live = rows.iter().filter(|row| row.live).count().min(room);
-        let mut spare = room - live;
-        let mut left = live;
-        let mut kept: Vec<Row> = rows
-            .into_iter()
-            .filter(|row| {
-                let budget = if row.live { &mut left } else { &mut spare };
-                let keep = *budget > 0;
-                *budget = budget.saturating_sub(1);
-                keep
-            })
-            .collect();
+        let mut room = room.saturating_sub(1);
+        let mut keep = vec![false; total];
+        for rank in [Rank::Asks, Rank::Live, Rank::Quiet] {
+            let of_rank = rows
+                .iter()
+                .zip(&mut keep)
+                .filter(|(row, _)| row.rank == rank);
+            for (_, keep) in of_rank.take(room) {
+                *keep = true;
+            }
+            room = room.saturating_sub(rows.iter().filter(|row| row.rank == rank).count());
+        }
+        let kept = rows.into_iter().zip(&keep).filter(|(_, keep)| **keep);
+        let mut kept: Vec<Row> = kept.map(|(row, _)| row).collect();
         let hidden = total - kept.len();
-        let line = Line::new().with(Style::Dim, &format!(" … {} more", count(hidden, "line")));
+        let line = Line::new().with(Style::Dim, &format!(" … {hidden} more"));
         kept.push(Row {
             line: line.cut(self.columns),
-            live: false,
+            rank: Rank::Quiet,
         });
         kept
     }

@@ -1,6 +1,6 @@
 //! Definitions.
 
-use baton_core::definition::{Action, Definition, Phase, Step};
+use baton_core::definition::{Action, Definition, Step};
 use baton_core::run::Run;
 use serde_json::{Value, json};
 
@@ -20,7 +20,8 @@ pub fn file(found: &Found, whole: bool) -> Value {
         "type": if found.is_code { "code" } else { "yaml" },
         "path": found.path,
         "is_template": true,
-        "phases": definition.map_or_else(Vec::new, |d| d.phases.iter().map(phase).collect()),
+        "phases": definition.map_or_else(Vec::new, phases),
+        "phase_labels": definition.map(phase_labels),
         "args_schema": definition.and_then(|definition| definition.args_schema.as_ref()),
         "steps": definition.map_or_else(Vec::new, steps),
         "hash": definition.map(|definition| definition.hash.as_str()),
@@ -49,13 +50,20 @@ pub fn of_run(run: &Run) -> Value {
         "type": word(&recorded.kind),
         "path": recorded.path,
         "hash": recorded.hash,
-        "phases": definition.phases.iter().map(phase).collect::<Vec<_>>(),
+        "phases": phases(definition),
+        "phase_labels": phase_labels(definition),
     })
 }
 
-/// A phase, as document 2 has it: its id.
-fn phase(phase: &Phase) -> Value {
-    json!({"id": phase.id, "label": phase.label})
+/// The phases in board order, as document 2 has them: their names.
+fn phases(definition: &Definition) -> Vec<&str> {
+    definition.phases.iter().map(|phase| phase.id.as_str()).collect()
+}
+
+/// What people read in place of a phase's name.
+fn phase_labels(definition: &Definition) -> Value {
+    let phases = definition.phases.iter();
+    phases.map(|phase| (phase.id.clone(), Value::from(phase.label.as_str()))).collect()
 }
 
 /// What a definition's steps are, without their texts.

@@ -41,6 +41,7 @@ pub fn one(story: &Story, at: At, step: &Step, whole: bool) -> Value {
         "session": null,
         "error_message": error.map(|error| &error.message),
         "attempt": step.tries,
+        "max_attempts": declared.retry.attempts,
         "started_at": maybe_time(step.started_at),
         "completed_at": maybe_time(step.ended_at),
         "created_at": time(run.created_at),

@@ -284,6 +284,7 @@ impl<'a> Builder<'_, 'a> {
                 continue;
             }
             let Some(name) = self.key(&key, style) else {
+                broken |= matches!(key.kind, Kind::Map(_));
                 continue;
             };
             if let Some(first) = lines.get(&name) {
@@ -393,7 +394,7 @@ impl<'a> Builder<'_, 'a> {
                 "YAML is not indented with tabs",
                 "use spaces",
             ),
-            kind if format!("{kind:?}").contains("Nesting") => self.too_deep(span),
+            ErrorKind::RecursionLimitExceeded => self.too_deep(span),
             ErrorKind::DirectiveDisallowed => self.report.error_with(
                 span,
                 "yaml_syntax",

@@ -232,6 +232,10 @@ impl Check<'_> {
         let all: Vec<&str> = tables.iter().flat_map(|t| t.iter().copied()).collect();
         let shown: String = entry.key.chars().take(64).collect();
         let message = format!("{what} has no field `{shown}`");
+        if self.report.is_full() {
+            self.report.error(entry.key_span, "unknown_field", message);
+            return;
+        }
         let help = match nearest(&entry.key, all.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it has: {}", all.join(", ")),

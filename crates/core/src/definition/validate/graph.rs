@@ -1,6 +1,6 @@
 //! The order of the steps: `needs`, cycles, and which step has ended when another starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::definition::Step;
 use crate::definition::suggest::nearest;
@@ -91,6 +91,7 @@ impl Check<'_> {
         let mut all = Vec::with_capacity(steps.len());
         for (n, step) in steps.iter().enumerate() {
             let mut needs = Vec::new();
+            let mut seen = HashSet::new();
             match &step.needs {
                 None => self.report.warning(
                     step.id_span,
@@ -109,13 +110,14 @@ impl Check<'_> {
                                 "needs_cycle",
                                 format!("`{id}` needs itself"),
                             ),
-                            Some(need) if needs.contains(&need) => self.report.warning(
+                            Some(need) if !seen.insert(need) => self.report.warning(
                                 *span,
                                 "duplicate_need",
                                 format!("`{id}` is needed twice"),
                                 "leave one of them out",
                             ),
                             Some(need) => needs.push(need),
+                            None if self.report.is_full() => {}
                             None => {
                                 let ids = steps.iter().map(|s| s.id.as_str());
                                 let help = match nearest(id, ids) {

@@ -300,7 +300,7 @@ impl Check<'_> {
     }
 
     pub(super) fn fault(&mut self, code: &'static str, node: &Node, source: &str, fault: &Fault) {
-        let span = self.within(node, source, fault.span.clone());
+        let span = self.within(node.span, source, &fault.span);
         match &fault.help {
             Some(help) => self.report.error_with(span, code, &fault.reason, help),
             None => self.report.error(span, code, &fault.reason),

@@ -1,7 +1,9 @@
 //! The names that templates use: what may be named where, and whether it can exist.
 
 use std::ops::Range;
+use std::rc::Rc;
 
+use indexmap::IndexSet;
 use serde_json::Value;
 
 use crate::definition::StepKind;
@@ -141,33 +143,48 @@ impl Place {
 pub(super) struct Use {
     place: Place,
     path: Vec<String>,
-    span: Span,
+    /// The scalar it stands in.
+    scalar: Rc<Scalar>,
+    /// The whole reference, in the scalar's value.
+    part: Range<usize>,
     /// The word after `steps.` with what follows it up to the next sign that no id has.
-    written_id: Option<(String, Span)>,
+    written_id: Option<Range<usize>>,
     alone: bool,
+}
+
+/// A value with templates in it.
+struct Scalar {
+    span: Span,
+    value: String,
 }
 
 impl Check<'_> {
     /// A part of a scalar's value, as bytes of the file.
-    pub(super) fn within(&self, node: &Node, value: &str, part: Range<usize>) -> Span {
-        let Some(raw) = self.report.text().get(node.span.start..node.span.end) else {
-            return node.span;
+    pub(super) fn within(&self, node: Span, value: &str, part: &Range<usize>) -> Span {
+        let Some(raw) = self.report.text().get(node.start..node.end) else {
+            return node;
         };
         let Some(snippet) = value.get(part.clone()).filter(|s| !s.is_empty()) else {
-            return node.span;
+            return node;
         };
-        // The same words come in the same order in the source, whatever the quoting.
-        let earlier = value
-            .match_indices(snippet)
-            .take_while(|(at, _)| *at < part.start)
-            .count();
-        match raw.match_indices(snippet).nth(earlier) {
-            Some((at, _)) => Span {
-                start: node.span.start + at,
-                end: node.span.start + at + snippet.len(),
-            },
-            None => node.span,
+        if self.report.is_full() {
+            return node;
         }
+        // The same words come in the same order in the source, whatever the quoting.
+        let before = value
+            .match_indices(snippet)
+            .take_while(|(at, _)| *at < part.start);
+        match raw.match_indices(snippet).nth(before.count()) {
+            Some((at, _)) => Span {
+                start: node.start + at,
+                end: node.start + at + snippet.len(),
+            },
+            None => node,
+        }
+    }
+
+    fn span_of(&self, used: &Use) -> Span {
+        self.within(used.scalar.span, &used.scalar.value, &used.part)
     }
 
     pub(super) fn used_text(&mut self, node: &Node, text: &Text, place: &Place) -> Option<()> {
@@ -196,18 +213,17 @@ impl Check<'_> {
     }
 
     fn used(&mut self, node: &Node, source: &str, found: Vec<Reference>, place: &Place) {
+        let scalar = Rc::new(Scalar {
+            span: node.span,
+            value: source.to_owned(),
+        });
         for reference in found {
-            let written_id = written_id(source, &reference).map(|range| {
-                (
-                    source[range.clone()].to_owned(),
-                    self.within(node, source, range),
-                )
-            });
             self.uses.push(Use {
                 place: place.clone(),
-                span: self.within(node, source, reference.span.clone()),
+                written_id: written_id(source, &reference),
                 path: reference.path,
-                written_id,
+                scalar: Rc::clone(&scalar),
+                part: reference.span,
                 alone: reference.alone,
             });
         }
@@ -237,13 +253,19 @@ impl Check<'_> {
 
     pub(super) fn check_uses(&mut self, steps: &[StepDraft], order: &Order, args: Option<&Value>) {
         let uses = std::mem::take(&mut self.uses);
-        let mut dashed: Vec<Span> = Vec::new();
+        let names: Option<IndexSet<&str>> =
+            super::schemas::arg_names(args).map(|names| names.into_iter().collect());
+        // The `app` of `steps.build-app` is no name of its own.
+        let mut dashed: Option<(Rc<Scalar>, Range<usize>)> = None;
         for used in &uses {
-            if dashed
-                .iter()
-                .any(|d| d.start <= used.span.start && used.span.start < d.end)
-            {
+            let inside = |(scalar, range): &(Rc<Scalar>, Range<usize>)| {
+                Rc::ptr_eq(scalar, &used.scalar) && range.contains(&used.part.start)
+            };
+            if dashed.as_ref().is_some_and(inside) {
                 continue;
+            }
+            if self.report.is_full() {
+                break;
             }
             let Some(top) = used.path.first() else {
                 continue;
@@ -254,10 +276,10 @@ impl Check<'_> {
             }
             match top.as_str() {
                 "steps" => self.check_step_use(used, steps, order, &mut dashed),
-                "args" => self.check_arg_use(used, args),
+                "args" => self.check_arg_use(used, names.as_ref()),
                 "run" => self.check_member(used, "run", RUN),
                 "secrets" if used.path.len() != 2 || !used.alone => self.report.error_with(
-                    used.span,
+                    self.span_of(used),
                     "secret_changed",
                     "a secret can only be used as it is",
                     "write exactly `{{ secrets.NAME }}`; text may stand around it",
@@ -267,7 +289,7 @@ impl Check<'_> {
                     if let (Some(axes), Some(member)) = (axes, used.path.get(1)) {
                         if !axes.contains(member) {
                             let names: Vec<&str> = axes.iter().map(String::as_str).collect();
-                            self.unknown_member(used.span, "item", member, &names);
+                            self.unknown_member(self.span_of(used), "item", member, &names);
                         }
                     }
                 }
@@ -321,7 +343,8 @@ impl Check<'_> {
                 },
             ),
         };
-        self.report.error_with(used.span, code, message, help);
+        self.report
+            .error_with(self.span_of(used), code, message, help);
     }
 
     fn unknown_member(&mut self, span: Span, of: &str, member: &str, members: &[&str]) {
@@ -338,17 +361,16 @@ impl Check<'_> {
     fn check_member(&mut self, used: &Use, of: &str, members: &[&str]) {
         if let Some(member) = used.path.get(1) {
             if !members.contains(&member.as_str()) {
-                self.unknown_member(used.span, of, member, members);
+                self.unknown_member(self.span_of(used), of, member, members);
             }
         }
     }
 
-    fn check_arg_use(&mut self, used: &Use, schema: Option<&Value>) {
-        let Some(name) = used.path.get(1) else { return };
-        let Some(names) = super::schemas::arg_names(schema) else {
+    fn check_arg_use(&mut self, used: &Use, names: Option<&IndexSet<&str>>) {
+        let (Some(name), Some(names)) = (used.path.get(1), names) else {
             return;
         };
-        if names.contains(&name.as_str()) {
+        if names.contains(name.as_str()) {
             return;
         }
         let message = format!("there is no arg `{name}`");
@@ -359,7 +381,7 @@ impl Check<'_> {
             ),
         };
         self.report
-            .error_with(used.span, "unknown_arg", message, help);
+            .error_with(self.span_of(used), "unknown_arg", message, help);
     }
 
     fn check_step_use(
@@ -367,23 +389,29 @@ impl Check<'_> {
         used: &Use,
         steps: &[StepDraft],
         order: &Order,
-        dashed: &mut Vec<Span>,
+        dashed: &mut Option<(Rc<Scalar>, Range<usize>)>,
     ) {
-        if let Some((written, span)) = &used.written_id {
+        if let Some(range) = &used.written_id {
+            let written = used.scalar.value.get(range.clone()).unwrap_or_default();
             if written.contains('-') && order.by_id(written).is_some() {
                 let right = written.replace('-', "_");
                 let message = format!("`steps.{written}` reads as a subtraction");
                 let help = format!("in expressions `-` is written `_`: `steps.{right}`");
+                let span = self.within(used.scalar.span, &used.scalar.value, range);
                 self.report
-                    .error_with(*span, "dash_in_reference", message, help);
-                dashed.push(*span);
+                    .error_with(span, "dash_in_reference", message, help);
+                *dashed = Some((Rc::clone(&used.scalar), range.clone()));
                 return;
             }
         }
         let Some(name) = used.path.get(1) else {
             let help = "write the step's id: `steps.<id>.result`";
-            self.report
-                .error_with(used.span, "unnamed_step", "`steps` needs a step's id", help);
+            self.report.error_with(
+                self.span_of(used),
+                "unnamed_step",
+                "`steps` needs a step's id",
+                help,
+            );
             return;
         };
         let Some(index) = order.by_name(name) else {
@@ -394,12 +422,12 @@ impl Check<'_> {
                 None => "name a step by its `id`, with `_` for `-`".to_owned(),
             };
             self.report
-                .error_with(used.span, "unknown_step", message, help);
+                .error_with(self.span_of(used), "unknown_step", message, help);
             return;
         };
         if let Some(from) = used.place.step {
             if !order.ends_before(index, from) {
-                self.cannot_have_run(used.span, &steps[index].id, &steps[from].id, order);
+                self.cannot_have_run(self.span_of(used), &steps[index].id, &steps[from].id, order);
             }
         }
         if let Some(member) = used.path.get(2) {
@@ -421,7 +449,7 @@ impl Check<'_> {
     fn check_step_member(&mut self, used: &Use, step: &StepDraft, member: &str) {
         let of = format!("steps.{}", step.id.replace('-', "_"));
         if !STEP.contains(&member) {
-            self.unknown_member(used.span, &of, member, STEP);
+            self.unknown_member(self.span_of(used), &of, member, STEP);
             return;
         }
         let only = match member {
@@ -436,7 +464,7 @@ impl Check<'_> {
             let message = format!("only {only} steps have `{member}`, `{}` is none", step.id);
             let help = "use `result` (text) or `data` (JSON)";
             self.report
-                .error_with(used.span, "unknown_member", message, help);
+                .error_with(self.span_of(used), "unknown_member", message, help);
             return;
         }
         if let (StepKind::Script, "outputs", Some(output), false) =
@@ -444,7 +472,7 @@ impl Check<'_> {
         {
             if !step.output_names.contains(output) {
                 let names: Vec<&str> = step.output_names.iter().map(String::as_str).collect();
-                self.unknown_member(used.span, &format!("{of}.outputs"), output, &names);
+                self.unknown_member(self.span_of(used), &format!("{of}.outputs"), output, &names);
             }
         }
     }

@@ -1,0 +1,166 @@
+//! Runs: starting them, looking at them, removing them.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use baton_core::run::decide::{Refusal, ResumeFrom};
+use baton_engine::decode;
+use baton_engine::ports::{Aggregate, Journal};
+use serde_json::{Value, json};
+
+use super::super::asking::{Params, Segment};
+use super::super::error::{Answer, Problem};
+use super::super::story::Story;
+use super::super::{State, find, list, start, wire};
+use crate::host::Host;
+
+pub fn routes() -> Router<Arc<Host>> {
+    Router::new()
+        .route("/api/workflow-executions", get(list::list).post(start::start))
+        .route("/api/workflow-executions/{id}", get(one).delete(remove))
+        .route("/api/workflow-executions/{id}/fork", post(start::fork))
+        .route("/api/workflow-executions/{id}/rewind-preview", get(rewind_preview))
+        .route("/api/workflow-executions/{id}/events", get(events))
+        .route("/api/workflow-executions/{id}/checkpoints", get(checkpoints))
+        .route("/api/workflow-executions/{id}/read", put(later_read))
+        .route("/api/workflow-executions/{id}/diff", get(later_diff))
+        .route("/api/workflow-executions/{id}/artifacts", get(later_artifacts).post(later_artifacts))
+}
+
+async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
+    let story = find::story(&host, &id).await?;
+    let run = story.run.created.run;
+    let children = children(&host, &story).await?;
+    let stuck = host.engine.stuck(run);
+    Ok(Json(json!({"data": wire::run::whole(&story, &stuck, children)})))
+}
+
+/// The child runs that this run's steps are now.
+async fn children(host: &Arc<Host>, story: &Story) -> Answer<Vec<Value>> {
+    let steps = story.run.all();
+    let ids: Vec<_> = steps
+        .filter_map(|(_, step)| match &step.state {
+            baton_core::run::State::Child { run, .. } => Some((step.key.clone(), *run)),
+            _ => None,
+        })
+        .collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    find::blocking(host, move |host| {
+        let mut children = Vec::new();
+        for (key, id) in ids {
+            // It does not exist before its parent's message has arrived.
+            let child = Story::load(host.journal.as_ref(), host.engine.plans(), id)?;
+            let facts = child.map(|child| (child.run.created.number, child.run.status.word()));
+            children.push(json!({
+                "id": id.to_string(),
+                "step_id": key,
+                "number": facts.map(|facts| facts.0),
+                "status": facts.map_or("pending", |facts| facts.1),
+            }));
+        }
+        Ok(children)
+    })
+    .await
+}
+
+/// Only a finished run: its journal, environment and files go.
+async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
+    let story = find::story(&host, &id).await?;
+    let run = story.run;
+    if !run.status.is_ended() {
+        return Err(Refusal::InvalidState {
+            status: run.status.word(),
+            detail: format!(
+                "run {} is {}: only a finished run can be removed",
+                run.created.number,
+                run.status.word()
+            ),
+        }
+        .into());
+    }
+    find::blocking(&host, move |host| {
+        let id = run.created.run;
+        crate::host::remove_files(host, &run.created.project.path, id);
+        let removed = host.journal.remove(&Aggregate::Run(id));
+        removed.map_err(|error| Problem::disk(&error))?;
+        host.environments.remove(id).map_err(|error| Problem::disk(&error))
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What going back would undo.
+async fn rewind_preview(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
+    let Some(to) = params.get("to") else {
+        return Err(Problem::bad_request("bad_query", "`to` is missing: a step or a checkpoint"));
+    };
+    let to = match to.parse() {
+        Ok(number) => ResumeFrom::Checkpoint(number),
+        Err(_) => ResumeFrom::Step(to.to_owned()),
+    };
+    let story = find::story(&host, &id).await?;
+    let (keys, _) = story.run.undone_by(&to)?;
+    let of_run = |key: &String| story.run.find(key).and_then(|at| Some((at, story.run.step(at)?)));
+    let steps = keys.iter().filter_map(of_run);
+    let steps: Vec<Value> = steps.map(|(at, step)| wire::step::one(&story, at, step, false)).collect();
+    Ok(Json(json!({"data": {
+        "steps": steps,
+        "files": [],
+        "restores_files": false,
+        "detail": "the run works in the project's own directory (`stay`): its files stay as they are",
+    }})))
+}
+
+/// The journal, as clients may see it.
+async fn events(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
+    let after = params.number("after")?.unwrap_or(0);
+    let limit = params.limit()?;
+    let run = find::run_id(&host, &id).await?;
+    let (data, more) = find::blocking(&host, move |host| {
+        let journal = host.journal.as_ref();
+        let commits = journal.load(&Aggregate::Run(run), after)?;
+        if commits.is_empty() && after == 0 {
+            return Err(Refusal::NoRun.into());
+        }
+        let more = commits.len() > limit;
+        let mut data = Vec::new();
+        for stored in commits.iter().take(limit) {
+            for (index, event) in decode(journal, stored)?.iter().enumerate() {
+                let mut event = wire::word(event);
+                let kind = event.as_object_mut().and_then(|event| event.remove("type"));
+                data.push(json!({
+                    "seq": stored.seq,
+                    "pos": stored.position.of_event(index),
+                    "at": wire::time(stored.at),
+                    "type": kind,
+                    "data": event,
+                }));
+            }
+        }
+        let last = commits.get(limit.saturating_sub(1)).map(|stored| stored.seq);
+        Ok((data, last.filter(|_| more)))
+    })
+    .await?;
+    Ok(Json(json!({"data": data, "next_cursor": more.map(|seq| seq.to_string())})))
+}
+
+async fn checkpoints(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
+    let story = find::story(&host, &id).await?;
+    Ok(Json(json!({"data": wire::run::checkpoints(&story.run), "next_cursor": null})))
+}
+
+async fn later_read() -> Problem {
+    Problem::not_available("what was read")
+}
+
+async fn later_diff() -> Problem {
+    Problem::not_available("the difference between checkpoints")
+}
+
+async fn later_artifacts() -> Problem {
+    Problem::not_available("artifacts")
+}

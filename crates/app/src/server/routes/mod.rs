@@ -1,0 +1,71 @@
+//! The endpoints: one file per noun.
+
+mod comments;
+mod definitions;
+mod events;
+mod executions;
+mod health;
+mod logs;
+mod orders;
+mod projects;
+mod secrets;
+mod steps;
+mod thread;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+
+use super::error::Problem;
+use crate::host::Host;
+
+/// All endpoints.
+pub fn all() -> Router<Arc<Host>> {
+    Router::new()
+        .merge(health::routes())
+        .merge(projects::routes())
+        .merge(definitions::routes())
+        .merge(executions::routes())
+        .merge(orders::routes())
+        .merge(steps::routes())
+        .merge(logs::routes())
+        .merge(comments::routes())
+        .merge(thread::routes())
+        .merge(events::routes())
+        .merge(secrets::routes())
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+}
+
+/// Paths of parts that are not there yet, by how they begin.
+const LATER: [(&str, &str); 14] = [
+    ("/api/auth", "signing in"),
+    ("/api/users", "users"),
+    ("/api/tokens", "tokens"),
+    ("/api/webhooks", "outgoing webhooks"),
+    ("/api/hooks", "triggers"),
+    ("/api/ws", "the WebSocket"),
+    ("/api/v1", "the run status of agent workflows"),
+    ("/api/tasks", "tasks"),
+    ("/api/chat", "chat"),
+    ("/api/features", "features"),
+    ("/api/stakwork", "providers"),
+    ("/api/artifacts", "artifacts"),
+    ("/api/insights", "insights"),
+    ("/socket.io", "Socket.IO"),
+];
+
+async fn nothing_here(uri: Uri) -> Problem {
+    let path = uri.path();
+    let later = LATER.iter().find(|(begin, _)| path.starts_with(begin));
+    match later {
+        Some((_, what)) => Problem::not_available(what),
+        None => Problem::not_found("there is nothing at this path"),
+    }
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}

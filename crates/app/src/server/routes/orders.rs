@@ -1,0 +1,156 @@
+//! What a run can be told: pause, resume, cancel, retry.
+
+use std::sync::Arc;
+
+use axum::routing::post;
+use axum::{Json, Router};
+use baton_core::run::decide::{Command, ResumeFrom};
+use baton_core::run::event::PauseReason;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::asking::{Body, Caller, Segment};
+use super::super::error::{Answer, Problem};
+use super::super::{State, find, wire};
+use crate::host::Host;
+
+pub fn routes() -> Router<Arc<Host>> {
+    Router::new()
+        .route("/api/workflow-executions/{id}/pause", post(pause))
+        .route("/api/workflow-executions/{id}/resume", post(resume))
+        .route("/api/workflow-executions/{id}/cancel", post(cancel))
+        .route("/api/workflow-executions/{id}/retry", post(retry))
+}
+
+/// Tells a run something, and answers how it stands then.
+async fn tell(
+    host: &Arc<Host>,
+    reference: &str,
+    caller: Caller,
+    command: impl FnOnce(baton_core::run::event::Actor) -> Command,
+) -> Answer<Json<Value>> {
+    let id = find::run_id(host, reference).await?;
+    host.engine.send(id, command(caller.by), caller.command).await?;
+    let story = find::story_of(host, id).await?;
+    let stuck = host.engine.stuck(id);
+    Ok(Json(json!({"data": wire::run::row(&story, &stuck)})))
+}
+
+#[derive(Deserialize)]
+struct Pause {
+    reason: Option<String>,
+    #[serde(default)]
+    immediate: bool,
+}
+
+async fn pause(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+    Body(body): Body<Pause>,
+) -> Answer<Json<Value>> {
+    if body.immediate {
+        let detail = "`immediate` interrupts agents' turns, and agents are not available yet";
+        return Err(Problem::unfit("not_available", detail).with_error("/immediate", detail));
+    }
+    tell(&host, &id, caller, |by| Command::Pause {
+        detail: body.reason,
+        reason: PauseReason::Request,
+        by,
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Resume {
+    from_step: Option<String>,
+    checkpoint: Option<u32>,
+    message: Option<String>,
+}
+
+impl Resume {
+    fn from(&self) -> Answer<Option<ResumeFrom>> {
+        match (&self.from_step, self.checkpoint) {
+            (Some(_), Some(_)) => {
+                let detail = "give `from_step` or `checkpoint`, not both";
+                Err(Problem::field("/checkpoint", detail))
+            }
+            (Some(step), None) => Ok(Some(ResumeFrom::Step(step.clone()))),
+            (None, Some(number)) => Ok(Some(ResumeFrom::Checkpoint(number))),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+async fn resume(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+    Body(body): Body<Resume>,
+) -> Answer<Json<Value>> {
+    let from = body.from()?;
+    tell(&host, &id, caller, |by| Command::Resume {
+        from,
+        text: body.message,
+        by,
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    reason: Option<String>,
+}
+
+async fn cancel(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+    Body(body): Body<Reason>,
+) -> Answer<Json<Value>> {
+    tell(&host, &id, caller, |by| Command::Cancel {
+        reason: body.reason,
+        by,
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Retry {
+    message: Option<String>,
+}
+
+/// Resume of a failed run; one that stands otherwise is refused.
+async fn retry(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+    Body(body): Body<Retry>,
+) -> Answer<Json<Value>> {
+    let run = find::run_id(&host, &id).await?;
+    let is_repeat = match &caller.command {
+        Some(command) => {
+            let command = command.clone();
+            let known = move |host: &Host| {
+                use baton_engine::ports::Journal;
+                Ok(host.journal.command(&command)?.is_some())
+            };
+            find::blocking(&host, known).await?
+        }
+        None => false,
+    };
+    let status = host.engine.read(run, |run| (run.status.word(), run.created.number)).await?;
+    if !is_repeat && !matches!(status.0, "failed" | "cancelled") {
+        return Err(baton_core::run::decide::Refusal::InvalidState {
+            status: status.0,
+            detail: format!("run {} is {}: only a failed run is retried", status.1, status.0),
+        }
+        .into());
+    }
+    tell(&host, &id, caller, |by| Command::Resume {
+        from: None,
+        text: body.message,
+        by,
+    })
+    .await
+}

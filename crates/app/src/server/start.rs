@@ -1,0 +1,283 @@
+//! Starting runs: new ones, and forks of others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::http::StatusCode;
+use baton_core::definition::{Budget, Severity};
+use baton_core::ids::{CommandId, RunId};
+use baton_core::run::decide::inherited;
+use baton_core::run::event::{Parent, PausePolicy};
+use baton_engine::StartRequest;
+use baton_engine::ports::{Aggregate, Journal};
+use baton_store::Project;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::asking::{Body, Caller, Segment};
+use super::error::{Answer, Problem};
+use super::story::Story;
+use super::{State, find, wire};
+use crate::host::Host;
+use crate::host::definitions::{self, Found};
+use crate::host::projects::reference;
+
+/// Variables of an environment, at most.
+const MOST_VARIABLES: usize = 10_000;
+
+/// What starts a run.
+#[derive(Debug, Deserialize)]
+pub struct Start {
+    project_id: Option<String>,
+    workflow_definition_id: Option<String>,
+    definition: Option<String>,
+    name: Option<String>,
+    args: Option<Value>,
+    parent_run_id: Option<String>,
+    worktree: Option<Value>,
+    base_branch: Option<String>,
+    budget: Option<Limits>,
+    environment: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Limits {
+    usd: Option<f64>,
+    tokens: Option<u64>,
+    minutes: Option<f64>,
+}
+
+impl Limits {
+    fn checked(self) -> Answer<Budget> {
+        for (name, value) in [("usd", self.usd), ("minutes", self.minutes)] {
+            if value.is_some_and(|value| !value.is_finite() || value <= 0.0) {
+                return Err(Problem::field(&format!("/budget/{name}"), "must be above 0"));
+            }
+        }
+        Ok(Budget {
+            usd: self.usd,
+            tokens: self.tokens,
+            minutes: self.minutes,
+        })
+    }
+}
+
+/// `POST /api/workflow-executions`.
+pub async fn start(
+    State(host): State,
+    caller: Caller,
+    Body(body): Body<Start>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    if let Some(known) = known(&host, caller.command.as_ref()).await? {
+        return created(&host, known).await;
+    }
+    refuse_later(&body)?;
+    let (project, found) = what(&host, &body).await?;
+    let has_errors = found.diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let source = match found.source {
+        Some(source) if !has_errors => source,
+        _ => return Err(Problem::definition(&found.key, &found.diagnostics)),
+    };
+    let parent = match &body.parent_run_id {
+        Some(parent) => Some(Parent {
+            run: find::story(&host, parent).await?.run.created.run,
+            step: None,
+        }),
+        None => None,
+    };
+    let run = host.engine.mint().run();
+    if let Some(environment) = body.environment {
+        check_environment(&environment)?;
+        find::blocking(&host, move |host| {
+            let kept = host.environments.keep(run, &environment);
+            kept.map_err(|error| Problem::disk(&error))
+        })
+        .await?;
+    }
+    let request = StartRequest {
+        run: Some(run),
+        directory: project.path.clone(),
+        project: reference(&project),
+        key: found.key,
+        path: found.path,
+        source,
+        name: body.name,
+        args: body.args.unwrap_or_else(|| json!({})),
+        by: caller.by,
+        parent,
+        budget: body.budget.map(Limits::checked).transpose()?,
+        inherited: Vec::new(),
+        instruction: None,
+        pause_policy: PausePolicy::default(),
+        id: caller.command.clone(),
+    };
+    launch(&host, run, request, caller.command).await
+}
+
+fn check_environment(environment: &BTreeMap<String, String>) -> Answer<()> {
+    let impossible = |(name, value): (&String, &String)| {
+        name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')
+    };
+    if environment.len() > MOST_VARIABLES || environment.iter().any(impossible) {
+        let detail = "a variable's name has no `=`, and neither name nor value has a zero byte";
+        return Err(Problem::field("/environment", detail));
+    }
+    Ok(())
+}
+
+/// The definition that is meant, and its project.
+async fn what(host: &Arc<Host>, body: &Start) -> Answer<(Project, Found)> {
+    let project = match &body.project_id {
+        Some(id) => Some(find::project(host, id).await?),
+        None => None,
+    };
+    match (&body.workflow_definition_id, &body.definition) {
+        (Some(id), None) => {
+            let (owner, found) = find::definition(host, id).await?;
+            if project.is_some_and(|project| project.id != owner.id) {
+                let detail = "the definition belongs to another project";
+                return Err(Problem::field("/workflow_definition_id", detail));
+            }
+            Ok((owner, found))
+        }
+        (None, Some(key)) => {
+            let Some(project) = project else {
+                return Err(Problem::field("/project_id", "`project_id` is missing"));
+            };
+            let key = key.clone();
+            find::blocking(host, move |_| {
+                let found = definitions::find(project.id, &project.path, &key);
+                let shown: String = key.chars().take(64).collect();
+                let none = || Problem::not_found(format!("the project has no definition `{shown}`"));
+                Ok((project, found.ok_or_else(none)?))
+            })
+            .await
+        }
+        (None, None) => {
+            let detail = "give `definition` (a key) or `workflow_definition_id`";
+            Err(Problem::field("/definition", detail))
+        }
+        (Some(_), Some(_)) => {
+            let detail = "give `definition` or `workflow_definition_id`, not both";
+            Err(Problem::field("/definition", detail))
+        }
+    }
+}
+
+fn refuse_later(body: &Start) -> Answer<()> {
+    let mode = body.worktree.as_ref().map(|worktree| match worktree {
+        Value::Object(worktree) => worktree.get("mode").cloned().unwrap_or(Value::Null),
+        other => other.clone(),
+    });
+    if mode.is_some_and(|mode| !mode.is_null() && mode != "stay") {
+        let detail = "worktrees and branches are not available yet; `stay` works";
+        return Err(Problem::unfit("not_available", detail).with_error("/worktree", detail));
+    }
+    if body.base_branch.is_some() {
+        let detail = "`base_branch` needs a worktree, and worktrees are not available yet";
+        return Err(Problem::unfit("not_available", detail).with_error("/base_branch", detail));
+    }
+    Ok(())
+}
+
+/// What makes a fork.
+#[derive(Debug, Deserialize)]
+pub struct Fork {
+    from_step: Option<String>,
+    args: Option<Value>,
+    message: Option<String>,
+    name: Option<String>,
+}
+
+/// `POST /api/workflow-executions/:id/fork`.
+pub async fn fork(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+    Body(body): Body<Fork>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    if let Some(known) = known(&host, caller.command.as_ref()).await? {
+        return created(&host, known).await;
+    }
+    let parent = find::run_id(&host, &id).await?;
+    let from = body.from_step.clone();
+    let (recorded, args, inherited) = host
+        .engine
+        .read(parent, move |run| {
+            let ends = inherited(run, from.as_deref());
+            (run.created.clone(), run.args.clone(), ends)
+        })
+        .await?;
+    let run = host.engine.mint().run();
+    find::blocking(&host, move |host| {
+        let copied = host.environments.copy(parent, run);
+        copied.map_err(|error| Problem::disk(&error))
+    })
+    .await?;
+    let request = StartRequest {
+        run: Some(run),
+        project: recorded.project.clone(),
+        key: recorded.definition.key.clone(),
+        path: recorded.definition.path.clone(),
+        source: recorded.source.as_str().into(),
+        name: Some(body.name.unwrap_or_else(|| recorded.name.clone())),
+        args: body.args.unwrap_or(args),
+        by: caller.by,
+        parent: Some(Parent {
+            run: parent,
+            step: None,
+        }),
+        budget: Some(recorded.budget),
+        inherited: inherited?,
+        instruction: body.message.or_else(|| recorded.instruction.clone()),
+        pause_policy: recorded.pause_policy,
+        directory: recorded.directory.clone(),
+        id: caller.command.clone(),
+    };
+    launch(&host, run, request, caller.command).await
+}
+
+/// The run that this command has started already.
+async fn known(host: &Arc<Host>, command: Option<&CommandId>) -> Answer<Option<RunId>> {
+    let Some(command) = command.cloned() else {
+        return Ok(None);
+    };
+    find::blocking(host, move |host| {
+        Ok(match host.journal.command(&command)? {
+            Some((Aggregate::Run(run), _)) => Some(run),
+            Some((Aggregate::Slot(_), _)) | None => None,
+        })
+    })
+    .await
+}
+
+/// Starts what was asked for. When the same command was quicker elsewhere, that is the run.
+async fn launch(
+    host: &Arc<Host>,
+    run: RunId,
+    request: StartRequest,
+    command: Option<CommandId>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    let started = host.engine.start(request).await;
+    let same = known(host, command.as_ref()).await?;
+    let is_this = started.is_ok() && same.is_none_or(|same| same == run);
+    if !is_this {
+        let _unused = host.environments.remove(run);
+    }
+    match started {
+        Ok(_) => created(host, same.unwrap_or(run)).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// As it was when it began (`pending`), so that a repeat of the request gets the same answer.
+async fn created(host: &Arc<Host>, run: RunId) -> Answer<(StatusCode, Json<Value>)> {
+    let row = find::blocking(host, move |host| {
+        let story = Story::load_created(host.journal.as_ref(), host.engine.plans(), run)?;
+        let story = story.ok_or_else(|| Problem::not_found(format!("there is no run `{run}`")))?;
+        Ok(wire::run::row(&story, &[]))
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(json!({"data": row}))))
+}

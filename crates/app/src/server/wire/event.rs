@@ -1,0 +1,264 @@
+//! What clients are told live: one commit of a run gives none or more of these.
+
+use baton_core::ids::StepId;
+use baton_core::run::event::Event;
+use baton_core::run::{Run, Status};
+use serde_json::{Value, json};
+
+use super::super::story::Story;
+use super::{message, run, step, time, word};
+
+/// One thing to tell, about the n-th event of its commit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The event it comes from.
+    pub index: usize,
+    /// Its type.
+    pub kind: &'static str,
+    /// Its data.
+    pub data: Value,
+}
+
+/// How a run stood: what is compared to see what has changed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Look {
+    status: &'static str,
+    asked: bool,
+    phase: Option<String>,
+}
+
+impl Look {
+    /// How this run stands.
+    #[must_use]
+    pub fn at(run: &Run) -> Self {
+        let asked = match &run.status {
+            Status::Running(running) => running.pause.is_some(),
+            Status::Cancelling(_) => true,
+            _ => false,
+        };
+        Self {
+            status: run.status.word(),
+            asked,
+            phase: run.current_phase().map(str::to_owned),
+        }
+    }
+}
+
+/// What is compared once per commit.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outlook {
+    waiting: Value,
+    ended: usize,
+}
+
+impl Outlook {
+    /// How this run stands.
+    #[must_use]
+    pub fn at(run: &Run) -> Self {
+        Self {
+            waiting: run::waiting(run, &[]),
+            ended: run.ended,
+        }
+    }
+}
+
+/// The step that an event is about.
+fn key_of(event: &Event) -> Option<&str> {
+    match event {
+        Event::StepSkipped { key, .. }
+        | Event::AttemptStarted { key, .. }
+        | Event::AttemptEnded { key, .. }
+        | Event::StepRequeued { key, .. }
+        | Event::RetryScheduled { key, .. }
+        | Event::ApprovalRequested { key, .. }
+        | Event::ApprovalAnswered { key, .. }
+        | Event::WaitStarted { key, .. }
+        | Event::ChildStarted { key, .. }
+        | Event::ChildEnded { key, .. }
+        | Event::ItemsListed { key, .. }
+        | Event::LostAsked { key }
+        | Event::StepCompleted { key, .. }
+        | Event::StepFailed { key, .. } => Some(key),
+        _ => None,
+    }
+}
+
+/// The status word of the step that an event is about.
+#[must_use]
+pub fn step_word(run: &Run, event: &Event) -> Option<&'static str> {
+    let at = run.find(key_of(event)?)?;
+    Some(run.step(at)?.state.word())
+}
+
+/// What one event tells; `story` is how it is after it, `before` and `step_before` how it was.
+#[must_use]
+pub fn told(
+    story: &Story,
+    index: usize,
+    event: &Event,
+    before: Option<&Look>,
+    step_before: Option<&'static str>,
+) -> Vec<Told> {
+    let mut telling = Telling {
+        story,
+        index,
+        told: Vec::new(),
+    };
+    telling.step(event, step_before);
+    telling.others(event);
+    telling.run(before);
+    telling.told
+}
+
+/// What a whole commit changed about why a run waits and how far it is.
+#[must_use]
+pub fn told_by_commit(story: &Story, index: usize, before: &Outlook) -> Vec<Told> {
+    let now = Outlook::at(&story.run);
+    let mut telling = Telling {
+        story,
+        index,
+        told: Vec::new(),
+    };
+    if now.waiting != before.waiting {
+        let waiting = now.waiting.clone();
+        telling.tell("workflow.run.waiting", json!({"waiting": waiting}));
+    }
+    if now.ended != before.ended {
+        let progress = run::progress(&story.run);
+        telling.tell("workflow.run.progress", json!({"progress": progress}));
+    }
+    telling.told
+}
+
+struct Telling<'a> {
+    story: &'a Story,
+    index: usize,
+    told: Vec<Told>,
+}
+
+impl Telling<'_> {
+    /// With the members that all have.
+    fn tell(&mut self, kind: &'static str, mut data: Value) {
+        let created = &self.story.run.created;
+        if let Some(members) = data.as_object_mut() {
+            members.insert("execution_id".into(), created.run.to_string().into());
+            members.insert("number".into(), created.number.into());
+            members.insert("project_id".into(), created.project.id.to_string().into());
+        }
+        self.told.push(Told {
+            index: self.index,
+            kind,
+            data,
+        });
+    }
+
+    fn run(&mut self, before: Option<&Look>) {
+        let run = &self.story.run;
+        let now = Look::at(run);
+        let status = now.status;
+        let was = before.map_or("", |before| before.status);
+        if was != status || before.is_some_and(|before| before.asked != now.asked) {
+            let cancelling = matches!(run.status, Status::Cancelling(_));
+            let data = json!({
+                "status": status,
+                "pause_requested": now.asked && !cancelling,
+                "cancel_requested": cancelling,
+            });
+            self.tell("workflow.execution.status_changed", data);
+        }
+        let number = run.created.number;
+        if status == "paused" && was != status {
+            self.tell("workflow:paused", json!({"workflowId": number}));
+        } else if was == "paused" && status != was {
+            self.tell("workflow:unpaused", json!({"workflowId": number}));
+        }
+        if before.is_some_and(|before| before.phase != now.phase) {
+            let phase = now.phase;
+            self.tell("workflow.execution.phase_changed", json!({"current_phase": phase}));
+        }
+    }
+
+    fn step(&mut self, event: &Event, before: Option<&'static str>) {
+        let run = &self.story.run;
+        let found = key_of(event).and_then(|key| run.find(key));
+        let Some((at, found)) = found.and_then(|at| Some((at, run.step(at)?))) else {
+            return;
+        };
+        let declared = run.declared(at);
+        let status = found.state.word();
+        let data = || {
+            json!({
+                "step_id": found.id.to_string(),
+                "step_key": found.key,
+                "step_name": declared.name,
+                "phase": declared.phase,
+                "status": status,
+            })
+        };
+        let was = before.unwrap_or("pending");
+        if status == "running" && was != "running" {
+            self.tell("workflow.step.started", data());
+        }
+        if found.state.is_ended() && was != status {
+            self.tell("workflow.step.completed", data());
+        }
+    }
+
+    fn others(&mut self, event: &Event) {
+        let story = self.story;
+        let created = &story.run.created;
+        match event {
+            Event::AttemptStarted { key, attempt, .. }
+            | Event::AttemptEnded { key, attempt, .. } => {
+                let tried = story.attempts.get(key).into_iter().flatten();
+                if let Some(tried) = tried.rev().find(|tried| tried.id == *attempt) {
+                    let data = json!({
+                        "step_id": StepId::of(created.run, key).to_string(),
+                        "step_key": key,
+                        "attempt": step::attempt(tried),
+                    });
+                    self.tell("workflow.step.attempt", data);
+                }
+            }
+            Event::CheckpointTaken {
+                number,
+                after,
+                partial,
+            } => {
+                let data = json!({"number": number, "step_key": after, "partial": partial});
+                self.tell("workflow.checkpoint.created", data);
+            }
+            Event::MessagePosted(_) => {
+                let Some(said) = story.thread.last() else { return };
+                let step = said.posted.step.as_ref();
+                let step = step.map(|key| StepId::of(created.run, key).to_string());
+                let data = json!({"comment_id": said.id.to_string(), "step_id": step});
+                self.tell("workflow.comment.created", data);
+                let data = json!({"workflowId": created.number, "message": message::message(said)});
+                self.tell("message:new", data);
+            }
+            Event::MessageStatus { message, status } => {
+                let mut thread = story.thread.iter();
+                if let Some(said) = thread.find(|said| said.posted.message == *message) {
+                    let data = json!({
+                        "workflowId": created.number,
+                        "messageId": said.id,
+                        "action_status": word(status),
+                    });
+                    self.tell("message:updated", data);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An event as it is sent.
+#[must_use]
+pub fn sent(kind: &str, data: &Value, pos: Option<u64>, at: baton_core::time::Timestamp) -> Value {
+    let mut value = json!({"type": kind, "data": data, "ts": time(at)});
+    if let Some(pos) = pos {
+        value["pos"] = pos.into();
+    }
+    value
+}

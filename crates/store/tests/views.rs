@@ -1,0 +1,323 @@
+//! What the read models promise.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+mod sample;
+
+use std::sync::Arc;
+
+use baton_core::ids::{DefinitionId, ProjectId, StepId};
+use baton_core::run::WaitReason;
+use baton_core::run::event::{ActionStatus, Actor, Event, PauseReason, ResetReason};
+use baton_engine::Plans;
+use baton_engine::ports::{Journal, Position};
+use baton_store::views::{RunFilter, RunRow, wire_since};
+use baton_store::{SqliteJournal, Views};
+use common::run;
+use sample::{attempt, story, tell};
+
+struct World {
+    dir: tempfile::TempDir,
+    journal: Arc<SqliteJournal>,
+    views: Views,
+}
+
+fn open(dir: tempfile::TempDir) -> World {
+    let journal = Arc::new(SqliteJournal::open(dir.path()).unwrap());
+    let plans = Arc::new(Plans::default());
+    let views = Views::open(dir.path(), journal.clone(), plans, journal.subscribe()).unwrap();
+    World {
+        dir,
+        journal,
+        views,
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        open(tempfile::tempdir().unwrap())
+    }
+
+    fn settled(&self) -> &Views {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(self.views.wait_for(self.journal.head()));
+        &self.views
+    }
+
+    fn row(&self, number: u64) -> RunRow {
+        self.settled().run_of_number(number).unwrap().unwrap()
+    }
+
+    fn reopen(self) -> Self {
+        let Self {
+            dir,
+            journal,
+            views,
+        } = self;
+        drop(views);
+        drop(journal);
+        open(dir)
+    }
+}
+
+#[test]
+fn a_run_is_shown_as_its_journal_tells_it() {
+    let world = World::new();
+    let mut story = story(1, "/shop", "done");
+    tell(&*world.journal, 1, 1, &mut story[..2]);
+    let row = world.row(1);
+    assert_eq!(
+        (row.status.as_str(), row.ended, row.total),
+        ("running", 0, 2)
+    );
+    assert_eq!(row.current_phase.as_deref(), Some("build"));
+    assert_eq!(row.waiting, None);
+    tell(&*world.journal, 1, 3, &mut story[2..6]);
+    let row = world.row(1);
+    assert_eq!(row.current_phase.as_deref(), Some("test"));
+    assert_eq!(
+        row.waiting.as_ref().map(|w| w.reason),
+        Some(WaitReason::Timer)
+    );
+    assert!((row.progress() - 0.5).abs() < 1e-9);
+    tell(&*world.journal, 1, 7, &mut story[6..]);
+    let row = world.row(1);
+    assert_eq!(row.status, "completed");
+    assert_eq!(row.outputs, Some(serde_json::json!({"ok": true})));
+    assert_eq!(row.length_ms(), Some(7));
+
+    let steps = world.views.steps(run(1)).unwrap();
+    let keys: Vec<_> = steps
+        .iter()
+        .map(|s| (s.key.as_str(), s.status.as_str()))
+        .collect();
+    assert_eq!(keys, [("build-app", "completed"), ("cool", "completed")]);
+    assert_eq!(steps[0].result.as_deref(), Some("done"));
+    assert_eq!(steps[0].kind, "script");
+    assert!(
+        steps[0]
+            .log_directory
+            .as_ref()
+            .unwrap()
+            .ends_with("/logs/build-app")
+    );
+    assert_eq!(steps[1].log_directory, None);
+    let id = StepId::of(run(1), "build-app");
+    assert_eq!(world.views.step(id).unwrap().as_ref(), Some(&steps[0]));
+    let attempts = world.views.attempts(run(1), id).unwrap();
+    assert_eq!(attempts[0].id, attempt(1));
+    assert_eq!(attempts[0].how.as_deref(), Some("succeeded"));
+    assert_eq!(
+        world.views.checkpoints(run(1)).unwrap()[0].after,
+        "build-app"
+    );
+}
+
+#[test]
+fn the_thread_has_wire_ids_and_the_last_status_of_each_message() {
+    let world = World::new();
+    tell(&*world.journal, 1, 1, &mut story(1, "/shop", "done"));
+    let views = world.settled();
+    let messages = views.messages(run(1), 0, 10).unwrap();
+    let statuses: Vec<_> = messages.iter().map(|m| m.status).collect();
+    assert_eq!(statuses, [ActionStatus::Pending, ActionStatus::Processed]);
+    assert_eq!(messages[1].id, Position(3).of_event(1));
+    let later = views.messages(run(1), messages[0].id, 10).unwrap();
+    assert_eq!(later, messages[1..]);
+    assert_eq!(
+        views.message(messages[1].id).unwrap().as_ref(),
+        messages.last()
+    );
+}
+
+#[test]
+fn deleted_views_come_back_from_the_journal() {
+    let world = World::new();
+    for number in 1..=20 {
+        tell(
+            &*world.journal,
+            number,
+            1,
+            &mut story(number, "/shop", "done"),
+        );
+    }
+    let all = |world: &World| {
+        let views = world.settled();
+        let runs = views.runs(&RunFilter::default(), None, 100).unwrap();
+        let of = |number| {
+            (
+                views.steps(run(number)).unwrap(),
+                views.messages(run(number), 0, 9).unwrap(),
+            )
+        };
+        (runs, (1..=20).map(of).collect::<Vec<_>>())
+    };
+    let before = all(&world);
+    assert_eq!(before.0.rows.len(), 20);
+    let world = world.reopen();
+    assert_eq!(all(&world), before);
+    let World {
+        dir,
+        journal,
+        views,
+    } = world;
+    drop((journal, views));
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(format!("views.db{end}")));
+    }
+    let world = open(dir);
+    assert_eq!(all(&world), before);
+    let World {
+        dir,
+        journal,
+        views,
+    } = world;
+    drop((journal, views));
+    std::fs::write(dir.path().join("views.db"), "not a database at all").unwrap();
+    assert_eq!(all(&open(dir)), before);
+}
+
+#[test]
+fn runs_are_listed_newest_first_in_pages_by_filter() {
+    let world = World::new();
+    for number in 1..=5 {
+        let mut story = story(number, "/shop", "done");
+        let commits = if number % 2 == 0 { story.len() } else { 3 };
+        tell(&*world.journal, number, 1, &mut story[..commits]);
+    }
+    let views = world.settled();
+    let numbers = |filter: &RunFilter, before, limit| {
+        let page = views.runs(filter, before, limit).unwrap();
+        let numbers: Vec<_> = page.rows.iter().map(|row| row.number).collect();
+        (numbers, page.next)
+    };
+    let all = RunFilter::default();
+    assert_eq!(numbers(&all, None, 3), (vec![5, 4, 3], Some(3)));
+    assert_eq!(numbers(&all, Some(3), 3), (vec![2, 1], None));
+    let filter = |change: fn(&mut RunFilter)| {
+        let mut filter = RunFilter::default();
+        change(&mut filter);
+        numbers(&filter, None, 10).0
+    };
+    assert_eq!(filter(|f| f.statuses = vec!["completed".into()]), [4, 2]);
+    assert_eq!(filter(|f| f.phases = vec!["build".into()]), [5, 3, 1]);
+    assert_eq!(filter(|f| f.q = Some("run 4".into())), [4]);
+    assert_eq!(filter(|f| f.q = Some("%".into())), Vec::<u64>::new());
+    assert_eq!(filter(|f| f.q = Some("3".into())), [3]);
+    assert_eq!(
+        filter(|f| f.definitions = vec!["other".into()]),
+        Vec::<u64>::new()
+    );
+    assert_eq!(filter(|f| f.definitions = vec!["pipeline".into()]).len(), 5);
+    assert_eq!(
+        filter(|f| f.project = Some(ProjectId::from_bits(1))),
+        Vec::<u64>::new()
+    );
+    let counts = views.counts(&all).unwrap();
+    assert_eq!(counts.iter().map(|(_, _, n)| n).sum::<u64>(), 5);
+}
+
+#[test]
+fn an_estimate_is_the_median_of_completed_runs_and_none_without_history() {
+    let world = World::new();
+    let definition = DefinitionId::of(ProjectId::from_bits(9), "pipeline");
+    assert_eq!(world.settled().estimate(definition).unwrap(), None);
+    tell(&*world.journal, 1, 1, &mut story(1, "/shop", "done"));
+    let estimate = world.settled().estimate(definition).unwrap();
+    assert_eq!(estimate, Some(std::time::Duration::from_millis(7)));
+}
+
+#[test]
+fn undone_steps_and_checkpoints_are_shown_as_undone() {
+    let world = World::new();
+    let mut story = story(1, "/shop", "done");
+    tell(&*world.journal, 1, 1, &mut story);
+    let by = Actor::System;
+    let mut undo = [vec![
+        Event::RunResumed { by: by.clone() },
+        Event::StepsReset {
+            keys: vec!["build-app".into(), "cool".into()],
+            because: ResetReason::Step("build-app".into()),
+            by: by.clone(),
+        },
+        Event::PauseRequested {
+            reason: PauseReason::Request,
+            detail: Some("wait".into()),
+            by,
+        },
+        Event::RunPaused {},
+    ]];
+    tell(&*world.journal, 1, 9, &mut undo);
+    let row = world.row(1);
+    assert_eq!((row.status.as_str(), row.ended), ("paused", 0));
+    assert_eq!(row.pause.unwrap().detail.as_deref(), Some("wait"));
+    let steps = world.views.steps(run(1)).unwrap();
+    assert!(
+        steps
+            .iter()
+            .all(|step| step.status == "pending" && step.result.is_none())
+    );
+    assert!(world.views.checkpoints(run(1)).unwrap().is_empty());
+}
+
+#[test]
+fn live_events_come_once_in_order_and_can_be_caught_up_from_any_place() {
+    let world = World::new();
+    let mut live = world.views.live();
+    tell(&*world.journal, 1, 1, &mut story(1, "/shop", "done"));
+    world.settled();
+    let journal: Arc<dyn Journal> = world.journal.clone();
+    let plans = Arc::new(Plans::default());
+    let (all, _) = wire_since(&journal, &plans, 0, 100).unwrap();
+    // What is live comes after the views hold it.
+    let heard: Vec<_> = (0..all.len())
+        .map(|_| (*live.blocking_recv().unwrap()).clone())
+        .collect();
+    assert_eq!(heard, all);
+    assert!(all.windows(2).all(|pair| pair[0].pos < pair[1].pos));
+    let kinds: Vec<_> = all.iter().map(|event| event.kind).collect();
+    for kind in [
+        "workflow.execution.status_changed",
+        "workflow.execution.phase_changed",
+        "workflow.step.started",
+        "workflow.step.attempt",
+        "workflow.step.completed",
+        "workflow.checkpoint.created",
+        "workflow.comment.created",
+        "message:new",
+        "message:updated",
+        "workflow.run.progress",
+        "workflow.run.waiting",
+    ] {
+        assert!(kinds.contains(&kind), "{kind} is missing in {kinds:?}");
+    }
+    for (at, event) in all.iter().enumerate() {
+        let (rest, _) = wire_since(&journal, &plans, event.pos, 100).unwrap();
+        assert_eq!(rest, all[at + 1..]);
+    }
+}
+
+#[test]
+fn a_run_that_cannot_be_read_hides_no_other() {
+    let world = World::new();
+    common::put(&*world.journal, common::append(1, 1)).unwrap();
+    tell(&*world.journal, 2, 1, &mut story(2, "/shop", "done"));
+    assert_eq!(world.row(2).status, "completed");
+    assert!(world.views.run_of_number(1).unwrap().is_none());
+}
+
+#[test]
+fn a_removed_run_is_forgotten() {
+    let world = World::new();
+    tell(&*world.journal, 1, 1, &mut story(1, "/shop", "done"));
+    world.settled();
+    let aggregate = baton_engine::ports::Aggregate::Run(run(1));
+    assert!(world.journal.remove(&aggregate).unwrap());
+    world.views.forget(run(1)).unwrap();
+    assert!(world.views.run(run(1)).unwrap().is_none());
+    assert!(world.views.steps(run(1)).unwrap().is_empty());
+    let world = world.reopen();
+    assert!(world.settled().run(run(1)).unwrap().is_none());
+}
