@@ -1,5 +1,7 @@
 //! The binary as people use it, without a host: what it writes, and how it ends.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

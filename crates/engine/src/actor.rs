@@ -341,6 +341,7 @@ impl RunActor {
         match commit_run(journal.as_ref(), &folded.run, seq, id, now, events).await {
             Ok(committed) => {
                 folded.seq = committed.appended.seq;
+                crate::fold::keep(journal.as_ref(), folded);
                 self.engine.inner.feed.publish(Commit {
                     aggregate: Aggregate::Run(self.id),
                     seq: committed.appended.seq,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_core::ids::RunId;
 use baton_core::run::big::Big;
 use baton_core::run::event::Event;
-use baton_core::run::{Illegal, Run};
+use baton_core::run::{Illegal, Run, Snapshot};
 
 use crate::plans::{Plans, Unusable};
 use crate::ports::{Aggregate, Journal, ReadError, Stored};
@@ -73,12 +73,48 @@ pub fn load_run(
     plans: &Plans,
     run: RunId,
 ) -> Result<Option<Folded>, FoldError> {
-    let mut folded: Option<Folded> = None;
-    for stored in journal.load(&Aggregate::Run(run), 0)? {
+    let aggregate = Aggregate::Run(run);
+    let mut folded = cached(journal, plans, &aggregate)?;
+    let after = folded.as_ref().map_or(0, |folded| folded.seq);
+    for stored in journal.load(&aggregate, after)? {
         let events = decode(journal, &stored)?;
         apply(&mut folded, plans, &stored, &events)?;
     }
     Ok(folded)
+}
+
+/// The run as of its newest kept state, if that fits.
+fn cached(
+    journal: &dyn Journal,
+    plans: &Plans,
+    aggregate: &Aggregate,
+) -> Result<Option<Folded>, FoldError> {
+    let Some((seq, bytes)) = journal.snapshot(aggregate) else {
+        return Ok(None);
+    };
+    let Ok(mut snapshot) = serde_json::from_slice::<Snapshot>(&bytes) else {
+        return Ok(None);
+    };
+    for big in snapshot.bigs() {
+        if let Big::Elsewhere(hash) = big {
+            let Some(text) = journal.blob(hash)? else {
+                return Ok(None);
+            };
+            *big = Big::Here(text);
+        }
+    }
+    let (key, path, source) = snapshot.source();
+    let plan = plans.get(key, path, &source.into())?;
+    Ok(snapshot.restore(plan).map(|run| Folded { run, seq }))
+}
+
+/// Keeps the state of a run with many commits, now and then.
+pub(crate) fn keep(journal: &dyn Journal, folded: &Folded) {
+    if folded.seq.is_multiple_of(journal.snapshot_every())
+        && let Ok(bytes) = serde_json::to_vec(&Snapshot::of(&folded.run))
+    {
+        journal.keep_snapshot(&Aggregate::Run(folded.run.created.run), folded.seq, bytes);
+    }
 }
 
 /// Applies one commit, the first included.

@@ -191,6 +191,23 @@ pub trait Journal: Send + Sync + 'static {
     /// [`ReadError`].
     fn command(&self, id: &CommandId) -> Result<Option<(Aggregate, Appended)>, ReadError>;
 
+    /// The newest folded state kept for an aggregate: a cache, with the sequence number it stands
+    /// for. May be gone at any time.
+    fn snapshot(&self, aggregate: &Aggregate) -> Option<(u64, Vec<u8>)> {
+        let _ = aggregate;
+        None
+    }
+
+    /// A run's commits between two kept states.
+    fn snapshot_every(&self) -> u64 {
+        500
+    }
+
+    /// Keeps a folded state as a cache, as far as that is possible.
+    fn keep_snapshot(&self, aggregate: &Aggregate, seq: u64, bytes: Vec<u8>) {
+        let _ = (aggregate, seq, bytes);
+    }
+
     /// Every aggregate that has a due time or is live.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub(crate) struct Folds {
     plans: Arc<Plans>,
     kept: HashMap<RunId, Kept>,
     uses: u64,
+    /// Whether [`Self::advance`] tells how a run stood before each event: it costs a walk over the
+    /// run's steps.
+    pub(crate) looks: bool,
 }
 
 /// How a run stood: what is compared to tell what an event changed.
@@ -74,6 +77,7 @@ impl Folds {
             plans,
             kept: HashMap::new(),
             uses: 0,
+            looks: true,
         }
     }
 
@@ -98,7 +102,7 @@ impl Folds {
         let mut run = self.before(id, commit)?;
         let events = decode(self.journal.as_ref(), commit)?;
         for (index, event) in events.iter().enumerate() {
-            let earlier = run.as_ref().map(Look::at);
+            let earlier = run.as_ref().filter(|_| self.looks).map(Look::at);
             Self::apply(&self.plans, &mut run, event, commit)?;
             if let Some(run) = &run {
                 each(index, event, earlier.as_ref(), run);

@@ -34,6 +34,8 @@ struct State {
     numbers: u64,
     dead: bool,
     plan: Option<Plan>,
+    snapshots: HashMap<Aggregate, (u64, Vec<u8>)>,
+    hides_snapshots: bool,
 }
 
 /// See the module. Survives the hosts that use it.
@@ -57,6 +59,11 @@ impl MemoryJournal {
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.state.lock().unwrap().dead
+    }
+
+    /// Whether readers fold from the first event, as if no state had been kept.
+    pub fn hide_snapshots(&self, hide: bool) {
+        self.state.lock().unwrap().hides_snapshots = hide;
     }
 
     /// A new host uses it.
@@ -137,6 +144,28 @@ impl Journal for MemoryJournal {
         let state = self.state.lock().unwrap();
         let of = |stored: &&Stored| stored.aggregate == *aggregate && stored.seq > after;
         Ok(state.commits.iter().filter(of).cloned().collect())
+    }
+
+    fn snapshot(&self, aggregate: &Aggregate) -> Option<(u64, Vec<u8>)> {
+        let state = self.state.lock().unwrap();
+        if state.hides_snapshots {
+            None
+        } else {
+            state.snapshots.get(aggregate).cloned()
+        }
+    }
+
+    fn snapshot_every(&self) -> u64 {
+        // So often that every crash finds one.
+        3
+    }
+
+    fn keep_snapshot(&self, aggregate: &Aggregate, seq: u64, bytes: Vec<u8>) {
+        self.state
+            .lock()
+            .unwrap()
+            .snapshots
+            .insert(aggregate.clone(), (seq, bytes));
     }
 
     fn since(&self, after: Position, limit: usize) -> Result<Vec<Stored>, ReadError> {

@@ -95,9 +95,19 @@ impl World {
         result
     }
 
-    /// A run as the journal alone tells it.
+    /// A run as its events alone tell it, from the first on.
     #[must_use]
     pub fn folded(&self, run: RunId) -> Option<Folded> {
+        self.journal.hide_snapshots(true);
+        let journal: &dyn Journal = self.journal.as_ref();
+        let folded = load_run(journal, &self.plans, run).unwrap();
+        self.journal.hide_snapshots(false);
+        folded
+    }
+
+    /// A run as a host folds it: from the newest kept state on.
+    #[must_use]
+    pub fn folded_with_snapshot(&self, run: RunId) -> Option<Folded> {
         let journal: &dyn Journal = self.journal.as_ref();
         load_run(journal, &self.plans, run).unwrap()
     }

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 use http_body_util::BodyExt;
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
 
 use super::context::{Context, print_line};
 use super::exit::{Exit, Failure};
@@ -88,13 +89,13 @@ async fn whole(client: &Client, step: &StepView) -> Result<Exit, Failure> {
 
 async fn follow_step(client: Client, step: &StepView) -> Result<Exit, Failure> {
     let (to, mut from) = unbounded_channel();
-    let following = tokio::spawn(follow(client, step.id.clone(), to));
+    let mut following = JoinSet::new();
+    following.spawn(follow(client, step.id.clone(), to));
     while let Some(tail) = from.recv().await {
         match tail {
             Tail::Line(_, line) => print_line(&line),
             Tail::End(_) => break,
         }
     }
-    following.abort();
     Ok(Exit::Done)
 }

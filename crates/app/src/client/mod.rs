@@ -217,6 +217,10 @@ impl Client {
     }
 
     /// One request on a connection of its own; starts nothing.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "drives the connection; ends with it, and what fails in it fails the request"
+    )]
     async fn once(
         &self,
         method: &Method,

@@ -1,5 +1,10 @@
 //! The client against a host that is only a Unix socket with prepared answers.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the fake host is awaited, or ends with its test"
+)]
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};

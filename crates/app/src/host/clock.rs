@@ -15,6 +15,7 @@ pub struct SystemClock;
 
 /// The time by the system's clock.
 pub fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "the one clock of the host")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let millis = since.unwrap_or_default().as_millis();
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))

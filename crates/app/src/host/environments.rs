@@ -4,34 +4,38 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use baton_core::ids::RunId;
-use baton_core::run::event::ProjectRef;
-use baton_engine::ports::Environments;
+use baton_core::run::event::{Event, ProjectRef};
+use baton_engine::decode;
+use baton_engine::ports::{Aggregate, Environments, Journal};
 
 use super::files;
+
+/// Children of children are looked through so far.
+const DEEPEST: usize = 64;
 
 /// Names and values.
 pub type Environment = BTreeMap<String, String>;
 
 /// See the module.
-#[derive(Debug)]
 pub struct RunEnvironments {
     runs: PathBuf,
+    journal: Arc<dyn Journal>,
     own: Environment,
-    allow: Vec<String>,
 }
 
 impl RunEnvironments {
     /// The environments kept in this data directory; a run without one has this process's.
-    pub fn new(data_dir: &Path, allow: Vec<String>) -> Self {
+    pub fn new(data_dir: &Path, journal: Arc<dyn Journal>) -> Self {
         let own = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
         Self {
             runs: data_dir.join("runs"),
+            journal,
             own: own.collect(),
-            allow,
         }
     }
 
@@ -44,19 +48,41 @@ impl RunEnvironments {
         files::write_private(&self.path(run), &serde_json::to_vec(environment)?)
     }
 
-    /// The environment of a run.
+    /// The environment of a run: its own, else that of the run it is a child of, else the host's.
     pub fn of(&self, run: RunId) -> Environment {
-        match std::fs::read(self.path(run)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::error!(%run, %error, "the run's environment cannot be read");
-                Environment::new()
-            }),
-            Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::error!(%run, %error, "the run's environment cannot be read");
+        let mut run = run;
+        for _ in 0..DEEPEST {
+            match std::fs::read(self.path(run)) {
+                Ok(bytes) => {
+                    return serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+                        tracing::error!(%run, %error, "the run's environment cannot be read");
+                        Environment::new()
+                    });
                 }
-                self.own.clone()
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    tracing::error!(%run, %error, "the run's environment cannot be read");
+                    return Environment::new();
+                }
             }
+            match self.parent(run) {
+                Some(parent) => run = parent,
+                None => break,
+            }
+        }
+        self.own.clone()
+    }
+
+    /// The run that this one is a child of.
+    fn parent(&self, run: RunId) -> Option<RunId> {
+        let commits = self.journal.load(&Aggregate::Run(run), 0).ok()?;
+        let events = decode(self.journal.as_ref(), commits.first()?).ok()?;
+        match events.first()? {
+            Event::RunCreated(created) => {
+                let parent = created.parent.as_ref()?;
+                parent.step.as_ref().map(|_| parent.run)
+            }
+            _ => None,
         }
     }
 
@@ -84,12 +110,19 @@ impl RunEnvironments {
 }
 
 impl Environments for RunEnvironments {
-    fn allowed(&self, run: RunId, _project: &ProjectRef) -> Environment {
-        if self.allow.is_empty() {
+    fn allowed(&self, run: RunId, project: &ProjectRef) -> Environment {
+        let allow = match crate::config::load(Some(Path::new(&project.path))) {
+            Ok(config) => config.env_allow,
+            Err(error) => {
+                tracing::warn!(%run, %error, "the project's settings cannot be read");
+                return Environment::new();
+            }
+        };
+        if allow.is_empty() {
             return Environment::new();
         }
         let mut environment = self.of(run);
-        environment.retain(|name, _| self.allow.contains(name));
+        environment.retain(|name, _| allow.contains(name));
         environment
     }
 }

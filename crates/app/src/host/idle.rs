@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_store::views::RunFilter;
+
 use super::Host;
 
 /// How often to look again while runs are unfinished.
@@ -29,10 +31,16 @@ pub async fn watch(host: Arc<Host>, idle_exit: Duration) {
 
 /// Whether a run is unfinished and not paused. A disk that does not answer counts as work.
 async fn has_work(host: &Arc<Host>) -> bool {
-    let host = host.clone();
-    let asked = tokio::task::spawn_blocking(move || super::has_unfinished(&host.journal));
-    match asked.await {
-        Ok(Ok(unfinished)) => unfinished,
+    let Some(views) = host.views().await else {
+        return true;
+    };
+    let filter = RunFilter {
+        statuses: vec!["pending".into(), "running".into()],
+        ..RunFilter::default()
+    };
+    let asked = tokio::task::spawn_blocking(move || views.runs(&filter, None, 1)).await;
+    match asked {
+        Ok(Ok(page)) => !page.rows.is_empty(),
         Ok(Err(_)) | Err(_) => true,
     }
 }

@@ -74,6 +74,10 @@ pub fn take(data_dir: &Path) -> Result<Lock, LockError> {
                         dir,
                     });
                 }
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "a lock that another process lets go of sends no word"
+                )]
                 std::thread::sleep(LOOK);
             }
         }

@@ -5,6 +5,7 @@
 //! event, and knows HTTP only as the thing it serves last.
 
 mod activity;
+mod cleaning;
 mod clock;
 pub mod definitions;
 mod environments;
@@ -22,10 +23,13 @@ mod settings;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use baton_core::run::event::PausePolicy;
 use baton_engine::Engine;
-use baton_store::SqliteJournal;
+use baton_engine::ports::Journal;
+use baton_store::{SqliteJournal, Views};
 use tokio::sync::watch;
 
 pub use clock::now;
@@ -48,6 +52,9 @@ const EXIT_FAILED: u8 = 70;
 /// Exit code for wrong words.
 const EXIT_USAGE: u8 = 2;
 
+/// How long readers wait for the views.
+const BEHIND: Duration = Duration::from_secs(5);
+
 /// Everything the server needs of its host.
 pub struct Host {
     /// The data directory.
@@ -64,13 +71,26 @@ pub struct Host {
     pub environments: Arc<RunEnvironments>,
     /// This host's generation.
     pub generation: u64,
+    /// What a long pause leads to, for new runs.
+    pub pause_policy: PausePolicy,
     /// Whether it leaves when idle.
     pub background: bool,
+    views: OnceLock<Arc<Views>>,
     activity: Arc<Activity>,
     leaving: watch::Sender<bool>,
 }
 
 impl Host {
+    /// The read models, holding all that is committed by now. `None` while the host is starting.
+    pub async fn views(&self) -> Option<Arc<Views>> {
+        let views = self.views.get()?.clone();
+        let reached = views.wait_for(self.journal.head());
+        if tokio::time::timeout(BEHIND, reached).await.is_err() {
+            tracing::warn!("the views are far behind the journal");
+        }
+        Some(views)
+    }
+
     /// Asks the host to leave: attempts go on under their shepherds.
     pub fn leave(&self) {
         self.leaving.send_replace(true);
@@ -119,12 +139,6 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             })
         }
     }
-}
-
-/// Whether a run is unfinished and not paused.
-fn has_unfinished(journal: &SqliteJournal) -> Result<bool, baton_engine::ports::ReadError> {
-    use baton_engine::ports::Journal;
-    Ok(journal.wakes()?.iter().any(|(_, wake)| wake.unfinished))
 }
 
 /// Removes the files of a run that is being removed.

@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use baton_core::time::parse_duration;
 
-/// How long a background host stays without anything to do.
-const IDLE_EXIT: Duration = Duration::from_secs(10);
-
 /// How a host is started.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
@@ -16,8 +13,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// It has left the terminal and leaves when idle.
     pub background: bool,
-    /// How long it stays without anything to do.
-    pub idle_exit: Duration,
+    /// How long it stays without anything to do; `None`: as the settings say.
+    pub idle_exit: Option<Duration>,
 }
 
 impl Options {
@@ -26,10 +23,7 @@ impl Options {
         let mut words = words.into_iter();
         let mut data_dir = None;
         let mut background = false;
-        let mut idle_exit = match std::env::var("BATON_IDLE_EXIT") {
-            Ok(text) => parse_duration(&text).map_err(|e| format!("BATON_IDLE_EXIT: {e}"))?,
-            Err(_) => IDLE_EXIT,
-        };
+        let mut idle_exit = None;
         while let Some(word) = words.next() {
             let mut value = |name: &str| words.next().ok_or(format!("{name} needs a value"));
             match word.to_str() {
@@ -38,7 +32,7 @@ impl Options {
                 Some("--idle-exit") => {
                     let text = value("--idle-exit")?;
                     let text = text.to_string_lossy();
-                    idle_exit = parse_duration(&text).map_err(|e| e.to_string())?;
+                    idle_exit = Some(parse_duration(&text).map_err(|e| e.to_string())?);
                 }
                 _ => return Err(format!("unknown word `{}`", word.to_string_lossy())),
             }
@@ -74,7 +68,7 @@ mod tests {
         let expected = Options {
             data_dir: "/d".into(),
             background: true,
-            idle_exit: Duration::from_secs(2),
+            idle_exit: Some(Duration::from_secs(2)),
         };
         assert_eq!(options, Ok(expected));
     }

@@ -5,11 +5,12 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use baton_engine::ports::Journal;
 use baton_engine::{Engine, Outside};
-use baton_store::SqliteJournal;
+use baton_store::{Files, SqliteJournal, Views};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -24,7 +25,7 @@ use super::projects::Projects;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::{Host, files, idle};
+use super::{Host, cleaning, files, idle};
 
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -78,9 +79,11 @@ pub fn run(options: Options) -> Result<(), Error> {
     let generation = journal
         .bump_generation()
         .map_err(|e| Error::Disk(e.to_string()))?;
-    let settings = Settings::default();
-    let environments = RunEnvironments::new(&data_dir, settings.env_allow.clone());
-    let environments = Arc::new(environments);
+    let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
+    let settings = Settings::from(config);
+    let idle_exit = options.idle_exit.unwrap_or(settings.idle_exit);
+    let pause_policy = settings.pause_policy;
+    let environments = Arc::new(RunEnvironments::new(&data_dir, journal.clone()));
     let variables = settings.secret_variables.clone();
     let secrets = Secrets::open(&data_dir, variables, environments.clone());
     let secrets = Arc::new(secrets.map_err(disk(&data_dir))?);
@@ -113,21 +116,25 @@ pub fn run(options: Options) -> Result<(), Error> {
         environments,
         generation,
         background: options.background,
+        pause_policy,
+        views: OnceLock::new(),
         activity: Arc::new(Activity::default()),
         leaving: watch::Sender::new(false),
     });
-    let result = runtime.block_on(live(host, options.idle_exit));
+    let result = runtime.block_on(live(&host, idle_exit));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     result
 }
 
-async fn live(host: Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
+async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
     let recovered = host
         .engine
         .recover()
         .map_err(|e| Error::Disk(e.to_string()))?;
+    // From here on runs go on; what people look at follows.
+    let files = project(host)?;
     let listener = Listener::bind(&host.data_dir, host.activity.clone());
     let listener = listener.map_err(disk(&host.data_dir))?;
     tracing::info!(
@@ -140,6 +147,10 @@ async fn live(host: Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let signalled = host.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host; a panic in it leaves SIGKILL"
+    )]
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -149,6 +160,10 @@ async fn live(host: Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
         signalled.leave();
     });
     if host.background {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it lives as long as the host, and ends it"
+        )]
         tokio::spawn(idle::watch(host.clone(), idle_exit));
     }
     let mut leaving = host.leaving();
@@ -157,14 +172,35 @@ async fn live(host: Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
         let _asked = leaving.wait_for(|leaving| *leaving).await;
     };
     let server = axum::serve(listener, crate::server::router(host.clone()));
+    #[expect(clippy::disallowed_methods, reason = "awaited when the host leaves")]
     let served = tokio::spawn(server.with_graceful_shutdown(asked).into_future());
     let mut leaving = host.leaving();
     let _asked = leaving.wait_for(|leaving| *leaving).await;
     let _late = tokio::time::timeout(FAREWELL, served).await;
     host.engine.close();
     let flushed = host.journal.flush().await;
+    drop(files);
     tracing::info!("the host leaves");
     flushed.map_err(|e| Error::Disk(e.to_string()))
+}
+
+/// Opens the read models and the files of runs, which follow the journal.
+fn project(host: &Arc<Host>) -> Result<Files, Error> {
+    let plans = host.engine.plans().clone();
+    let heads = || host.journal.subscribe();
+    let journal = || -> Arc<dyn Journal> { host.journal.clone() };
+    let views = Views::open(&host.data_dir, journal(), plans.clone(), heads());
+    let views = views.map_err(|e| Error::Disk(e.to_string()))?;
+    if host.views.set(Arc::new(views)).is_err() {
+        return Err(Error::System("the views were opened twice".into()));
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host; the next start cleans up after a panic"
+    )]
+    tokio::spawn(cleaning::follow(host.clone()));
+    let files = Files::open(&host.data_dir, journal(), plans, heads());
+    files.map_err(disk(&host.data_dir))
 }
 
 /// Logs to standard error, which whoever started the host keeps. Never a secret.

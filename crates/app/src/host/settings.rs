@@ -1,33 +1,55 @@
-//! What the host takes from the settings, resolved.
+//! What the host takes from the settings.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use baton_core::run::event::PausePolicy;
+use baton_core::run::event::{PausePolicy, PauseThen};
+use baton_runner::StopGrace;
+
+use crate::config::{Config, OnTimeout};
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Names of the run's environment that expressions may use (`[env] allow`).
-    pub env_allow: Vec<String>,
     /// Secrets that are environment variables of the host: name to variable (`[secrets]`).
     pub secret_variables: BTreeMap<String, String>,
-    /// How long an attempt goes on without a host (`orphan_grace`).
+    /// How long an attempt goes on without a host.
     pub orphan_grace: Duration,
-    /// A step's output is cut there (`log.max_bytes`).
+    /// The pauses of a stop.
+    pub stop_grace: StopGrace,
+    /// A step's output is cut there.
     pub log_max_bytes: u64,
-    /// What a long pause leads to (`pause.*`).
+    /// What a long pause leads to.
     pub pause_policy: PausePolicy,
+    /// How long a background host stays without anything to do.
+    pub idle_exit: Duration,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        let half = millis(config.stop_grace) / 2;
         Self {
-            env_allow: Vec::new(),
-            secret_variables: BTreeMap::new(),
-            orphan_grace: Duration::from_secs(600),
-            log_max_bytes: 100 * 1024 * 1024,
-            pause_policy: PausePolicy::default(),
+            secret_variables: config.secrets,
+            orphan_grace: config.orphan_grace,
+            stop_grace: StopGrace {
+                int_to_term: half,
+                term_to_kill: half,
+            },
+            log_max_bytes: config.log_max_bytes,
+            pause_policy: PausePolicy {
+                timeout_ms: millis(config.pause_timeout),
+                then: match config.pause_on_timeout {
+                    OnTimeout::Stay => PauseThen::Stay,
+                    OnTimeout::Resume => PauseThen::Resume,
+                    OnTimeout::Cancel => PauseThen::Cancel,
+                },
+            },
+            idle_exit: config.idle_exit,
         }
     }
+}
+
+/// Whole milliseconds.
+pub fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

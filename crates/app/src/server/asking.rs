@@ -73,7 +73,10 @@ impl Params {
     pub fn all(&self, name: &str) -> Vec<&str> {
         let values = self.0.get(name).into_iter().flatten();
         let parts = values.flat_map(|value| value.split(','));
-        parts.map(str::trim).filter(|part| !part.is_empty()).collect()
+        parts
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .collect()
     }
 
     /// A number.
@@ -93,11 +96,6 @@ impl Params {
             Some(limit @ 1..=200) => Ok(limit as usize),
             Some(_) => Err(Problem::bad_request("bad_query", "`limit` is 1 to 200")),
         }
-    }
-
-    /// A yes or no; no when not given.
-    pub fn is_true(&self, name: &str) -> bool {
-        matches!(self.get(name), Some("true" | "1" | "yes"))
     }
 }
 
@@ -136,7 +134,12 @@ fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
 }
 
 fn is_json(kind: &str) -> bool {
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
@@ -177,7 +180,11 @@ fn actor(headers: &HeaderMap) -> Result<Actor, Problem> {
         return Ok(Actor::User(UserId::LOCAL));
     };
     let wrong = || Problem::bad_request("bad_attempt", "`x-baton-attempt` is not an attempt's id");
-    let id: AttemptId = mark.to_str().map_err(|_| wrong())?.parse().map_err(|_| wrong())?;
+    let id: AttemptId = mark
+        .to_str()
+        .map_err(|_| wrong())?
+        .parse()
+        .map_err(|_| wrong())?;
     Ok(Actor::Attempt(id))
 }
 

@@ -16,7 +16,10 @@ use crate::host::projects::RegisterError;
 
 /// A refusal on its way out.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Content>);
+
+#[derive(Debug)]
+struct Content {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -30,13 +33,13 @@ pub type Answer<T> = Result<T, Problem>;
 impl Problem {
     /// A refusal with this status, code and detail.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Content {
             status,
             code,
             detail: detail.into(),
             errors: Vec::new(),
             more: Map::new(),
-        }
+        }))
     }
 
     /// There is no such thing.
@@ -68,33 +71,52 @@ impl Problem {
 
     /// The disk said no; nothing was changed.
     pub fn disk(error: &dyn std::fmt::Display) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "disk_error", error.to_string())
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "disk_error",
+            error.to_string(),
+        )
+    }
+
+    /// The host is not ready to answer this.
+    pub fn starting() -> Self {
+        let detail = "the host is starting; ask again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "starting", detail)
     }
 
     /// Something is wrong with this host itself.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request could not be answered");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            error.to_string(),
+        )
     }
 
     /// With one thing that is wrong.
     #[must_use]
     pub fn with_error(mut self, pointer: &str, detail: &str) -> Self {
-        self.errors.push(json!({"pointer": pointer, "detail": detail}));
+        self.0
+            .errors
+            .push(json!({"pointer": pointer, "detail": detail}));
         self
     }
 
     /// With another member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+        self.0.more.insert(name.to_owned(), value.into());
         self
     }
 
     /// A definition that cannot be run.
     pub fn definition(key: &str, diagnostics: &[Diagnostic]) -> Self {
         let first = diagnostics.first().map(|d| format!(": {}", d.message));
-        let detail = format!("the definition `{key}` has errors{}", first.unwrap_or_default());
+        let detail = format!(
+            "the definition `{key}` has errors{}",
+            first.unwrap_or_default()
+        );
         let found = serde_json::to_value(diagnostics).unwrap_or_default();
         Self::unfit("definition_invalid", detail).with("diagnostics", found)
     }
@@ -102,20 +124,21 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = self.more;
+        let content = *self.0;
+        let mut body = content.more;
         body.insert("type".into(), "about:blank".into());
-        let title = self.status.canonical_reason().unwrap_or("Error");
+        let title = content.status.canonical_reason().unwrap_or("Error");
         body.insert("title".into(), title.into());
         // The HTTP status (RFC 9457); a run's own is `current_status`.
-        body.insert("status".into(), self.status.as_u16().into());
-        body.insert("code".into(), self.code.into());
-        body.insert("error".into(), self.detail.as_str().into());
-        body.insert("detail".into(), self.detail.into());
-        if !self.errors.is_empty() {
-            body.insert("errors".into(), self.errors.into());
+        body.insert("status".into(), content.status.as_u16().into());
+        body.insert("code".into(), content.code.into());
+        body.insert("error".into(), content.detail.as_str().into());
+        body.insert("detail".into(), content.detail.into());
+        if !content.errors.is_empty() {
+            body.insert("errors".into(), content.errors.into());
         }
         let text = Value::Object(body).to_string();
-        let mut response = (self.status, text).into_response();
+        let mut response = (content.status, text).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response

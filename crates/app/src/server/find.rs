@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use baton_core::ids::{DefinitionId, ProjectId, RunId, StepId};
 use baton_core::run::At;
-use baton_engine::ports::{Journal, ReadError};
+use baton_engine::ports::Journal;
 use baton_store::Project;
 
 use super::error::{Answer, Problem};
@@ -47,7 +47,11 @@ fn resolve(host: &Host, reference: &str) -> Answer<RunId> {
     if hex.len() < SHORTEST_PREFIX || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(none());
     }
-    match host.journal.runs_by_prefix(&format!("run_{hex}"))?.as_slice() {
+    match host
+        .journal
+        .runs_by_prefix(&format!("run_{hex}"))?
+        .as_slice()
+    {
         [] => Err(none()),
         [id] => Ok(*id),
         _ => {
@@ -82,35 +86,17 @@ pub async fn step(host: &Arc<Host>, id: &str) -> Answer<(Story, At)> {
     let Ok(id) = id.parse::<StepId>() else {
         return Err(Problem::not_found(none));
     };
+    let views = host.views().await.ok_or_else(Problem::starting)?;
     blocking(host, move |host| {
-        // A step's id begins with its run's time.
-        let time = format!("run_{:012x}", id.bits() >> 80);
-        let mut runs = Vec::new();
-        runs_with(host.journal.as_ref(), &time, &mut runs)?;
-        for run in runs {
-            let story = Story::load(host.journal.as_ref(), host.engine.plans(), run)?;
-            if let Some(story) = story
-                && let Some(at) = story.run.find_id(id)
-            {
-                return Ok((story, at));
-            }
-        }
-        Err(Problem::not_found(none))
+        let found = views.step(id)?.map(|row| row.run);
+        let story = match found {
+            Some(run) => Story::load(host.journal.as_ref(), host.engine.plans(), run)?,
+            None => None,
+        };
+        let at = story.as_ref().and_then(|story| story.run.find_id(id));
+        story.zip(at).ok_or_else(|| Problem::not_found(none))
     })
     .await
-}
-
-/// All runs whose id begins so, although the journal names at most two at a time.
-fn runs_with(journal: &dyn Journal, prefix: &str, into: &mut Vec<RunId>) -> Result<(), ReadError> {
-    let found = journal.runs_by_prefix(prefix)?;
-    if found.len() < 2 || prefix.len() >= RunId::PREFIX.len() + 1 + 32 {
-        into.extend(found);
-        return Ok(());
-    }
-    for digit in "0123456789abcdef".chars() {
-        runs_with(journal, &format!("{prefix}{digit}"), into)?;
-    }
-    Ok(())
 }
 
 /// The project of this id.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use baton_core::definition::{Budget, Severity};
 use baton_core::ids::{CommandId, RunId};
 use baton_core::run::decide::inherited;
-use baton_core::run::event::{Parent, PausePolicy};
+use baton_core::run::event::Parent;
 use baton_engine::StartRequest;
 use baton_engine::ports::{Aggregate, Journal};
 use baton_store::Project;
@@ -52,7 +52,10 @@ impl Limits {
     fn checked(self) -> Answer<Budget> {
         for (name, value) in [("usd", self.usd), ("minutes", self.minutes)] {
             if value.is_some_and(|value| !value.is_finite() || value <= 0.0) {
-                return Err(Problem::field(&format!("/budget/{name}"), "must be above 0"));
+                return Err(Problem::field(
+                    &format!("/budget/{name}"),
+                    "must be above 0",
+                ));
             }
         }
         Ok(Budget {
@@ -74,7 +77,10 @@ pub async fn start(
     }
     refuse_later(&body)?;
     let (project, found) = what(&host, &body).await?;
-    let has_errors = found.diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let has_errors = found
+        .diagnostics
+        .iter()
+        .any(|d| d.severity == Severity::Error);
     let source = match found.source {
         Some(source) if !has_errors => source,
         _ => return Err(Problem::definition(&found.key, &found.diagnostics)),
@@ -109,7 +115,7 @@ pub async fn start(
         budget: body.budget.map(Limits::checked).transpose()?,
         inherited: Vec::new(),
         instruction: None,
-        pause_policy: PausePolicy::default(),
+        pause_policy: host.pause_policy,
         id: caller.command.clone(),
     };
     launch(&host, run, request, caller.command).await
@@ -149,7 +155,8 @@ async fn what(host: &Arc<Host>, body: &Start) -> Answer<(Project, Found)> {
             find::blocking(host, move |_| {
                 let found = definitions::find(project.id, &project.path, &key);
                 let shown: String = key.chars().take(64).collect();
-                let none = || Problem::not_found(format!("the project has no definition `{shown}`"));
+                let none =
+                    || Problem::not_found(format!("the project has no definition `{shown}`"));
                 Ok((project, found.ok_or_else(none)?))
             })
             .await

@@ -147,7 +147,10 @@ impl Story {
                 });
             }
             (None, _) => {
-                return Err(damaged(stored, &"the first event is not the run's creation"));
+                return Err(damaged(
+                    stored,
+                    &"the first event is not the run's creation",
+                ));
             }
         }
         if let Some(story) = story {

@@ -176,10 +176,10 @@ fn walk(pieces: &[Piece], mut lexer: Lexer, faults: &mut Vec<Fault>) -> Lexer {
         match piece {
             Piece::Raw(text) => lexer.feed(text),
             Piece::Emit(expr) => {
-                if raw_value(expr).is_none() {
-                    if let Err(refusal) = lexer.place() {
-                        faults.push(refusal.fault(&expr.span));
-                    }
+                if raw_value(expr).is_none()
+                    && let Err(refusal) = lexer.place()
+                {
+                    faults.push(refusal.fault(&expr.span));
                 }
                 lexer.value();
             }

@@ -2,6 +2,7 @@
 //! YAML itself: strict booleans, no second key of a name, no alias bomb, bounded size and depth.
 
 mod build;
+mod fault;
 mod scalar;
 
 use serde_json::{Map, Value};

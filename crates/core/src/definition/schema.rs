@@ -251,11 +251,12 @@ pub fn coerce_arg(schema: Option<&Value>, name: &str, text: &str) -> Result<Valu
         }
         return Ok(json.unwrap_or_else(|_| Value::String(text.to_owned())));
     }
-    if let Ok(json) = &json {
-        if !json.is_string() && types.iter().any(|kind| is_of(json, kind)) {
-            // `string` alone never comes here: its texts stay texts, `7` included.
-            return Ok(json.clone());
-        }
+    if let Ok(json) = &json
+        && !json.is_string()
+        && types.iter().any(|kind| is_of(json, kind))
+    {
+        // `string` alone never comes here: its texts stay texts, `7` included.
+        return Ok(json.clone());
     }
     if types.contains(&"string") {
         return Ok(Value::String(text.to_owned()));

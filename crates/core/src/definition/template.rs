@@ -4,6 +4,7 @@
 //! The syntax is minijinja's, reduced to what the language page lists; evaluation is Baton's own,
 //! because fuel does not bound memory and a template must never cost more than a few megabytes.
 
+mod convert;
 mod eval;
 mod filters;
 mod meter;

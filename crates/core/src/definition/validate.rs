@@ -6,10 +6,13 @@ mod defaults;
 pub(crate) mod fields;
 mod graph;
 mod head;
+mod items;
+mod places;
 mod read;
 mod references;
 mod schemas;
 mod steps;
+mod templates;
 mod triggers;
 
 use sha2::{Digest, Sha256};
@@ -17,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::Definition;
 use super::diagnostic::{Diagnostic, Report};
 use super::draft::{Draft, Kind, Node, Span};
-use references::Use;
+use places::Use;
 
 /// The most steps a definition may have.
 const MAX_STEPS: usize = 10_000;

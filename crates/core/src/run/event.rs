@@ -337,7 +337,29 @@ pub struct StepOutput {
     pub stderr: Option<String>,
 }
 
+impl RunCreated {
+    /// Every text of it that may be stored by hash.
+    pub fn bigs(&mut self) -> Vec<&mut Big> {
+        let mut bigs = vec![&mut self.source, &mut self.args];
+        for inherited in &mut self.inherited {
+            match &mut inherited.end {
+                InheritedEnd::Completed(output) | InheritedEnd::Failed(_, output) => {
+                    bigs.extend(output.bigs());
+                }
+                InheritedEnd::Skipped(_) => {}
+            }
+        }
+        bigs
+    }
+}
+
 impl StepOutput {
+    /// Every text of it that may be stored by hash.
+    pub fn bigs(&mut self) -> Vec<&mut Big> {
+        let all = [&mut self.result, &mut self.data, &mut self.outputs];
+        all.into_iter().flatten().collect()
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -520,30 +542,15 @@ pub type Kind = StepKind;
 impl Event {
     /// Every text of this event that may be stored by hash.
     pub fn bigs(&mut self) -> Vec<&mut Big> {
-        fn of(output: &mut StepOutput) -> Vec<&mut Big> {
-            [&mut output.result, &mut output.data, &mut output.outputs]
-                .into_iter()
-                .flatten()
-                .collect()
-        }
         match self {
-            Self::RunCreated(created) => {
-                let mut bigs = vec![&mut created.source, &mut created.args];
-                for inherited in &mut created.inherited {
-                    match &mut inherited.end {
-                        InheritedEnd::Completed(output) | InheritedEnd::Failed(_, output) => {
-                            bigs.extend(of(output));
-                        }
-                        InheritedEnd::Skipped(_) => {}
-                    }
-                }
-                bigs
-            }
+            Self::RunCreated(created) => created.bigs(),
             Self::AttemptEnded { end, .. } => match end {
-                AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => of(output),
+                AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => {
+                    output.bigs()
+                }
                 AttemptEnd::Lost { .. } | AttemptEnd::Stopped {} | AttemptEnd::Parked {} => vec![],
             },
-            Self::StepCompleted { output, .. } | Self::StepFailed { output, .. } => of(output),
+            Self::StepCompleted { output, .. } | Self::StepFailed { output, .. } => output.bigs(),
             Self::ApprovalRequested { message, .. } => vec![message],
             Self::ChildStarted { args, .. } => vec![args],
             Self::ChildEnded {

@@ -3,18 +3,21 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use super::big::Big;
 use super::event::{ChildOutcome, Key, SlotClaim};
 use crate::ids::{CommandId, RunId};
 
 /// Messages not yet delivered, by number.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outbox {
     next: u32,
     open: BTreeMap<u32, Message>,
 }
 
 /// A message to another aggregate.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Message {
     /// Ask a concurrency key for a place.
     RequestSlot(SlotClaim),
@@ -50,7 +53,7 @@ pub enum Message {
 }
 
 /// What a parent tells its child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum ChildOrder {
     Pause,
@@ -71,6 +74,16 @@ impl Outbox {
     /// What is not yet delivered, oldest first.
     pub fn open(&self) -> impl Iterator<Item = (u32, &Message)> {
         self.open.iter().map(|(number, message)| (*number, message))
+    }
+
+    pub(super) fn bigs(&mut self) -> impl Iterator<Item = &mut Big> {
+        self.open.values_mut().filter_map(|message| match message {
+            Message::TellParent {
+                outcome: ChildOutcome::Completed { outputs },
+                ..
+            } => Some(outputs),
+            _ => None,
+        })
     }
 
     /// Whether everything is delivered.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::event::{
@@ -18,7 +19,7 @@ use crate::time::Timestamp;
 
 /// A step of a run: its index among the declared steps and, for one item of a `foreach`, the
 /// item's index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct At {
     /// Index into [`Run::steps`].
     pub step: usize,
@@ -79,7 +80,7 @@ pub struct Run {
 
 /// Where a run stands. There is no variant that is paused and executes, or has finished without an
 /// outcome.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Status {
     /// Not begun.
     Pending {
@@ -140,7 +141,7 @@ impl Status {
 }
 
 /// How a run stands with its concurrency key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Slot {
     /// It needs none, or has given it back.
     None,
@@ -154,7 +155,7 @@ pub enum Slot {
 }
 
 /// A running run.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Running {
     /// The attempts whose processes may run.
     pub in_flight: BTreeMap<AttemptId, At>,
@@ -165,7 +166,7 @@ pub struct Running {
 }
 
 /// A pause, asked for or reached.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pause {
     /// Why.
     pub reason: PauseReason,
@@ -184,7 +185,7 @@ pub struct Pause {
 }
 
 /// A run whose processes are being ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cancelling {
     /// The attempts whose processes may still run.
     pub in_flight: BTreeMap<AttemptId, At>,
@@ -197,7 +198,7 @@ pub struct Cancelling {
 }
 
 /// A step of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
     /// Its key.
     pub key: Key,
@@ -230,7 +231,7 @@ pub struct Step {
 }
 
 /// Where a step stands.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum State {
     /// Not started, or to be started again.
     Pending,
@@ -350,7 +351,7 @@ impl State {
 }
 
 /// A snapshot after a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The step it was taken after.
     pub after: Key,

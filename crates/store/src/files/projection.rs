@@ -47,6 +47,7 @@ pub(super) struct Projection {
 
 impl Projection {
     pub(super) async fn run(mut self, mut heads: watch::Receiver<Position>) {
+        self.folds.looks = false;
         self.look_back();
         while !self.closed.load(Ordering::Acquire) {
             heads.borrow_and_update();

@@ -155,6 +155,9 @@ impl SqliteJournal {
     /// [`WriteError::Failed`].
     pub fn remove(&self, aggregate: &Aggregate) -> Result<bool, WriteError> {
         let id = aggregate.to_string();
+        if let Aggregate::Run(run) = aggregate {
+            self.snapshots.remove(*run);
+        }
         self.write(move |connection| remove(connection, &id))
     }
 

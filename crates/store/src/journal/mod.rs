@@ -5,6 +5,7 @@ mod checkpoints;
 mod heads;
 mod reads;
 mod schema;
+mod snapshots;
 mod statements;
 mod writer;
 
@@ -54,6 +55,7 @@ pub struct SqliteJournal {
     readers: Readers,
     head: Arc<AtomicU64>,
     number: AtomicU64,
+    snapshots: snapshots::Snapshots,
     announced: watch::Receiver<Position>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -108,6 +110,7 @@ impl SqliteJournal {
             readers: Readers::new(path),
             head,
             number: AtomicU64::new(number + 1),
+            snapshots: snapshots::Snapshots::new(data_dir),
             announced,
             threads: Mutex::new(vec![thread, checkpointer]),
         })
@@ -150,6 +153,25 @@ impl Journal for SqliteJournal {
     fn load(&self, aggregate: &Aggregate, after: u64) -> Result<Vec<Stored>, ReadError> {
         self.readers
             .with(|connection| reads::load(connection, aggregate, after))
+    }
+
+    fn snapshot(&self, aggregate: &Aggregate) -> Option<(u64, Vec<u8>)> {
+        let Aggregate::Run(run) = aggregate else {
+            return None;
+        };
+        let (seq, bytes) = self.snapshots.read(*run)?;
+        // One that is ahead of the journal belongs to another journal.
+        let head = self
+            .readers
+            .with(|connection| reads::head(connection, aggregate))
+            .ok()?;
+        (seq <= head).then_some((seq, bytes))
+    }
+
+    fn keep_snapshot(&self, aggregate: &Aggregate, seq: u64, bytes: Vec<u8>) {
+        if let Aggregate::Run(run) = aggregate {
+            self.snapshots.write(*run, seq, &bytes);
+        }
     }
 
     fn since(&self, after: Position, limit: usize) -> Result<Vec<Stored>, ReadError> {

@@ -51,6 +51,15 @@ impl Readers {
     }
 }
 
+/// The sequence number of an aggregate's last commit; 0 when there is none.
+pub(super) fn head(connection: &Connection, aggregate: &Aggregate) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT head FROM aggregates WHERE id = ?1")?
+        .query_row([aggregate.to_string()], |row| row.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
 pub(super) fn load(
     connection: &Connection,
     aggregate: &Aggregate,

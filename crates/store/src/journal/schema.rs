@@ -97,6 +97,15 @@ pub(super) fn prepare(path: &Path) -> Result<(), OpenError> {
     migrate(path, &connection)
 }
 
+/// Creates a directory that only its owner may read, if there is none.
+pub(super) fn make_private_dir(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
 /// Creates the file, or takes everybody else's rights to it. SQLite gives its side files the same
 /// mode.
 pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {

@@ -63,6 +63,7 @@ impl Projection {
         };
         let last = last.position;
         let is_watched = self.live.receiver_count() > 0;
+        self.folds.looks = is_watched;
         let mut batch = Batch::default();
         let mut live = Vec::new();
         for commit in &commits {

@@ -44,6 +44,8 @@ pub async fn check_at_rest(world: &World, life: &Life, run: RunId) {
         .expect("a run that is read has a journal")
         .run;
     same(&live, &stored);
+    let kept = world.folded_with_snapshot(run).expect("as before").run;
+    same(&kept, &stored);
     never_waits_without_a_reason(&live);
     let living = world.runners.living_of(run);
     match &live.status {

@@ -68,7 +68,7 @@ impl Line {
         if right_width == 0 {
             return self.cut(columns);
         }
-        if left_width + right_width + 1 <= columns {
+        if left_width + right_width < columns {
             let gap = " ".repeat(columns - left_width - right_width);
             let mut line = self.with(Style::Plain, &gap);
             line.0.extend(right.0);

@@ -1,6 +1,7 @@
 //! Watching a run: as a live tree, as plain lines, or as JSON events, until it ends, is paused, or
 //! the person goes.
 
+mod ending;
 mod line;
 pub mod output;
 mod plain;
@@ -10,9 +11,12 @@ mod session;
 mod tree;
 pub mod view;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use baton_core::time::Timestamp;
 use serde_json::Value;
 
-pub use session::{now, watch};
+pub use session::watch;
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,4 +67,17 @@ pub fn still(run: &view::RunView) -> Vec<line::Line> {
         rows: usize::MAX / 2,
     };
     tree::render(run, size, now())
+}
+
+/// The time, for ages and countdowns on the screen; nothing is decided by it.
+#[must_use]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the clock of what is shown, not of what is decided"
+)]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -84,6 +84,9 @@ fn change(step: &StepView, was: &(String, u32, String), now: Timestamp) -> Vec<S
             if !waiting.detail.is_empty() {
                 text = format!("{text} ({})", safe(&waiting.detail));
             }
+            if let Some(question) = &step.message {
+                text = format!("{text}: {}", safe(&question.trim().replace('\n', " ")));
+            }
             out.push(line(text));
         }
         None if step.wants_answer() && was.0 != "running" => {

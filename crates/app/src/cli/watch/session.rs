@@ -1,12 +1,12 @@
 //! One watched run: the feed, the keys and the signals in, frames or lines out.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use baton_core::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::output::{Tail, follow};
@@ -14,10 +14,10 @@ use super::plain::Plain;
 use super::prompt::{Act, Prompt};
 use super::screen::{self, Input, Screen};
 use super::view::RunView;
-use super::{Show, changes_view, is_last, line, tree};
+use super::{Show, changes_view, ending, is_last, line, now, tree};
 use crate::cli::context::{Context, print_line};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::text::{duration, safe};
+use crate::cli::text::safe;
 use crate::client::feed::{Feed, Said};
 use crate::client::{Client, Error};
 
@@ -70,10 +70,12 @@ pub async fn watch(
         reading: false,
         cancelled_by_signal: false,
         last_event: false,
+        tasks: JoinSet::new(),
         over: None,
     };
     let topic = format!("run:{}", session.run.id);
-    tokio::spawn(pump(Feed::new(client.clone(), topic, after), came));
+    let feed = Feed::new(client.clone(), topic, after);
+    session.tasks.spawn(pump(feed, came));
     let mut signals = Signals::new().map_err(Failure::disk)?;
     let mut frames = interval(FRAME);
     frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -91,7 +93,10 @@ pub async fn watch(
         };
         if let Some(exit) = left {
             session.screen = None;
-            session.say_left(exit);
+            eprintln!(
+                "{}",
+                ending::of_watch(&session.run, exit, session.cancelled_by_signal)
+            );
             return Ok(exit);
         }
     }
@@ -162,6 +167,8 @@ struct Session {
     cancelled_by_signal: bool,
     /// The event that says it is over was printed.
     last_event: bool,
+    /// All that runs beside the loop; ends with the session.
+    tasks: JoinSet<()>,
     /// Since when the run is known to be over.
     over: Option<Instant>,
 }
@@ -212,7 +219,7 @@ impl Session {
             let writes = matches!(step.kind.as_str(), "script" | "agent") && step.started.is_some();
             if writes && self.followed.insert(step.id.clone()) {
                 self.open.insert(step.id.clone());
-                tokio::spawn(follow(
+                self.tasks.spawn(follow(
                     self.client.clone(),
                     step.id.clone(),
                     self.tail.clone(),
@@ -244,11 +251,14 @@ impl Session {
     }
 
     fn frame(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
         if self.dirty && !self.reading {
             (self.dirty, self.reading) = (false, true);
             let path = format!("/api/workflow-executions/{}", self.run.id);
             let (client, came) = (self.client.clone(), self.came.clone());
-            tokio::spawn(async move { came.send(Came::Run(client.get(&path).await)) });
+            self.tasks.spawn(async move {
+                let _gone = came.send(Came::Run(client.get(&path).await));
+            });
         }
         self.run.keep_lines(&self.lines);
         self.draw(true);
@@ -348,9 +358,10 @@ impl Session {
             ),
         };
         let (client, came) = (self.client.clone(), self.came.clone());
-        tokio::spawn(
-            async move { came.send(Came::Acted(client.post(&path, &body).await.map(drop))) },
-        );
+        self.tasks.spawn(async move {
+            let done = client.post(&path, &body).await.map(drop);
+            let _gone = came.send(Came::Acted(done));
+        });
         None
     }
 
@@ -382,61 +393,8 @@ impl Session {
             print_line(&line);
         }
         if self.show != Show::Json {
-            self.say_end(exit);
+            print_line(&ending::of_run(&self.run, exit));
         }
         exit
     }
-
-    fn say_end(&self, exit: Exit) {
-        let run = &self.run;
-        let took = match (run.started, run.ended) {
-            (Some(from), Some(to)) => format!(" in {}", duration(to.since(from))),
-            _ => String::new(),
-        };
-        let number = run.number;
-        let mut text = match exit {
-            Exit::RunFailed => {
-                let why = run.error.as_deref().unwrap_or("a step failed");
-                let why = safe(why.lines().next().unwrap_or_default());
-                format!(
-                    "✗ run {number} failed{took}: {why}\n  baton logs {number} · baton retry {number}"
-                )
-            }
-            Exit::Cancelled => format!("⊘ run {number} cancelled{took}"),
-            Exit::Paused => {
-                let why = run.pause_reason.as_deref().map(|r| format!(" ({r})"));
-                let why = safe(&why.unwrap_or_default());
-                format!("‖ run {number} is paused{why}\n  baton resume {number}")
-            }
-            _ => format!("✓ run {number} completed{took}"),
-        };
-        if let Some(Value::Object(outputs)) = &run.outputs {
-            for (name, value) in outputs {
-                let value = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned);
-                text = format!("{text}\n  {name}: {}", safe(&value.replace('\n', " ")));
-            }
-        }
-        print_line(&text);
-    }
-
-    fn say_left(&self, exit: Exit) {
-        let number = self.run.number;
-        let how = match exit {
-            Exit::Interrupted if self.cancelled_by_signal => "is still being cancelled",
-            _ => "goes on",
-        };
-        eprintln!(
-            "detached: run {number} {how}\n  baton show {number} · baton logs -f {number} · baton cancel {number}"
-        );
-    }
-}
-
-/// The time.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -32,7 +32,10 @@ fn release() -> Value {
     retry["waiting"] =
         json!({"reason": "retry", "until": "2026-01-01T00:10:08Z", "detail": "exit code 1"});
     let mut approve = step("ok", "ship", "approval", "running");
-    approve["message"] = json!("Ship 1.2.0?\nAll tests passed.");
+    approve["waiting"] = json!({
+        "reason": "approval", "until": "2026-01-01T00:10:40Z",
+        "detail": "Ship 1.2.0?\nAll tests passed."
+    });
     let mut items: Vec<Value> = (0..7)
         .map(|i| {
             step(
@@ -58,7 +61,7 @@ fn release() -> Value {
     json!({
         "id": "run_1", "number": 12, "name": "Release 1.2.0", "status": "running",
         "started_at": "2026-01-01T00:04:55Z",
-        "workflow_definition": {"key": "release", "phases": ["build", "test", {"id": "ship", "label": "Ship it"}]},
+        "workflow_definition": {"key": "release", "phases": ["build", "test", "ship"], "phase_labels": {"build": "build", "ship": "Ship it"}},
         "steps": steps, "progress": {"remaining_ms": 95_000}
     })
 }

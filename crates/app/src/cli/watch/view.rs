@@ -113,6 +113,14 @@ impl RunView {
             started: time(&run["started_at"]).or(time(&run["created_at"])),
             ended: time(&run["completed_at"]).or(time(&run["cancelled_at"])),
         };
+        for (id, label) in &mut view.phases {
+            if let Some(given) = some(&definition["phase_labels"][id.as_str()]) {
+                *label = given;
+            }
+        }
+        for step in &mut view.steps {
+            step.take_question();
+        }
         view.pausing &= view.status == "running" || view.status == "pending";
         view.cancelling &= !view.is_finished();
         // A wait that names its step is shown at that step.
@@ -192,6 +200,16 @@ impl StepView {
             started: time(&step["started_at"]),
             ended: time(&step["completed_at"]),
             last_line: None,
+        }
+    }
+
+    /// What an approval asks stands in the detail of its wait; it is shown by itself.
+    fn take_question(&mut self) {
+        if let Some(waiting) = self.waiting.as_mut().filter(|w| w.reason == "approval")
+            && !waiting.detail.is_empty()
+            && self.message.is_none()
+        {
+            self.message = Some(std::mem::take(&mut waiting.detail));
         }
     }
 

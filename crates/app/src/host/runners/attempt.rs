@@ -9,23 +9,17 @@ use baton_core::run::event::{AttemptEnd, ErrorCode, StepError, StepOutput};
 use baton_core::run::work::{ExitHow, ScriptExit, ScriptWork, Work, conclude};
 use baton_engine::ports::{Launch, Reports};
 use baton_runner::{
-    AttemptDir, AttemptSpec, End, ExitRecord, Notice, Outcome, Program, Shepherd, Stdin, StopGrace,
-    TakeBack,
+    AttemptDir, AttemptSpec, End, ExitRecord, Notice, Outcome, Program, Shepherd, Stdin, TakeBack,
 };
 
 use super::{ShepherdRunners, environment, logs};
+use crate::host::settings::millis;
 
 /// A stop that takes longer is reported with the processes that resist.
 const STUBBORN: Duration = Duration::from_secs(30);
 
 /// How often to look whether processes that could not be ended are gone.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// The pauses of a stop.
-const STOP: StopGrace = StopGrace {
-    int_to_term: 2_000,
-    term_to_kill: 3_000,
-};
 
 /// The end of an attempt of which nothing was started.
 pub fn not_started(message: String) -> AttemptEnd {
@@ -99,6 +93,10 @@ impl ShepherdRunners {
                     tracing::error!(%attempt, %error, "an attempt cannot be taken back yet");
                 }
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "what resists SIGKILL sends no word when it ends; this thread does nothing else"
+            )]
             std::thread::sleep(LOOK_AGAIN);
         }
     }
@@ -142,7 +140,6 @@ impl ShepherdRunners {
         let data_dir = inner.data_dir.to_string_lossy().into_owned();
         let words = ["host", "--background", "--data-dir"];
         let words = words.into_iter().map(str::to_owned).chain([data_dir]);
-        let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         Ok(AttemptSpec {
             v: 1,
             attempt: launch.attempt.to_string(),
@@ -161,7 +158,7 @@ impl ShepherdRunners {
             log_max_bytes: inner.settings.log_max_bytes,
             timeout_ms: work.timeout.map(millis),
             orphan_grace_ms: millis(inner.settings.orphan_grace),
-            stop_grace_ms: STOP,
+            stop_grace_ms: inner.settings.stop_grace,
             stdin: Stdin::Null,
         })
     }
@@ -198,6 +195,10 @@ impl ShepherdRunners {
             Err(end) => return *end,
         };
         loop {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "what resists SIGKILL sends no word when it ends; this thread does nothing else"
+            )]
             std::thread::sleep(LOOK_AGAIN);
             match baton_runner::take_back(&dir, self.inner.generation) {
                 Ok(TakeBack::Ended(record)) => return judge(launch, &record),

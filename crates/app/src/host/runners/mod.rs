@@ -82,10 +82,15 @@ impl ShepherdRunners {
         self.lock().insert(attempt, Living::default());
         let runners = self.clone();
         let to = reports.clone();
+        // Reports may start tasks; the engine calls from inside its runtime.
+        let runtime = tokio::runtime::Handle::try_current();
         let thread = std::thread::Builder::new()
             .name("attempt".into())
             .stack_size(STACK);
-        let spawned = thread.spawn(move || runners.see_through(&launch, to.as_ref(), taken_back));
+        let spawned = thread.spawn(move || {
+            let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            runners.see_through(&launch, to.as_ref(), taken_back);
+        });
         if let Err(error) = spawned {
             self.lock().remove(&attempt);
             if taken_back {

@@ -71,6 +71,10 @@ impl Feed {
             progress: Progress::default(),
         };
         let (to, from) = mpsc::channel(WAITING);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "its end, however it comes, ends the connection"
+        )]
         tokio::spawn(async move {
             if ahead {
                 // A position of another journal: what is known of it says nothing here.
@@ -145,7 +149,8 @@ impl Feed {
         for story in self.stories.values() {
             for (&attempt, &at) in story.run.in_flight().into_iter().flatten() {
                 if let Some(step) = story.run.step(at) {
-                    self.progress.started(&self.host, &story.run, &step.key, attempt, true);
+                    self.progress
+                        .started(&self.host, &story.run, &step.key, attempt, true);
                 }
             }
         }
@@ -166,11 +171,21 @@ impl Feed {
         }
     }
 
-    async fn commit(&mut self, stored: &Stored, is_past: bool, to: &Sender<Sse>) -> Result<(), Gone> {
+    async fn commit(
+        &mut self,
+        stored: &Stored,
+        is_past: bool,
+        to: &Sender<Sse>,
+    ) -> Result<(), Gone> {
         let Aggregate::Run(run) = stored.aggregate else {
             return Ok(());
         };
-        if self.topics.wants_run(run).or_else(|| self.wanted.get(&run).copied()) == Some(false) {
+        if self
+            .topics
+            .wants_run(run)
+            .or_else(|| self.wanted.get(&run).copied())
+            == Some(false)
+        {
             return Ok(());
         }
         let events = match decode(self.host.journal.as_ref(), stored) {
@@ -194,7 +209,10 @@ impl Feed {
         let told = self.fold(&mut story, stored, &events, is_past, to).await?;
         let Some(story) = story else { return Ok(()) };
         let project = story.run.created.project.id;
-        let wanted = self.topics.wants_run(run).unwrap_or_else(|| self.topics.wants_project(project));
+        let wanted = self
+            .topics
+            .wants_run(run)
+            .unwrap_or_else(|| self.topics.wants_project(project));
         if self.wanted.len() >= 16 * KEPT {
             self.wanted.clear();
         }
@@ -221,17 +239,24 @@ impl Feed {
         to: &Sender<Sse>,
     ) -> Result<Vec<Told>, Gone> {
         let mut all = Vec::new();
-        let outlook = story.as_ref().map(|story| Outlook::at(&story.run)).unwrap_or_default();
+        let outlook = story
+            .as_ref()
+            .map(|story| Outlook::at(&story.run))
+            .unwrap_or_default();
         for (index, event) in events.iter().enumerate() {
             let look = story.as_ref().map(|story| Look::at(&story.run));
-            let step = story.as_ref().and_then(|story| step_word(&story.run, event));
+            let step = story
+                .as_ref()
+                .and_then(|story| step_word(&story.run, event));
             let plans = self.host.engine.plans();
             if let Err(error) = Story::apply_one(story, plans, stored, index, event) {
                 tracing::warn!(%error, "a commit cannot be told");
                 *story = None;
                 return Ok(Vec::new());
             }
-            let Some(story) = story.as_ref() else { continue };
+            let Some(story) = story.as_ref() else {
+                continue;
+            };
             if !is_past && self.wants(&story.run) {
                 self.output(&story.run, event, to).await?;
             }

@@ -23,10 +23,19 @@ struct Running {
 
 impl Progress {
     /// An attempt has started; `from_now` leaves out what it has written already.
-    pub fn started(&mut self, host: &Host, run: &Run, key: &str, attempt: AttemptId, from_now: bool) {
+    pub fn started(
+        &mut self,
+        host: &Host,
+        run: &Run,
+        key: &str,
+        attempt: AttemptId,
+        from_now: bool,
+    ) {
         let created = &run.created;
         let directories = host.log_directories(&created.project.path, created.run, key);
-        let paths = directories.into_iter().map(|directory| directory.join("output.log"));
+        let paths = directories
+            .into_iter()
+            .map(|directory| directory.join("output.log"));
         let mut tail = Tail::new(paths.collect(), 0);
         if from_now {
             tail.skip();

@@ -72,7 +72,10 @@ impl Tail {
         let count = file.read_at(&mut buffer, self.offset)?;
         buffer.truncate(count);
         if count == 0 {
-            let replaced = self.paths.iter().find_map(|path| std::fs::metadata(path).ok());
+            let replaced = self
+                .paths
+                .iter()
+                .find_map(|path| std::fs::metadata(path).ok());
             if replaced.is_some_and(|now| now.ino() != *inode) {
                 self.file = None;
                 self.offset = 0;
@@ -80,7 +83,11 @@ impl Tail {
             }
             return Ok(None);
         }
-        let whole = if is_last && count < PIECE { count } else { whole_characters(&buffer) };
+        let whole = if is_last && count < PIECE {
+            count
+        } else {
+            whole_characters(&buffer)
+        };
         if whole == 0 {
             return Ok(None);
         }

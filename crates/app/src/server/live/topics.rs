@@ -26,7 +26,10 @@ impl Topics {
     /// taken and say nothing yet.
     pub async fn parse(host: &Arc<Host>, names: &[&str]) -> Answer<Self> {
         if names.len() > MOST {
-            return Err(Problem::bad_request("bad_topic", format!("at most {MOST} topics")));
+            return Err(Problem::bad_request(
+                "bad_topic",
+                format!("at most {MOST} topics"),
+            ));
         }
         let mut topics = Self {
             named: !names.is_empty(),

@@ -17,7 +17,10 @@ use super::super::{State, find, wire};
 use crate::host::Host;
 
 pub fn routes() -> Router<Arc<Host>> {
-    Router::new().route("/api/workflow-executions/{id}/comments", get(list).post(create))
+    Router::new().route(
+        "/api/workflow-executions/{id}/comments",
+        get(list).post(create),
+    )
 }
 
 #[derive(Deserialize)]
@@ -37,8 +40,14 @@ async fn create(
         let detail = "`text` is missing or empty";
         return Err(Problem::bad_request("empty_content", detail).with_error("/text", detail));
     };
-    if !matches!(body.comment_type.as_deref(), None | Some("user" | "agent" | "system")) {
-        return Err(Problem::field("/comment_type", "`user`, `agent` or `system`"));
+    if !matches!(
+        body.comment_type.as_deref(),
+        None | Some("user" | "agent" | "system")
+    ) {
+        return Err(Problem::field(
+            "/comment_type",
+            "`user`, `agent` or `system`",
+        ));
     }
     let run = find::run_id(&host, &id).await?;
     let command = Command::Post {

@@ -35,7 +35,10 @@ async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
         Ok(projects.iter().flat_map(on_disk).collect::<Vec<_>>())
     })
     .await?;
-    let data: Vec<Value> = found.iter().map(|found| wire::definition::file(found, false)).collect();
+    let data: Vec<Value> = found
+        .iter()
+        .map(|found| wire::definition::file(found, false))
+        .collect();
     Ok(Json(json!({"data": data, "next_cursor": null})))
 }
 
@@ -54,7 +57,10 @@ struct Validate {
 
 async fn validate(State(host): State, Body(body): Body<Validate>) -> Answer<Json<Value>> {
     let Some(source) = body.source else {
-        return Err(Problem::field("/source", "`source` is missing: the definition's text"));
+        return Err(Problem::field(
+            "/source",
+            "`source` is missing: the definition's text",
+        ));
     };
     match body.kind.as_deref() {
         None | Some("yaml") => {}

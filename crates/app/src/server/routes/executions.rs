@@ -18,15 +18,27 @@ use crate::host::Host;
 
 pub fn routes() -> Router<Arc<Host>> {
     Router::new()
-        .route("/api/workflow-executions", get(list::list).post(start::start))
+        .route(
+            "/api/workflow-executions",
+            get(list::list).post(start::start),
+        )
         .route("/api/workflow-executions/{id}", get(one).delete(remove))
         .route("/api/workflow-executions/{id}/fork", post(start::fork))
-        .route("/api/workflow-executions/{id}/rewind-preview", get(rewind_preview))
+        .route(
+            "/api/workflow-executions/{id}/rewind-preview",
+            get(rewind_preview),
+        )
         .route("/api/workflow-executions/{id}/events", get(events))
-        .route("/api/workflow-executions/{id}/checkpoints", get(checkpoints))
+        .route(
+            "/api/workflow-executions/{id}/checkpoints",
+            get(checkpoints),
+        )
         .route("/api/workflow-executions/{id}/read", put(later_read))
         .route("/api/workflow-executions/{id}/diff", get(later_diff))
-        .route("/api/workflow-executions/{id}/artifacts", get(later_artifacts).post(later_artifacts))
+        .route(
+            "/api/workflow-executions/{id}/artifacts",
+            get(later_artifacts).post(later_artifacts),
+        )
 }
 
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
@@ -34,7 +46,9 @@ async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let run = story.run.created.run;
     let children = children(&host, &story).await?;
     let stuck = host.engine.stuck(run);
-    Ok(Json(json!({"data": wire::run::whole(&story, &stuck, children)})))
+    Ok(Json(
+        json!({"data": wire::run::whole(&story, &stuck, children)}),
+    ))
 }
 
 /// The child runs that this run's steps are now.
@@ -82,21 +96,32 @@ async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
         }
         .into());
     }
+    let views = host.views().await.ok_or_else(Problem::starting)?;
     find::blocking(&host, move |host| {
         let id = run.created.run;
         crate::host::remove_files(host, &run.created.project.path, id);
         let removed = host.journal.remove(&Aggregate::Run(id));
         removed.map_err(|error| Problem::disk(&error))?;
-        host.environments.remove(id).map_err(|error| Problem::disk(&error))
+        views.forget(id)?;
+        host.environments
+            .remove(id)
+            .map_err(|error| Problem::disk(&error))
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// What going back would undo.
-async fn rewind_preview(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
+async fn rewind_preview(
+    State(host): State,
+    Segment(id): Segment,
+    params: Params,
+) -> Answer<Json<Value>> {
     let Some(to) = params.get("to") else {
-        return Err(Problem::bad_request("bad_query", "`to` is missing: a step or a checkpoint"));
+        return Err(Problem::bad_request(
+            "bad_query",
+            "`to` is missing: a step or a checkpoint",
+        ));
     };
     let to = match to.parse() {
         Ok(number) => ResumeFrom::Checkpoint(number),
@@ -104,9 +129,16 @@ async fn rewind_preview(State(host): State, Segment(id): Segment, params: Params
     };
     let story = find::story(&host, &id).await?;
     let (keys, _) = story.run.undone_by(&to)?;
-    let of_run = |key: &String| story.run.find(key).and_then(|at| Some((at, story.run.step(at)?)));
+    let of_run = |key: &String| {
+        story
+            .run
+            .find(key)
+            .and_then(|at| Some((at, story.run.step(at)?)))
+    };
     let steps = keys.iter().filter_map(of_run);
-    let steps: Vec<Value> = steps.map(|(at, step)| wire::step::one(&story, at, step, false)).collect();
+    let steps: Vec<Value> = steps
+        .map(|(at, step)| wire::step::one(&story, at, step, false))
+        .collect();
     Ok(Json(json!({"data": {
         "steps": steps,
         "files": [],
@@ -141,16 +173,22 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
                 }));
             }
         }
-        let last = commits.get(limit.saturating_sub(1)).map(|stored| stored.seq);
+        let last = commits
+            .get(limit.saturating_sub(1))
+            .map(|stored| stored.seq);
         Ok((data, last.filter(|_| more)))
     })
     .await?;
-    Ok(Json(json!({"data": data, "next_cursor": more.map(|seq| seq.to_string())})))
+    Ok(Json(
+        json!({"data": data, "next_cursor": more.map(|seq| seq.to_string())}),
+    ))
 }
 
 async fn checkpoints(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
-    Ok(Json(json!({"data": wire::run::checkpoints(&story.run), "next_cursor": null})))
+    Ok(Json(
+        json!({"data": wire::run::checkpoints(&story.run), "next_cursor": null}),
+    ))
 }
 
 async fn later_read() -> Problem {

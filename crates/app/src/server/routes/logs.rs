@@ -54,7 +54,9 @@ async fn log(
 ) -> Answer<Response> {
     let log = find_log(&host, &id, kind, params.number("attempt")?).await?;
     let offset = params.number("offset")?.unwrap_or(0);
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
     match accept.map(|accept| accept.split([',', ';']).next().unwrap_or_default().trim()) {
         Some("text/event-stream") => Ok(follow(host, log, offset)),
         Some("text/plain") => Ok(whole(log, offset)),
@@ -181,6 +183,10 @@ fn send_whole(log: &Log, mut offset: u64, to: &Sender<io::Result<Bytes>>) -> io:
 fn follow(host: Arc<Host>, log: Log, offset: u64) -> Response {
     let (to, from) = mpsc::channel(8);
     let mut leaving = host.leaving();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "its end, however it comes, ends the connection"
+    )]
     tokio::spawn(async move {
         tokio::select! {
             () = follow_until_end(&host, &log, offset, &to) => {}
@@ -189,7 +195,9 @@ fn follow(host: Arc<Host>, log: Log, offset: u64) -> Response {
         }
     });
     let events = ReceiverStream::new(from).map(Ok::<Event, Infallible>);
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 async fn follow_until_end(host: &Arc<Host>, log: &Log, offset: u64, to: &Sender<Event>) {
@@ -206,7 +214,9 @@ async fn follow_until_end(host: &Arc<Host>, log: &Log, offset: u64, to: &Sender<
                 "output": piece.text,
                 "offset": piece.offset,
             });
-            let event = Event::default().id(piece.next.to_string()).data(data.to_string());
+            let event = Event::default()
+                .id(piece.next.to_string())
+                .data(data.to_string());
             if to.send(event).await.is_err() {
                 return;
             }

@@ -30,7 +30,9 @@ async fn tell(
     command: impl FnOnce(baton_core::run::event::Actor) -> Command,
 ) -> Answer<Json<Value>> {
     let id = find::run_id(host, reference).await?;
-    host.engine.send(id, command(caller.by), caller.command).await?;
+    host.engine
+        .send(id, command(caller.by), caller.command)
+        .await?;
     let story = find::story_of(host, id).await?;
     let stuck = host.engine.stuck(id);
     Ok(Json(json!({"data": wire::run::row(&story, &stuck)})))
@@ -139,11 +141,17 @@ async fn retry(
         }
         None => false,
     };
-    let status = host.engine.read(run, |run| (run.status.word(), run.created.number)).await?;
+    let status = host
+        .engine
+        .read(run, |run| (run.status.word(), run.created.number))
+        .await?;
     if !is_repeat && !matches!(status.0, "failed" | "cancelled") {
         return Err(baton_core::run::decide::Refusal::InvalidState {
             status: status.0,
-            detail: format!("run {} is {}: only a failed run is retried", status.1, status.0),
+            detail: format!(
+                "run {} is {}: only a failed run is retried",
+                status.1, status.0
+            ),
         }
         .into());
     }

@@ -27,17 +27,29 @@ struct Register {
     path: Option<String>,
 }
 
-async fn register(State(host): State, Body(body): Body<Register>) -> Answer<(StatusCode, Json<Value>)> {
+async fn register(
+    State(host): State,
+    Body(body): Body<Register>,
+) -> Answer<(StatusCode, Json<Value>)> {
     let Some(path) = body.path else {
-        return Err(Problem::field("/path", "`path` is missing: the project's directory"));
+        return Err(Problem::field(
+            "/path",
+            "`path` is missing: the project's directory",
+        ));
     };
     let (project, is_new) = find::blocking(&host, move |host| {
         let now = host.engine.clock().now();
         let mut mint = host.engine.mint();
-        Ok(host.projects.register(body.name.as_deref(), &path, now, &mut mint)?)
+        Ok(host
+            .projects
+            .register(body.name.as_deref(), &path, now, &mut mint)?)
     })
     .await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(json!({"data": wire::project(&project)}))))
 }
 
@@ -56,7 +68,9 @@ async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
 async fn forget(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
     let project = find::project(&host, &id).await?;
     find::blocking(&host, move |host| {
-        host.journal.remove_project(project.id).map_err(|e| Problem::disk(&e))
+        host.journal
+            .remove_project(project.id)
+            .map_err(|e| Problem::disk(&e))
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -66,6 +80,9 @@ async fn forget(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
 async fn refresh(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let project = find::project(&host, &id).await?;
     let found = find::blocking(&host, move |_| Ok(definitions::list(&project))).await?;
-    let data: Vec<Value> = found.iter().map(|found| wire::definition::file(found, false)).collect();
+    let data: Vec<Value> = found
+        .iter()
+        .map(|found| wire::definition::file(found, false))
+        .collect();
     Ok(Json(json!({"data": data})))
 }

@@ -85,7 +85,9 @@ async fn set(
     }
     let scope = scope(&host, &params).await?;
     let set = move |host: &Host| {
-        host.secrets.set(scope, &name, &value).map_err(|error| Problem::disk(&error))
+        host.secrets
+            .set(scope, &name, &value)
+            .map_err(|error| Problem::disk(&error))
     };
     find::blocking(&host, set).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -101,7 +103,9 @@ async fn remove(
     let scope = scope(&host, &params).await?;
     let shown: String = name.chars().take(128).collect();
     let remove = move |host: &Host| {
-        host.secrets.remove(scope, &name).map_err(|error| Problem::disk(&error))
+        host.secrets
+            .remove(scope, &name)
+            .map_err(|error| Problem::disk(&error))
     };
     if find::blocking(&host, remove).await? {
         Ok(StatusCode::NO_CONTENT)

@@ -26,11 +26,16 @@ pub fn routes() -> Router<Arc<Host>> {
 
 fn whole(story: &Story, at: baton_core::run::At) -> Answer<Value> {
     let run = story.run.created.run;
-    let step = story.run.step(at).ok_or_else(|| Problem::not_found("there is no such step"))?;
+    let step = story
+        .run
+        .step(at)
+        .ok_or_else(|| Problem::not_found("there is no such step"))?;
     let mut value = wire::step::one(story, at, step, true);
     let of_step = |said: &&super::super::story::Said| said.posted.step.as_ref() == Some(&step.key);
     let comments = story.thread.iter().filter(of_step);
-    value["comments"] = comments.map(|said| wire::message::comment(run, said)).collect();
+    value["comments"] = comments
+        .map(|said| wire::message::comment(run, said))
+        .collect();
     Ok(value)
 }
 
@@ -40,7 +45,11 @@ async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
 }
 
 /// Only agents have activities; they come with part 2.
-async fn activities(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
+async fn activities(
+    State(host): State,
+    Segment(id): Segment,
+    params: Params,
+) -> Answer<Json<Value>> {
     params.number("after")?;
     find::step(&host, &id).await?;
     Ok(Json(json!({"data": [], "next_cursor": null})))
@@ -76,12 +85,17 @@ async fn decide(
     approved: bool,
     message: Option<String>,
 ) -> Answer<Json<Value>> {
-    tell(host, id, |step| Command::Answer {
-        step: Some(step),
-        approved,
-        message,
-        by: caller.by,
-    }, caller.command)
+    tell(
+        host,
+        id,
+        |step| Command::Answer {
+            step: Some(step),
+            approved,
+            message,
+            by: caller.by,
+        },
+        caller.command,
+    )
     .await
 }
 
@@ -93,7 +107,9 @@ async fn tell(
 ) -> Answer<Json<Value>> {
     let (story, _) = find::step(host, id).await?;
     let run = story.run.created.run;
-    host.engine.send(run, command(id.to_owned()), repeat).await?;
+    host.engine
+        .send(run, command(id.to_owned()), repeat)
+        .await?;
     let (story, at) = find::step(host, id).await?;
     Ok(Json(json!({"data": whole(&story, at)?})))
 }
@@ -106,7 +122,17 @@ async fn answer(State(host): State, Segment(id): Segment) -> Answer<Json<Value>>
     Err(baton_core::run::decide::Refusal::NotWaiting(refusal).into())
 }
 
-async fn skip_wait(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
+async fn skip_wait(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+) -> Answer<Json<Value>> {
     let by = caller.by;
-    tell(&host, &id, |step| Command::SkipWait { step, by }, caller.command).await
+    tell(
+        &host,
+        &id,
+        |step| Command::SkipWait { step, by },
+        caller.command,
+    )
+    .await
 }

@@ -41,7 +41,9 @@ async fn say(
     };
     let action = action(body.action_type.as_ref())?;
     let metadata = body.metadata.filter(|metadata| !metadata.is_null());
-    let step = metadata.as_ref().and_then(|metadata| metadata["step_id"].as_str());
+    let step = metadata
+        .as_ref()
+        .and_then(|metadata| metadata["step_id"].as_str());
     let command = Command::Post {
         content,
         action,
@@ -90,12 +92,19 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
     Ok(Json(json!({"messages": messages})))
 }
 
-async fn tell(host: &Arc<Host>, id: &str, command: Command, caller: Option<baton_core::ids::CommandId>) -> Answer<Json<Value>> {
+async fn tell(
+    host: &Arc<Host>,
+    id: &str,
+    command: Command,
+    caller: Option<baton_core::ids::CommandId>,
+) -> Answer<Json<Value>> {
     let run = find::run_id(host, id).await?;
     host.engine.send(run, command, caller).await?;
     let story = find::story_of(host, run).await?;
     let stuck = host.engine.stuck(run);
-    Ok(Json(json!({"success": true, "workflow": wire::run::row(&story, &stuck)})))
+    Ok(Json(
+        json!({"success": true, "workflow": wire::run::row(&story, &stuck)}),
+    ))
 }
 
 async fn pause(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {

@@ -57,13 +57,19 @@ pub fn of_run(run: &Run) -> Value {
 
 /// The phases in board order, as document 2 has them: their names.
 fn phases(definition: &Definition) -> Vec<&str> {
-    definition.phases.iter().map(|phase| phase.id.as_str()).collect()
+    definition
+        .phases
+        .iter()
+        .map(|phase| phase.id.as_str())
+        .collect()
 }
 
 /// What people read in place of a phase's name.
 fn phase_labels(definition: &Definition) -> Value {
     let phases = definition.phases.iter();
-    phases.map(|phase| (phase.id.clone(), Value::from(phase.label.as_str()))).collect()
+    phases
+        .map(|phase| (phase.id.clone(), Value::from(phase.label.as_str())))
+        .collect()
 }
 
 /// What a definition's steps are, without their texts.

@@ -174,7 +174,10 @@ impl Telling<'_> {
         }
         if before.is_some_and(|before| before.phase != now.phase) {
             let phase = now.phase;
-            self.tell("workflow.execution.phase_changed", json!({"current_phase": phase}));
+            self.tell(
+                "workflow.execution.phase_changed",
+                json!({"current_phase": phase}),
+            );
         }
     }
 
@@ -229,7 +232,9 @@ impl Telling<'_> {
                 self.tell("workflow.checkpoint.created", data);
             }
             Event::MessagePosted(_) => {
-                let Some(said) = story.thread.last() else { return };
+                let Some(said) = story.thread.last() else {
+                    return;
+                };
                 let step = said.posted.step.as_ref();
                 let step = step.map(|key| StepId::of(created.run, key).to_string());
                 let data = json!({"comment_id": said.id.to_string(), "step_id": step});

@@ -21,13 +21,20 @@ pub fn kind(by: &Actor) -> &'static str {
 #[must_use]
 pub fn comment(run: RunId, said: &Said) -> Value {
     let posted = &said.posted;
-    let step = posted.step.as_ref().map(|key| StepId::of(run, key).to_string());
+    let step = posted
+        .step
+        .as_ref()
+        .map(|key| StepId::of(run, key).to_string());
     let user = match posted.by {
         Actor::User(id) => Some(id),
         _ => None,
     };
     let creator = user.map(|id| {
-        let name = if id == UserId::LOCAL { "local".to_owned() } else { id.to_string() };
+        let name = if id == UserId::LOCAL {
+            "local".to_owned()
+        } else {
+            id.to_string()
+        };
         json!({"id": id.to_string(), "name": name})
     });
     json!({

@@ -70,10 +70,21 @@ fn facts(story: &Story, stuck: &[u32]) -> Map<String, Value> {
 /// What depends on where the run stands.
 fn status(members: &mut Map<String, Value>, status: &Status) {
     let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
-    for name in ["error_message", "completed_at", "paused_at", "cancelled_at", "outputs"] {
+    for name in [
+        "error_message",
+        "completed_at",
+        "paused_at",
+        "cancelled_at",
+        "outputs",
+    ] {
         set(name, Value::Null);
     }
-    for name in ["pause_requested_at", "pause_reason", "cancel_requested_at", "cancel_reason"] {
+    for name in [
+        "pause_requested_at",
+        "pause_reason",
+        "cancel_requested_at",
+        "cancel_reason",
+    ] {
         set(name, Value::Null);
     }
     set("is_paused", matches!(status, Status::Paused(_)).into());
@@ -97,7 +108,10 @@ fn status(members: &mut Map<String, Value>, status: &Status) {
         Status::Failed { at, error } => {
             set("completed_at", time(*at));
             set("error_message", error.message.as_str().into());
-            set("error", json!({"step_id": error.step, "message": error.message}));
+            set(
+                "error",
+                json!({"step_id": error.step, "message": error.message}),
+            );
             None
         }
         Status::Cancelled { at, reason } => {

@@ -1,6 +1,5 @@
 //! Steps and their attempts.
 
-use baton_core::ids::AttemptId;
 use baton_core::run::event::{AttemptEnd, StepError, StepOutput};
 use baton_core::run::{At, State, Step};
 use serde_json::{Map, Value, json};
@@ -12,7 +11,9 @@ use super::{maybe_time, stored, time, word};
 #[must_use]
 pub fn all(story: &Story, whole: bool) -> Vec<Value> {
     let steps = story.run.all();
-    steps.map(|(at, step)| one(story, at, step, whole)).collect()
+    steps
+        .map(|(at, step)| one(story, at, step, whole))
+        .collect()
 }
 
 /// One step; `whole` with its results and attempts.
@@ -51,11 +52,19 @@ pub fn one(story: &Story, at: At, step: &Step, whole: bool) -> Value {
         return value;
     };
     if let Some(item) = at.item {
-        members.insert("parent_step_id".into(), run.steps[at.step].id.to_string().into());
+        members.insert(
+            "parent_step_id".into(),
+            run.steps[at.step].id.to_string().into(),
+        );
         members.insert("item".into(), item.into());
     }
     members.insert("waiting".into(), waiting(step));
-    if let State::Child { run: child, workflow, .. } = &step.state {
+    if let State::Child {
+        run: child,
+        workflow,
+        ..
+    } = &step.state
+    {
         members.insert("child_run_id".into(), child.to_string().into());
         members.insert("workflow".into(), workflow.as_str().into());
     }
@@ -75,7 +84,11 @@ pub fn one(story: &Story, at: At, step: &Step, whole: bool) -> Value {
 /// Why a step that is running does not advance.
 fn waiting(step: &Step) -> Value {
     match &step.state {
-        State::Approval { message, expires, since } => json!({
+        State::Approval {
+            message,
+            expires,
+            since,
+        } => json!({
             "reason": "approval", "since": time(*since), "until": maybe_time(*expires),
             "detail": message,
         }),
@@ -91,7 +104,12 @@ fn waiting(step: &Step) -> Value {
             "reason": "retry", "since": time(*since), "until": time(*until),
             "detail": step.failures.last().map(|error| &error.message),
         }),
-        State::Child { run, expires, since, .. } => json!({
+        State::Child {
+            run,
+            expires,
+            since,
+            ..
+        } => json!({
             "reason": "child", "since": time(*since), "until": maybe_time(*expires),
             "detail": format!("its child run {run}"),
         }),
@@ -155,14 +173,5 @@ pub fn ended(end: &AttemptEnd) -> (&'static str, Value, Option<i32>) {
         }
         AttemptEnd::Stopped {} => ("stopped", Value::Null, None),
         AttemptEnd::Parked {} => ("parked", Value::Null, None),
-    }
-}
-
-/// The attempt that a step works on now.
-#[must_use]
-pub fn working(step: &Step) -> Option<AttemptId> {
-    match &step.state {
-        State::Working { attempt } => Some(*attempt),
-        _ => None,
     }
 }

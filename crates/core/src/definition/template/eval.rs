@@ -20,6 +20,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) meter: Meter,
 }
 
+/// Named arguments.
+type Named = Vec<(String, Value)>;
+
 /// Puts the place to a reason.
 pub(crate) fn at<T>(span: &Range<usize>, result: Result<T, Reason>) -> Result<T, Fault> {
     result.map_err(|reason| Fault::new(span, reason))
@@ -257,7 +260,7 @@ impl<'a> Scope<'a> {
         at(&expr.span, result).map(Value::from)
     }
 
-    fn arguments(&mut self, call: &Call) -> Result<(Vec<Value>, Vec<(String, Value)>), Fault> {
+    fn arguments(&mut self, call: &Call) -> Result<(Vec<Value>, Named), Fault> {
         let mut args = Vec::with_capacity(call.args.len());
         for arg in &call.args {
             args.push(self.value(arg)?);

@@ -44,10 +44,10 @@ pub(crate) fn arithmetic(op: Operator, left: &Value, right: &Value) -> Result<Va
             kind_of(right)
         ));
     };
-    if let (Number::Whole(a), Number::Whole(b)) = (&a, &b) {
-        if let Some(result) = whole(op, *a, *b) {
-            return result.map(Value::from);
-        }
+    if let (Number::Whole(a), Number::Whole(b)) = (&a, &b)
+        && let Some(result) = whole(op, *a, *b)
+    {
+        return result.map(Value::from);
     }
     let (a, b) = (a.float(), b.float());
     if b == 0.0 && matches!(op, Operator::Div | Operator::FloorDiv | Operator::Rem) {

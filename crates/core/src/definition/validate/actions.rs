@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use super::Check;
 use super::defaults::{Defaults, ON_LOST, ON_USAGE_LIMIT, PERMISSIONS};
 use super::fields::{self, Fields};
-use super::references::Place;
+use super::places::Place;
 
 /// What several types share.
 pub(super) struct Common {

@@ -9,7 +9,7 @@ use crate::definition::{OnLost, OnUsageLimit, Retry};
 
 use super::Check;
 use super::fields::{self, Fields};
-use super::references::Place;
+use super::places::Place;
 
 pub(super) const ON_LOST: &[(&str, OnLost)] = &[
     ("rerun", OnLost::Rerun),

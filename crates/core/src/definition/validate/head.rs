@@ -8,7 +8,7 @@ use crate::definition::{Budget, Concurrency, Finish, OnFull, Phase, Worktree, Wo
 
 use super::Check;
 use super::fields;
-use super::references::Place;
+use super::places::Place;
 
 const MODES: &[(&str, WorktreeMode)] = &[
     ("stay", WorktreeMode::Stay),

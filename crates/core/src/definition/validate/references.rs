@@ -1,4 +1,4 @@
-//! The names that templates use: what may be named where, and whether it can exist.
+//! The names that templates use: whether they can exist where they stand.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -7,15 +7,12 @@ use indexmap::IndexSet;
 use serde_json::Value;
 
 use crate::definition::StepKind;
-use crate::definition::command;
-use crate::definition::draft::{Node, Span};
+use crate::definition::draft::Span;
 use crate::definition::suggest::nearest;
-use crate::definition::template::syntax::Expr;
-use crate::definition::template::walk::{Reference, references, references_of};
-use crate::definition::template::{Command, Text};
 
 use super::Check;
 use super::graph::Order;
+use super::places::{Scalar, Use};
 use super::steps::StepDraft;
 
 const RUN: &[&str] = &[
@@ -27,6 +24,7 @@ const RUN: &[&str] = &[
     "path",
     "instruction",
 ];
+const PROJECT: &[&str] = &["id", "name", "path"];
 const STEP: &[&str] = &[
     "status",
     "result",
@@ -38,219 +36,7 @@ const STEP: &[&str] = &[
     "session_id",
 ];
 
-/// What may be named in a place.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Place {
-    names: &'static [&'static str],
-    /// The step it belongs to; `None` where every step has ended.
-    step: Option<usize>,
-    /// The names of a matrix, which are all that `item` has.
-    axes: Option<Vec<String>>,
-}
-
-impl Place {
-    /// What a definition says before any step: its `env`.
-    pub(super) const ENV: &'static [&'static str] = &["args", "run", "project", "env", "secrets"];
-    pub(super) const KEY: &'static [&'static str] = &["args", "project", "env"];
-    pub(super) const EVENT: &'static [&'static str] = &["event"];
-    pub(super) const AFTER: &'static [&'static str] = &["args", "steps", "run", "project", "env"];
-    const ITEM: &'static [&'static str] =
-        &["args", "steps", "run", "project", "env", "item", "index"];
-    const STEP_ENV: &'static [&'static str] =
-        &["args", "steps", "run", "project", "env", "secrets"];
-    const ITEM_ENV: &'static [&'static str] = &[
-        "args", "steps", "run", "project", "env", "item", "index", "secrets",
-    ];
-    const OUTPUTS: &'static [&'static str] = &[
-        "args",
-        "steps",
-        "run",
-        "project",
-        "env",
-        "stdout",
-        "stderr",
-        "exit_code",
-    ];
-    const ITEM_OUTPUTS: &'static [&'static str] = &[
-        "args",
-        "steps",
-        "run",
-        "project",
-        "env",
-        "item",
-        "index",
-        "stdout",
-        "stderr",
-        "exit_code",
-    ];
-
-    pub(super) fn outside(names: &'static [&'static str]) -> Self {
-        Self {
-            names,
-            step: None,
-            axes: None,
-        }
-    }
-
-    /// In a step, before its items are known.
-    pub(super) fn step(step: usize) -> Self {
-        Self {
-            names: Self::AFTER,
-            step: Some(step),
-            axes: None,
-        }
-    }
-
-    /// In what each item of a step does.
-    pub(super) fn item(step: usize, axes: Option<Vec<String>>) -> Self {
-        Self {
-            names: Self::ITEM,
-            step: Some(step),
-            axes,
-        }
-    }
-
-    pub(super) fn env(&self) -> Self {
-        let names = if self.has_item() {
-            Self::ITEM_ENV
-        } else {
-            Self::STEP_ENV
-        };
-        Self {
-            names,
-            ..self.clone()
-        }
-    }
-
-    pub(super) fn outputs(&self) -> Self {
-        let names = if self.has_item() {
-            Self::ITEM_OUTPUTS
-        } else {
-            Self::OUTPUTS
-        };
-        Self {
-            names,
-            ..self.clone()
-        }
-    }
-
-    fn has_item(&self) -> bool {
-        self.names.contains(&"item")
-    }
-}
-
-/// A name used somewhere in the file.
-pub(super) struct Use {
-    place: Place,
-    path: Vec<String>,
-    /// The scalar it stands in.
-    scalar: Rc<Scalar>,
-    /// The whole reference, in the scalar's value.
-    part: Range<usize>,
-    /// The word after `steps.` with what follows it up to the next sign that no id has.
-    written_id: Option<Range<usize>>,
-    alone: bool,
-}
-
-/// A value with templates in it.
-struct Scalar {
-    span: Span,
-    value: String,
-}
-
 impl Check<'_> {
-    /// A part of a scalar's value, as bytes of the file.
-    pub(super) fn within(&self, node: Span, value: &str, part: &Range<usize>) -> Span {
-        let Some(raw) = self.report.text().get(node.start..node.end) else {
-            return node;
-        };
-        let Some(snippet) = value.get(part.clone()).filter(|s| !s.is_empty()) else {
-            return node;
-        };
-        if self.report.is_full() {
-            return node;
-        }
-        // The same words come in the same order in the source, whatever the quoting.
-        let before = value
-            .match_indices(snippet)
-            .take_while(|(at, _)| *at < part.start);
-        match raw.match_indices(snippet).nth(before.count()) {
-            Some((at, _)) => Span {
-                start: node.start + at,
-                end: node.start + at + snippet.len(),
-            },
-            None => node,
-        }
-    }
-
-    fn span_of(&self, used: &Use) -> Span {
-        self.within(used.scalar.span, &used.scalar.value, &used.part)
-    }
-
-    pub(super) fn used_text(&mut self, node: &Node, text: &Text, place: &Place) -> Option<()> {
-        match text.pieces() {
-            Ok(None) => Some(()),
-            Ok(Some(pieces)) => {
-                self.used(node, text.source(), references(pieces), place);
-                Some(())
-            }
-            Err(fault) => {
-                let fault = fault.clone();
-                self.fault("bad_template", node, text.source(), &fault);
-                None
-            }
-        }
-    }
-
-    pub(super) fn used_expression(
-        &mut self,
-        node: &Node,
-        source: &str,
-        expr: &Expr,
-        place: &Place,
-    ) {
-        self.used(node, source, references_of(expr), place);
-    }
-
-    fn used(&mut self, node: &Node, source: &str, found: Vec<Reference>, place: &Place) {
-        let scalar = Rc::new(Scalar {
-            span: node.span,
-            value: source.to_owned(),
-        });
-        for reference in found {
-            self.uses.push(Use {
-                place: place.clone(),
-                written_id: written_id(source, &reference),
-                path: reference.path,
-                scalar: Rc::clone(&scalar),
-                part: reference.span,
-                alone: reference.alone,
-            });
-        }
-    }
-
-    /// The places in a command where no value is safe, and words another shell would read.
-    pub(super) fn check_command(&mut self, node: &Node, command: &Command) {
-        let Command::Shell(text) = command else {
-            return;
-        };
-        let Ok(Some(pieces)) = text.pieces() else {
-            return;
-        };
-        let source = text.source().to_owned();
-        for fault in command::check(pieces) {
-            self.fault("unsafe_in_command", node, &source, &fault);
-        }
-        if let Some(word) = command::second_shell(pieces) {
-            self.report.warning(
-                node.span,
-                "second_shell",
-                format!("`{word}` reads its words as shell text again, values included"),
-                "give the value a name in the step's `env` and let the inner shell read that",
-            );
-        }
-    }
-
     pub(super) fn check_uses(&mut self, steps: &[StepDraft], order: &Order, args: Option<&Value>) {
         let uses = std::mem::take(&mut self.uses);
         let names: Option<IndexSet<&str>> =
@@ -278,6 +64,7 @@ impl Check<'_> {
                 "steps" => self.check_step_use(used, steps, order, &mut dashed),
                 "args" => self.check_arg_use(used, names.as_ref()),
                 "run" => self.check_member(used, "run", RUN),
+                "project" => self.check_member(used, "project", PROJECT),
                 "secrets" if used.path.len() != 2 || !used.alone => self.report.error_with(
                     self.span_of(used),
                     "secret_changed",
@@ -286,11 +73,11 @@ impl Check<'_> {
                 ),
                 "item" => {
                     let axes = used.place.axes.clone();
-                    if let (Some(axes), Some(member)) = (axes, used.path.get(1)) {
-                        if !axes.contains(member) {
-                            let names: Vec<&str> = axes.iter().map(String::as_str).collect();
-                            self.unknown_member(self.span_of(used), "item", member, &names);
-                        }
+                    if let (Some(axes), Some(member)) = (axes, used.path.get(1))
+                        && !axes.contains(member)
+                    {
+                        let names: Vec<&str> = axes.iter().map(String::as_str).collect();
+                        self.unknown_member(self.span_of(used), "item", member, &names);
                     }
                 }
                 _ => {}
@@ -359,10 +146,10 @@ impl Check<'_> {
     }
 
     fn check_member(&mut self, used: &Use, of: &str, members: &[&str]) {
-        if let Some(member) = used.path.get(1) {
-            if !members.contains(&member.as_str()) {
-                self.unknown_member(self.span_of(used), of, member, members);
-            }
+        if let Some(member) = used.path.get(1)
+            && !members.contains(&member.as_str())
+        {
+            self.unknown_member(self.span_of(used), of, member, members);
         }
     }
 
@@ -425,10 +212,10 @@ impl Check<'_> {
                 .error_with(self.span_of(used), "unknown_step", message, help);
             return;
         };
-        if let Some(from) = used.place.step {
-            if !order.ends_before(index, from) {
-                self.cannot_have_run(self.span_of(used), &steps[index].id, &steps[from].id, order);
-            }
+        if let Some(from) = used.place.step
+            && !order.ends_before(index, from)
+        {
+            self.cannot_have_run(self.span_of(used), &steps[index].id, &steps[from].id, order);
         }
         if let Some(member) = used.path.get(2) {
             self.check_step_member(used, &steps[index], member);
@@ -469,26 +256,10 @@ impl Check<'_> {
         }
         if let (StepKind::Script, "outputs", Some(output), false) =
             (step.kind, member, used.path.get(3), step.has_items)
+            && !step.output_names.contains(output)
         {
-            if !step.output_names.contains(output) {
-                let names: Vec<&str> = step.output_names.iter().map(String::as_str).collect();
-                self.unknown_member(self.span_of(used), &format!("{of}.outputs"), output, &names);
-            }
+            let names: Vec<&str> = step.output_names.iter().map(String::as_str).collect();
+            self.unknown_member(self.span_of(used), &format!("{of}.outputs"), output, &names);
         }
     }
-}
-
-/// Where the id after `steps.` is written, read as far as an id could go on.
-fn written_id(source: &str, reference: &Reference) -> Option<Range<usize>> {
-    if reference.path.first()? != "steps" {
-        return None;
-    }
-    let text = source.get(reference.span.clone())?;
-    let name = reference.path.get(1)?;
-    let start = reference.span.start + text.find(name.as_str())?;
-    let length = source
-        .get(start..)?
-        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
-        .unwrap_or(source.len() - start);
-    Some(start..start + length)
 }

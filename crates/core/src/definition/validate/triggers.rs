@@ -6,7 +6,7 @@ use crate::definition::draft::{Kind, Node};
 use crate::definition::schema;
 use crate::definition::{CatchUp, Schedule, Triggers, Webhook};
 
-use super::references::Place;
+use super::places::Place;
 use super::{Check, cron, fields};
 
 const CATCH_UP: &[(&str, CatchUp)] = &[

@@ -54,7 +54,7 @@ impl Run {
         }
     }
 
-    fn note_value(&mut self, index: usize) {
+    pub(in crate::run) fn note_value(&mut self, index: usize) {
         let step = &self.steps[index];
         let error = match &step.state {
             State::Failed(error) => Some(error.clone()),
@@ -223,7 +223,7 @@ impl Run {
     }
 
     /// Recounts open needs and ready declared steps.
-    pub(super) fn rebuild_frontier(&mut self) {
+    pub(in crate::run) fn rebuild_frontier(&mut self) {
         let plan = self.plan.clone();
         let ended: Vec<bool> = self
             .steps

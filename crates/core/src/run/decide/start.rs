@@ -20,7 +20,8 @@ pub fn unavailable(definition: &Definition) -> Option<String> {
             step.id, remote.provider
         )),
         Action::Script(_) | Action::Approval(_) | Action::Wait(_) | Action::Workflow(_) => {
-            let isolated = step.foreach.as_ref().is_some_and(|foreach| foreach.isolate);
+            let isolated = step.foreach.as_ref().is_some_and(|foreach| foreach.isolate)
+                || matches!(&step.action, Action::Workflow(workflow) if workflow.isolate);
             isolated.then(|| {
                 format!(
                     "step `{}` says `isolate: true`: worktrees are not available yet",

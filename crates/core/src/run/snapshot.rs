@@ -1,0 +1,147 @@
+//! A folded state as bytes: a cache of the journal, never the truth. One that does not fit this
+//! version is thrown away and the journal folded again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::big::Big;
+use super::event::{Action, RunCreated};
+use super::outbox::Outbox;
+use super::plan::Plan;
+use super::state::{At, Checkpoint, Run, Slot, Status, Step};
+use crate::time::Timestamp;
+
+/// Raised whenever a folded state means something else than before.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+/// Everything of a run that is not shared or derived. Long texts stand in it by their hash.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    version: u32,
+    created: RunCreated,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    started_at: Option<Timestamp>,
+    status: Status,
+    slot: Slot,
+    steps: Vec<Step>,
+    ready: BTreeSet<At>,
+    active: BTreeSet<At>,
+    timers: BTreeSet<(Timestamp, At)>,
+    ends: u64,
+    checkpoints: BTreeMap<u32, Checkpoint>,
+    next_checkpoint: u32,
+    outbox: Outbox,
+    messages: u32,
+    open_messages: BTreeMap<u32, Action>,
+    running_ms: u64,
+    running_since: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// The snapshot of a run.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        Self {
+            version: SNAPSHOT_VERSION,
+            created: (*run.created).clone(),
+            created_at: run.created_at,
+            updated_at: run.updated_at,
+            started_at: run.started_at,
+            status: run.status.clone(),
+            slot: run.slot,
+            steps: run.steps.clone(),
+            ready: run.ready.clone(),
+            active: run.active.clone(),
+            timers: run.timers.clone(),
+            ends: run.ends,
+            checkpoints: run.checkpoints.clone(),
+            next_checkpoint: run.next_checkpoint,
+            outbox: run.outbox.clone(),
+            messages: run.messages,
+            open_messages: run.open_messages.clone(),
+            running_ms: run.running_ms,
+            running_since: run.running_since,
+        }
+    }
+
+    /// Every text that may be stored by hash: to be resolved before [`Snapshot::restore`].
+    pub fn bigs(&mut self) -> Vec<&mut Big> {
+        fn of(step: &mut Step) -> Vec<&mut Big> {
+            let output = &mut step.last_output;
+            let own = [&mut output.result, &mut output.data, &mut output.outputs];
+            let own = own.into_iter().flatten();
+            own.chain(step.items.iter_mut().flat_map(of)).collect()
+        }
+        let mut bigs = self.created.bigs();
+        bigs.extend(self.steps.iter_mut().flat_map(of));
+        bigs.extend(self.outbox.bigs());
+        bigs
+    }
+
+    /// The definition's key, path and text, for its plan.
+    #[must_use]
+    pub fn source(&self) -> (&str, &str, &str) {
+        let definition = &self.created.definition;
+        (
+            &definition.key,
+            &definition.path,
+            self.created.source.as_str(),
+        )
+    }
+
+    /// The run again; `None` when the snapshot does not fit this version or this plan.
+    #[must_use]
+    pub fn restore(self, plan: Arc<Plan>) -> Option<Run> {
+        let fits = self.version == SNAPSHOT_VERSION
+            && self.steps.len() == plan.definition.steps.len()
+            && self
+                .steps
+                .iter()
+                .zip(&plan.definition.steps)
+                .all(|(s, d)| s.key == d.id);
+        if !fits {
+            return None;
+        }
+        let args = serde_json::from_str(self.created.args.as_str()).ok()?;
+        let mut run = Run {
+            created: Arc::new(self.created),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            started_at: self.started_at,
+            args,
+            status: self.status,
+            slot: self.slot,
+            ended: self
+                .steps
+                .iter()
+                .filter(|step| step.state.is_ended())
+                .count(),
+            steps: self.steps,
+            ready: BTreeSet::new(),
+            active: self.active,
+            timers: self.timers,
+            open_needs: Vec::new(),
+            ends: self.ends,
+            values: Arc::new(HashMap::new()),
+            checkpoints: self.checkpoints,
+            next_checkpoint: self.next_checkpoint,
+            outbox: self.outbox,
+            messages: self.messages,
+            open_messages: self.open_messages,
+            running_ms: self.running_ms,
+            running_since: self.running_since,
+            plan,
+        };
+        run.rebuild_frontier();
+        run.ready = self.ready;
+        for index in 0..run.steps.len() {
+            if run.steps[index].state.is_ended() {
+                run.note_value(index);
+            }
+        }
+        Some(run)
+    }
+}
