@@ -74,7 +74,7 @@ impl Killer {
             self.refill();
             let wait = self.rng.below(60);
             pause(Duration::from_millis(wait as u64));
-            let choice = self.rng.below(4);
+            let choice = self.rng.below(5);
             if choice >= 2 {
                 shepherds += usize::from(self.kill_a_shepherd());
             }

@@ -17,7 +17,8 @@ pub const BATON: &str = env!("CARGO_BIN_EXE_baton");
 
 /// A data directory and a project of its own. Dropping it ends what is left of it.
 pub struct World {
-    _temp: Option<tempfile::TempDir>,
+    /// Held for its end.
+    temp: Option<tempfile::TempDir>,
     /// The data directory.
     pub data: PathBuf,
     /// The project.
@@ -34,11 +35,9 @@ impl World {
             .prefix("baton-w-")
             .tempdir()
             .unwrap();
-        let root = temp.path().to_path_buf();
-        Self {
-            _temp: Some(temp),
-            ..Self::at(&root)
-        }
+        let mut world = Self::at(temp.path());
+        world.temp = Some(temp);
+        world
     }
 
     /// A new one below `root`, which has a name of its own.
@@ -46,7 +45,7 @@ impl World {
         let project = root.join("project");
         std::fs::create_dir_all(project.join(".agent/workflows/definitions")).unwrap();
         Self {
-            _temp: None,
+            temp: None,
             data: root.join("data"),
             project,
             mark: root.file_name().unwrap().to_str().unwrap().to_owned(),
@@ -202,7 +201,7 @@ impl Drop for World {
     fn drop(&mut self) {
         for line in self.close() {
             let pid = line.split(' ').next().and_then(|pid| pid.parse().ok());
-            pid.is_some_and(processes::kill);
+            let _gone: Option<bool> = pid.map(processes::kill);
         }
     }
 }
