@@ -59,11 +59,11 @@ pub fn all(story: &Story) {
         story.runs.len()
     );
     if !wrong.is_empty() {
-        let kept = story.world.project.join("host.log");
-        let log = std::fs::read_to_string(kept).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = &lines[lines.len().saturating_sub(60)..];
-        panic!("{}\n\nhost.log:\n{}", wrong.join("\n"), tail.join("\n"));
+        panic!(
+            "{}\n\nhost.log:\n{}",
+            wrong.join("\n"),
+            story.world.host_log()
+        );
     }
 }
 

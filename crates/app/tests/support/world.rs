@@ -103,11 +103,30 @@ impl World {
         pid
     }
 
-    /// Waits until a host answers.
+    /// Waits until a host answers; says what there is when none does.
     pub fn await_host(&self) {
-        until("a host that answers", LIMIT, || {
-            self.ask("GET", "/healthz", None, None).ok()
-        });
+        let begun = std::time::Instant::now();
+        loop {
+            let failed = match self.ask("GET", "/healthz", None, None) {
+                Ok(_) => return,
+                Err(error) => error,
+            };
+            assert!(
+                begun.elapsed() < LIMIT / 2,
+                "no host answers: {failed}\nholder of the lock: {:?}\nprocesses: {:#?}\n{}",
+                processes::host(&self.data),
+                processes::marked(&self.mark),
+                self.host_log(),
+            );
+            super::pause(Duration::from_millis(5));
+        }
+    }
+
+    /// The end of what the hosts said.
+    pub fn host_log(&self) -> String {
+        let log = std::fs::read_to_string(self.project.join("host.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
     }
 
     /// One request.
