@@ -19,7 +19,7 @@ use super::clock::SystemClock;
 use super::definitions::OnDisk;
 use super::environments::RunEnvironments;
 use super::listener::Listener;
-use super::lock::{self, LockError};
+use super::lock::{self, Lock, LockError};
 use super::options::Options;
 use super::projects::Projects;
 use super::runners::ShepherdRunners;
@@ -31,6 +31,9 @@ use super::{Host, cleaning, files, idle};
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Threads for everything that does not block.
+/// How often to look whether the data directory is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
 const WORKERS: usize = 2;
 
 /// Why a host did not start, or did not go on.
@@ -121,14 +124,15 @@ pub fn run(options: Options) -> Result<(), Error> {
         activity: Arc::new(Activity::default()),
         leaving: watch::Sender::new(false),
     });
-    let result = runtime.block_on(live(&host, idle_exit));
+    let lock = Arc::new(lock);
+    let result = runtime.block_on(live(&host, &lock, idle_exit));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     result
 }
 
-async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
+async fn live(host: &Arc<Host>, lock: &Arc<Lock>, idle_exit: Duration) -> Result<(), Error> {
     let recovered = host
         .engine
         .recover()
@@ -162,6 +166,11 @@ async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
     if host.background {
         #[expect(
             clippy::disallowed_methods,
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host, and ends it"
+    )]
+    tokio::spawn(leave_when_removed(host.clone(), lock.clone()));
             reason = "it lives as long as the host, and ends it"
         )]
         tokio::spawn(idle::watch(host.clone(), idle_exit));
@@ -187,6 +196,16 @@ async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
 /// Opens the read models and the files of runs, which follow the journal.
 fn project(host: &Arc<Host>) -> Result<Files, Error> {
     let plans = host.engine.plans().clone();
+/// A host whose data directory was removed has nothing to drive: it leaves, and its attempts end.
+async fn leave_when_removed(host: Arc<Host>, lock: Arc<Lock>) {
+    while lock.is_in_place() {
+        tokio::time::sleep(LOOK).await;
+    }
+    let dir = host.data_dir.display();
+    tracing::error!("the data directory {dir} was removed: the host leaves");
+    host.leave();
+}
+
     let heads = || host.journal.subscribe();
     let journal = || -> Arc<dyn Journal> { host.journal.clone() };
     let views = Views::open(&host.data_dir, journal(), plans.clone(), heads());
