@@ -7,6 +7,14 @@ mod server_support;
 use serde_json::json;
 use server_support::{World, step};
 
+const ONE: &str = "
+name: One
+argsSchema: {type: object, properties: {x: {type: string, default: world}}}
+steps:
+  - {id: hello, type: script, command: 'echo hello {{ args.x }}', outputs: {v: stdout | trim}}
+outputs: {said: '{{ steps.hello.outputs.v }}'}
+";
+
 /// Runs until a file appears, so that tests decide when.
 const GATE: &str = "
 name: Gate
@@ -30,4 +38,37 @@ fn all_ends_soon_when_the_data_directory_is_gone() {
     let left = baton_runner::sweep::find(attempt.as_str().unwrap()).unwrap();
     assert!(left.is_empty(), "{left:?}");
     assert!(!world.data_dir().exists());
+}
+
+#[test]
+fn the_same_key_with_another_request_is_refused_also_after_a_restart() {
+    let mut world = World::new(&[("one", ONE)]);
+    let project = world.project.clone();
+    let start = |world: &World, path: &str, x: &str| {
+        let body = json!({"project_id": project, "definition": "one", "args": {"x": x}});
+        let body = body.to_string();
+        let head = "content-type: application/json\r\nidempotency-key: k";
+        let length = body.len();
+        world
+            .raw(&format!(
+                "POST {path} HTTP/1.0\r\nhost: b\r\n{head}\r\ncontent-length: {length}\r\n\r\n{body}"
+            ))
+            .unwrap()
+    };
+    let path = "/api/workflow-executions";
+    let first = start(&world, path, "a");
+    assert_eq!(first.status, 201);
+    let conflict = |answer: server_support::Answer| {
+        assert_eq!(answer.status, 409, "{answer:?}");
+        assert_eq!(answer.json()["code"], "idempotency_conflict");
+    };
+    conflict(start(&world, path, "b"));
+    conflict(start(&world, "/api/projects", "a"));
+    world.kill_host();
+    world.start();
+    conflict(start(&world, path, "b"));
+    let again = start(&world, path, "a");
+    assert_eq!((again.status, again.json()), (201, first.json()));
+    let list = world.get(path).json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
 }

@@ -18,6 +18,7 @@ use super::activity::Activity;
 use super::clock::SystemClock;
 use super::definitions::OnDisk;
 use super::environments::RunEnvironments;
+use super::keys::Keys;
 use super::listener::Listener;
 use super::lock::{self, Lock, LockError};
 use super::options::Options;
@@ -30,10 +31,10 @@ use super::{Host, cleaning, files, idle};
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Threads for everything that does not block.
 /// How often to look whether the data directory is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Threads for everything that does not block.
 const WORKERS: usize = 2;
 
 /// Why a host did not start, or did not go on.
@@ -110,12 +111,14 @@ pub fn run(options: Options) -> Result<(), Error> {
         environments: environments.clone(),
         clock: Arc::new(SystemClock),
     });
+    let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;
     let host = Arc::new(Host {
         data_dir,
         engine,
         projects: Projects::new(journal.clone()),
         journal,
         secrets,
+        keys,
         environments,
         generation,
         background: options.background,
@@ -163,14 +166,14 @@ async fn live(host: &Arc<Host>, lock: &Arc<Lock>, idle_exit: Duration) -> Result
         tracing::info!("asked to leave by a signal");
         signalled.leave();
     });
-    if host.background {
-        #[expect(
-            clippy::disallowed_methods,
     #[expect(
         clippy::disallowed_methods,
         reason = "it lives as long as the host, and ends it"
     )]
     tokio::spawn(leave_when_removed(host.clone(), lock.clone()));
+    if host.background {
+        #[expect(
+            clippy::disallowed_methods,
             reason = "it lives as long as the host, and ends it"
         )]
         tokio::spawn(idle::watch(host.clone(), idle_exit));
@@ -193,9 +196,6 @@ async fn live(host: &Arc<Host>, lock: &Arc<Lock>, idle_exit: Duration) -> Result
     flushed.map_err(|e| Error::Disk(e.to_string()))
 }
 
-/// Opens the read models and the files of runs, which follow the journal.
-fn project(host: &Arc<Host>) -> Result<Files, Error> {
-    let plans = host.engine.plans().clone();
 /// A host whose data directory was removed has nothing to drive: it leaves, and its attempts end.
 async fn leave_when_removed(host: Arc<Host>, lock: Arc<Lock>) {
     while lock.is_in_place() {
@@ -206,6 +206,9 @@ async fn leave_when_removed(host: Arc<Host>, lock: Arc<Lock>) {
     host.leave();
 }
 
+/// Opens the read models and the files of runs, which follow the journal.
+fn project(host: &Arc<Host>) -> Result<Files, Error> {
+    let plans = host.engine.plans().clone();
     let heads = || host.journal.subscribe();
     let journal = || -> Arc<dyn Journal> { host.journal.clone() };
     let views = Views::open(&host.data_dir, journal(), plans.clone(), heads());
