@@ -72,3 +72,34 @@ fn the_same_key_with_another_request_is_refused_also_after_a_restart() {
     let list = world.get(path).json();
     assert_eq!(list["data"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_child_has_its_parents_environment_from_its_first_decision_on() {
+    let parent = "
+name: Parent
+steps:
+  - {id: sub, type: workflow, workflow: child}
+";
+    let child = "
+name: Child
+concurrency: {key: 'for-{{ env.WHO }}'}
+steps:
+  - {id: ask, type: approval, message: 'Go on, {{ env.WHO }}?'}
+";
+    let world = World::new(&[("parent", parent), ("child", child)]);
+    let settings = world.directory().join(".agent/baton.toml");
+    std::fs::write(settings, "[env]\nallow = [\"WHO\"]\n").unwrap();
+    let body = json!({
+        "project_id": world.project, "definition": "parent", "environment": {"WHO": "Ada"}
+    });
+    let started = world.post("/api/workflow-executions", &body).json();
+    let id = started["data"]["id"].as_str().unwrap();
+    let path = format!("/api/workflow-executions/{id}");
+    let run = world.run_when(&path, "the child exists", |run| {
+        run["children"][0]["number"].is_u64()
+    });
+    let child = run["children"][0]["id"].as_str().unwrap();
+    let child = format!("/api/workflow-executions/{child}");
+    let asks = world.run_when(&child, "asks", |run| run["waiting"]["reason"] == "approval");
+    assert_eq!(asks["waiting"]["detail"], "ask: Go on, Ada?");
+}
