@@ -4,7 +4,7 @@
 
 mod server_support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use server_support::{World, step};
 
 const ONE: &str = "
@@ -102,4 +102,59 @@ steps:
     let child = format!("/api/workflow-executions/{child}");
     let asks = world.run_when(&child, "asks", |run| run["waiting"]["reason"] == "approval");
     assert_eq!(asks["waiting"]["detail"], "ask: Go on, Ada?");
+}
+
+#[test]
+fn live_events_tell_of_messages_by_their_wire_ids() {
+    let world = World::new(&[("gate", GATE)]);
+    let run = world.run("gate", &json!({}));
+    let id = run.rsplit('/').next().unwrap().to_owned();
+    world.run_when(&run, "runs", |run| step(run, "wait")["status"] == "running");
+    let say = json!({"content": "wait a moment", "action_type": "pause"});
+    let said = world.post(&format!("/api/workflows/{id}/messages"), &say);
+    let message = said.json()["messageId"].clone();
+    assert!(message.is_u64(), "{said:?}");
+    std::fs::write(world.directory().join("go"), "").unwrap();
+    world.run_until(&run, "paused");
+    let resume = json!({"content": "go on", "action_type": "resume"});
+    world.post(&format!("/api/workflows/{id}/messages"), &resume);
+    world.run_until(&run, "completed");
+    let mut all: Vec<Value> = Vec::new();
+    for event in world.events(&format!("topics=run:{id}&after=0")) {
+        all.push(event);
+        if all.last().unwrap()["data"]["status"] == "completed"
+            && all.last().unwrap()["type"] == "workflow.execution.status_changed"
+        {
+            break;
+        }
+    }
+    let of_kind = |kind: &str| -> Vec<&Value> {
+        let events = all.iter().filter(|event| event["type"] == kind);
+        events.map(|event| &event["data"]).collect()
+    };
+    let new = of_kind("message:new");
+    assert!(
+        new.iter().any(|data| data["message"]["id"] == message),
+        "{new:?}"
+    );
+    let updated = of_kind("message:updated");
+    let done = |data: &&Value| data["messageId"] == message && data["action_status"] == "processed";
+    assert!(updated.iter().any(|data| done(&data)), "{updated:?}");
+    let comments = of_kind("workflow.comment.created");
+    let text = Value::from(message.to_string());
+    assert!(
+        comments.iter().any(|data| data["comment_id"] == text),
+        "{comments:?}"
+    );
+    for kind in [
+        "workflow.step.started",
+        "workflow.step.attempt",
+        "workflow.step.completed",
+        "workflow:paused",
+        "workflow:unpaused",
+        "workflow.checkpoint.created",
+        "workflow.run.progress",
+    ] {
+        assert!(!of_kind(kind).is_empty(), "{kind}: {all:?}");
+    }
 }
