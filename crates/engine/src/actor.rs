@@ -367,7 +367,12 @@ impl RunActor {
             && let Some(folded) = &self.folded
         {
             let environments = &self.engine.inner.outside.environments;
-            let env = environments.allowed(self.id, &folded.run.created.project);
+            let created = &folded.run.created;
+            let env = environments.allowed(
+                self.id,
+                crate::start::parent_of(created.parent.as_ref()),
+                &created.project,
+            );
             self.env = Some(Arc::new(env));
         }
         if std::mem::replace(&mut self.recovered, true) {

@@ -315,10 +315,13 @@ pub struct FoundDefinition {
 
 /// The environment that runs were started with.
 pub trait Environments: Send + Sync + 'static {
-    /// Those variables of the run's environment that expressions may name (`[env] allow`).
+    /// Those variables of the run's environment that expressions may name (`[env] allow`). Also
+    /// asked about a run that is about to be created: a child's `parent` is given since the
+    /// journal may not name it yet.
     fn allowed(
         &self,
         run: RunId,
+        parent: Option<RunId>,
         project: &ProjectRef,
     ) -> std::collections::BTreeMap<String, String>;
 }

@@ -1,6 +1,5 @@
 //! Starting a run: everything about it is checked before it exists.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use baton_core::definition::template::Names;
@@ -66,6 +65,13 @@ pub enum StartError {
     Send(#[from] SendError),
 }
 
+/// The run whose environment a child has; a fork has its own.
+pub(crate) fn parent_of(parent: Option<&Parent>) -> Option<RunId> {
+    parent
+        .filter(|parent| parent.step.is_some())
+        .map(|parent| parent.run)
+}
+
 impl Engine {
     /// Starts a run: it exists, durably, when this returns.
     ///
@@ -84,9 +90,12 @@ impl Engine {
         }
         let args = schema::args_check(definition.args_schema.as_ref(), request.args)
             .map_err(StartError::Args)?;
+        let run = request.run.unwrap_or_else(|| self.mint().run());
         let slot = match &definition.concurrency {
             Some(concurrency) => {
-                let env = BTreeMap::<String, String>::new();
+                let parent = parent_of(request.parent.as_ref());
+                let environments = &self.inner.outside.environments;
+                let env = environments.allowed(run, parent, &request.project);
                 let names = Names::default()
                     .with_json("args", &args)
                     .with_json("env", &serde_json::json!(env));
@@ -101,7 +110,6 @@ impl Engine {
             }
             None => None,
         };
-        let run = request.run.unwrap_or_else(|| self.mint().run());
         let created = RunCreated {
             run,
             number: self.inner.outside.journal.next_number(),

@@ -55,6 +55,11 @@ impl AttemptDir {
             .create(&self.0)
     }
 
+    /// The directory was removed. Not being able to look does not count.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(fs::symlink_metadata(&self.0), Err(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Removes the directory and all in it; one that is gone is no error. For the host, once the
     /// attempt's end is in the journal.
     pub fn remove(&self) -> io::Result<()> {

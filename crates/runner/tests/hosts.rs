@@ -71,6 +71,37 @@ fn a_record_written_without_a_host_is_found_later() {
 }
 
 #[test]
+fn an_attempt_whose_directory_is_gone_ends_long_before_the_grace() {
+    let lab = Lab::new();
+    let mut spec = lab.shell("echo $$ >> pids; exec sleep 1000");
+    spec.orphan_grace_ms = 600_000;
+    // Never started: a host would make the directory anew.
+    spec.host_binary = lab.path("touches");
+    let script = format!("#!/bin/sh\ntouch {}\n", lab.path("started").display());
+    std::fs::write(&spec.host_binary, script).unwrap();
+    let shepherd = lab.launch(&spec);
+    let pids = lab.await_pids("pids", 1);
+    std::fs::remove_dir_all(lab.path("data")).unwrap();
+    drop(shepherd);
+    until("the end of the tree", || !lives(pids[0]));
+    let dir = lab.dir(&spec);
+    let mark = dir.path().to_str().unwrap().to_owned();
+    until("the end of the shepherd", || shepherds_of(&mark).is_empty());
+    assert!(!lab.path("data").exists());
+    assert!(!lab.path("started").exists());
+}
+
+/// The processes that have this among their words.
+fn shepherds_of(word: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&line).into_owned())
+    });
+    lines.filter(|line| line.contains(word)).collect()
+}
+
+#[test]
 fn an_attempt_without_a_host_is_stopped_after_the_grace() {
     let lab = Lab::new();
     let mut spec = lab.shell("echo $$ >> pids; exec sleep 1000");

@@ -25,29 +25,6 @@ pub(crate) struct Folds {
     plans: Arc<Plans>,
     kept: HashMap<RunId, Kept>,
     uses: u64,
-    /// Whether [`Self::advance`] tells how a run stood before each event: it costs a walk over the
-    /// run's steps.
-    pub(crate) looks: bool,
-}
-
-/// How a run stood: what is compared to tell what an event changed.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Look {
-    pub(crate) status: &'static str,
-    pub(crate) phase: Option<usize>,
-    pub(crate) ended: usize,
-}
-
-impl Look {
-    pub(crate) fn at(run: &Run) -> Self {
-        let phase = run.current_phase();
-        let phases = &run.plan.definition.phases;
-        Self {
-            status: run.status.word(),
-            phase: phase.and_then(|id| phases.iter().position(|phase| phase.id == id)),
-            ended: run.ended,
-        }
-    }
 }
 
 /// Why a commit was not taken.
@@ -77,7 +54,6 @@ impl Folds {
             plans,
             kept: HashMap::new(),
             uses: 0,
-            looks: true,
         }
     }
 
@@ -91,21 +67,19 @@ impl Folds {
         self.kept.clear();
     }
 
-    /// Goes on by one commit, telling of each event: its index, the event, how the run stood before
-    /// it, and the run after it.
+    /// Goes on by one commit, telling of each event: its index, the event, and the run after it.
     pub(crate) fn advance(
         &mut self,
         id: RunId,
         commit: &Stored,
-        mut each: impl FnMut(usize, &Event, Option<&Look>, &Run),
+        mut each: impl FnMut(usize, &Event, &Run),
     ) -> Result<(), Skip> {
         let mut run = self.before(id, commit)?;
         let events = decode(self.journal.as_ref(), commit)?;
         for (index, event) in events.iter().enumerate() {
-            let earlier = run.as_ref().filter(|_| self.looks).map(Look::at);
             Self::apply(&self.plans, &mut run, event, commit)?;
             if let Some(run) = &run {
-                each(index, event, earlier.as_ref(), run);
+                each(index, event, run);
             }
         }
         self.uses += 1;

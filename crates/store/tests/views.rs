@@ -11,7 +11,7 @@ use baton_core::run::WaitReason;
 use baton_core::run::event::{ActionStatus, Actor, Event, PauseReason, ResetReason};
 use baton_engine::Plans;
 use baton_engine::ports::{Journal, Position};
-use baton_store::views::{RunFilter, RunRow, wire_since};
+use baton_store::views::{RunFilter, RunRow};
 use baton_store::{SqliteJournal, Views};
 use common::run;
 use sample::{attempt, story, tell};
@@ -260,43 +260,6 @@ fn undone_steps_and_checkpoints_are_shown_as_undone() {
             .all(|step| step.status == "pending" && step.result.is_none())
     );
     assert!(world.views.checkpoints(run(1)).unwrap().is_empty());
-}
-
-#[test]
-fn live_events_come_once_in_order_and_can_be_caught_up_from_any_place() {
-    let world = World::new();
-    let mut live = world.views.live();
-    tell(&*world.journal, 1, 1, &mut story(1, "/shop", "done"));
-    world.settled();
-    let journal: Arc<dyn Journal> = world.journal.clone();
-    let plans = Arc::new(Plans::default());
-    let (all, _) = wire_since(&journal, &plans, 0, 100).unwrap();
-    // What is live comes after the views hold it.
-    let heard: Vec<_> = (0..all.len())
-        .map(|_| (*live.blocking_recv().unwrap()).clone())
-        .collect();
-    assert_eq!(heard, all);
-    assert!(all.windows(2).all(|pair| pair[0].pos < pair[1].pos));
-    let kinds: Vec<_> = all.iter().map(|event| event.kind).collect();
-    for kind in [
-        "workflow.execution.status_changed",
-        "workflow.execution.phase_changed",
-        "workflow.step.started",
-        "workflow.step.attempt",
-        "workflow.step.completed",
-        "workflow.checkpoint.created",
-        "workflow.comment.created",
-        "message:new",
-        "message:updated",
-        "workflow.run.progress",
-        "workflow.run.waiting",
-    ] {
-        assert!(kinds.contains(&kind), "{kind} is missing in {kinds:?}");
-    }
-    for (at, event) in all.iter().enumerate() {
-        let (rest, _) = wire_since(&journal, &plans, event.pos, 100).unwrap();
-        assert_eq!(rest, all[at + 1..]);
-    }
 }
 
 #[test]

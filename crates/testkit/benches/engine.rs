@@ -55,7 +55,7 @@ impl Definitions for Nothing {
 }
 
 impl Environments for Nothing {
-    fn allowed(&self, _: RunId, _: &ProjectRef) -> BTreeMap<String, String> {
+    fn allowed(&self, _: RunId, _: Option<RunId>, _: &ProjectRef) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
 }

@@ -48,7 +48,12 @@ impl Definitions for Known {
 struct NoEnvironment;
 
 impl Environments for NoEnvironment {
-    fn allowed(&self, _run: RunId, _project: &ProjectRef) -> BTreeMap<String, String> {
+    fn allowed(
+        &self,
+        _run: RunId,
+        _parent: Option<RunId>,
+        _project: &ProjectRef,
+    ) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
 }

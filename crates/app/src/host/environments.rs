@@ -50,6 +50,11 @@ impl RunEnvironments {
 
     /// The environment of a run: its own, else that of the run it is a child of, else the host's.
     pub fn of(&self, run: RunId) -> Environment {
+        self.of_child(run, None)
+    }
+
+    /// As [`Self::of`]; `parent` is what the journal may not know yet.
+    fn of_child(&self, run: RunId, mut parent: Option<RunId>) -> Environment {
         let mut run = run;
         for _ in 0..DEEPEST {
             match std::fs::read(self.path(run)) {
@@ -65,7 +70,7 @@ impl RunEnvironments {
                     return Environment::new();
                 }
             }
-            match self.parent(run) {
+            match parent.take().or_else(|| self.parent(run)) {
                 Some(parent) => run = parent,
                 None => break,
             }
@@ -110,7 +115,7 @@ impl RunEnvironments {
 }
 
 impl Environments for RunEnvironments {
-    fn allowed(&self, run: RunId, project: &ProjectRef) -> Environment {
+    fn allowed(&self, run: RunId, parent: Option<RunId>, project: &ProjectRef) -> Environment {
         let allow = match crate::config::load(Some(Path::new(&project.path))) {
             Ok(config) => config.env_allow,
             Err(error) => {
@@ -121,7 +126,7 @@ impl Environments for RunEnvironments {
         if allow.is_empty() {
             return Environment::new();
         }
-        let mut environment = self.of(run);
+        let mut environment = self.of_child(run, parent);
         environment.retain(|name, _| allow.contains(name));
         environment
     }

@@ -3,8 +3,8 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::listener;
@@ -21,7 +21,21 @@ const LOOK: Duration = Duration::from_millis(5);
 /// The held lock. The system releases it when the process ends, however that happens.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Whether the directory is still the one whose lock this is: false once it was removed, or
+    /// another one is in its place. Not being able to look does not count.
+    pub fn is_in_place(&self) -> bool {
+        let held = self.file.metadata();
+        match (held, std::fs::metadata(&self.path)) {
+            (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
+            (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+            (Err(_), _) => true,
+        }
+    }
 }
 
 /// Why there is no lock.
@@ -53,8 +67,9 @@ fn pid_text(pid: Option<u32>) -> String {
 /// end; one that answers is left alone.
 pub fn take(data_dir: &Path) -> Result<Lock, LockError> {
     let path = data_dir.join(NAME);
+    let shown = path.display().to_string();
     let io = |source| LockError::Io {
-        path: path.display().to_string(),
+        path: shown.clone(),
         source,
     };
     let mut options = OpenOptions::new();
@@ -83,7 +98,7 @@ pub fn take(data_dir: &Path) -> Result<Lock, LockError> {
     }
     // Only for the message of others: not being able to write it is no reason not to run.
     let _for_people = say_pid(&mut file);
-    Ok(Lock { _file: file })
+    Ok(Lock { file, path })
 }
 
 /// Whether the host that listens here lives. The socket of one that was killed may still take a

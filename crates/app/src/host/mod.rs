@@ -11,6 +11,7 @@ pub mod definitions;
 mod environments;
 mod files;
 mod idle;
+pub mod keys;
 mod listener;
 mod lock;
 mod options;
@@ -67,6 +68,8 @@ pub struct Host {
     pub projects: Projects,
     /// The secrets.
     pub secrets: Arc<Secrets>,
+    /// The idempotency keys of the last day.
+    pub keys: keys::Keys,
     /// The environments of runs.
     pub environments: Arc<RunEnvironments>,
     /// This host's generation.

@@ -18,8 +18,9 @@ use super::activity::Activity;
 use super::clock::SystemClock;
 use super::definitions::OnDisk;
 use super::environments::RunEnvironments;
+use super::keys::Keys;
 use super::listener::Listener;
-use super::lock::{self, LockError};
+use super::lock::{self, Lock, LockError};
 use super::options::Options;
 use super::projects::Projects;
 use super::runners::ShepherdRunners;
@@ -29,6 +30,9 @@ use super::{Host, cleaning, files, idle};
 
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often to look whether the data directory is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Threads for everything that does not block.
 const WORKERS: usize = 2;
@@ -107,12 +111,14 @@ pub fn run(options: Options) -> Result<(), Error> {
         environments: environments.clone(),
         clock: Arc::new(SystemClock),
     });
+    let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;
     let host = Arc::new(Host {
         data_dir,
         engine,
         projects: Projects::new(journal.clone()),
         journal,
         secrets,
+        keys,
         environments,
         generation,
         background: options.background,
@@ -121,14 +127,15 @@ pub fn run(options: Options) -> Result<(), Error> {
         activity: Arc::new(Activity::default()),
         leaving: watch::Sender::new(false),
     });
-    let result = runtime.block_on(live(&host, idle_exit));
+    let lock = Arc::new(lock);
+    let result = runtime.block_on(live(&host, &lock, idle_exit));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     result
 }
 
-async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
+async fn live(host: &Arc<Host>, lock: &Arc<Lock>, idle_exit: Duration) -> Result<(), Error> {
     let recovered = host
         .engine
         .recover()
@@ -159,6 +166,11 @@ async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
         tracing::info!("asked to leave by a signal");
         signalled.leave();
     });
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host, and ends it"
+    )]
+    tokio::spawn(leave_when_removed(host.clone(), lock.clone()));
     if host.background {
         #[expect(
             clippy::disallowed_methods,
@@ -182,6 +194,16 @@ async fn live(host: &Arc<Host>, idle_exit: Duration) -> Result<(), Error> {
     drop(files);
     tracing::info!("the host leaves");
     flushed.map_err(|e| Error::Disk(e.to_string()))
+}
+
+/// A host whose data directory was removed has nothing to drive: it leaves, and its attempts end.
+async fn leave_when_removed(host: Arc<Host>, lock: Arc<Lock>) {
+    while lock.is_in_place() {
+        tokio::time::sleep(LOOK).await;
+    }
+    let dir = host.data_dir.display();
+    tracing::error!("the data directory {dir} was removed: the host leaves");
+    host.leave();
 }
 
 /// Opens the read models and the files of runs, which follow the journal.

@@ -16,9 +16,6 @@ use super::error::Problem;
 /// The largest body, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// The longest `Idempotency-Key`, in bytes.
-const LONGEST_KEY: usize = 120;
-
 /// The one parameter of the path.
 pub struct Segment(pub String);
 
@@ -108,8 +105,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         let kind = request.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-        let bytes = axum::body::to_bytes(request.into_body(), LARGEST).await;
-        let bytes = bytes.map_err(|error| too_large_or_lost(&error))?;
+        let bytes = whole_body(request.into_body()).await?;
         if bytes.is_empty() {
             return shape(Value::Object(serde_json::Map::new())).map(Self);
         }
@@ -127,6 +123,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         };
         shape(value).map(Self)
     }
+}
+
+/// The whole of a body that is not too large.
+pub async fn whole_body(body: axum::body::Body) -> Result<axum::body::Bytes, Problem> {
+    let bytes = axum::body::to_bytes(body, LARGEST).await;
+    bytes.map_err(|error| too_large_or_lost(&error))
 }
 
 fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
@@ -159,7 +161,7 @@ fn too_large_or_lost(error: &axum::Error) -> Problem {
 pub struct Caller {
     /// Who.
     pub by: Actor,
-    /// What makes a repeat harmless.
+    /// What makes a repeat harmless: made by [`know`](super::repeats::know).
     pub command: Option<CommandId>,
 }
 
@@ -169,13 +171,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         Ok(Self {
             by: actor(&parts.headers)?,
-            command: command(parts)?,
+            command: parts.extensions.get::<CommandId>().cloned(),
         })
     }
 }
 
 /// Something inside an attempt says so by `x-baton-attempt`; all others are the local user.
-fn actor(headers: &HeaderMap) -> Result<Actor, Problem> {
+pub fn actor(headers: &HeaderMap) -> Result<Actor, Problem> {
     let Some(mark) = headers.get("x-baton-attempt") else {
         return Ok(Actor::User(UserId::LOCAL));
     };
@@ -186,19 +188,4 @@ fn actor(headers: &HeaderMap) -> Result<Actor, Problem> {
         .parse()
         .map_err(|_| wrong())?;
     Ok(Actor::Attempt(id))
-}
-
-/// The same key on another path is another command.
-fn command(parts: &Parts) -> Result<Option<CommandId>, Problem> {
-    let Some(key) = parts.headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let key = key.to_str().unwrap_or_default();
-    if key.is_empty() || key.len() > LONGEST_KEY {
-        let detail = format!("`idempotency-key` has 1 to {LONGEST_KEY} visible characters");
-        return Err(Problem::bad_request("bad_idempotency_key", detail));
-    }
-    let mut path = baton_core::run::big::hash(parts.uri.path());
-    path.truncate(16);
-    Ok(Some(CommandId(format!("http/{path}/{key}"))))
 }

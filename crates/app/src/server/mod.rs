@@ -9,6 +9,7 @@ mod error;
 mod find;
 mod list;
 mod live;
+mod repeats;
 mod routes;
 mod start;
 mod story;
@@ -36,5 +37,6 @@ impl FromRequestParts<Arc<Host>> for State {
 
 /// All endpoints over this host.
 pub fn router(host: Arc<Host>) -> Router {
-    routes::all().with_state(host)
+    let repeats = axum::middleware::from_fn_with_state(host.clone(), repeats::know);
+    routes::all().layer(repeats).with_state(host)
 }

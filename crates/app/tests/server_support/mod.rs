@@ -1,5 +1,9 @@
 //! A real host over its Unix socket, and a small HTTP client for it.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+mod world_end;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -10,6 +14,9 @@ use serde_json::{Value, json};
 
 /// Nothing a test waits for takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long what a test has left running gets to end in good order.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A data directory, a project and, most of the time, a host.
 pub struct World {
@@ -68,6 +75,10 @@ impl World {
         command.env("XDG_CONFIG_HOME", self.dir.path().join("config"));
         command
             .env("BATON_LOG", "warn")
+            .env("BATON_ORPHAN_GRACE", "10s")
+            .env("BATON_STOP_GRACE", "1s")
+            .env_remove("DATABASE_URL")
+            .env_remove("BATON_ATTEMPT")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         command
@@ -186,10 +197,46 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        // Asked first: the host knows best how to end what it runs.
+        if self.host.is_some() {
+            self.cancel_all();
+        }
         if let Some(mut host) = self.host.take() {
             let _ended = host.kill();
             let _reaped = host.wait();
         }
+        world_end::end(&self.data_dir());
+    }
+}
+
+impl World {
+    /// Cancels what is unfinished, and waits a little until it has ended. Never panics.
+    fn cancel_all(&self) {
+        let begun = Instant::now();
+        let path = "/api/workflow-executions?status=pending,running,paused&limit=200";
+        while begun.elapsed() < FAREWELL {
+            let Some(answer) = self.try_request("GET", path, None) else {
+                return;
+            };
+            let listed: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+            let runs = listed["data"].as_array().cloned().unwrap_or_default();
+            if runs.is_empty() {
+                return;
+            }
+            let fresh = runs
+                .iter()
+                .filter(|run| run["cancel_requested_at"].is_null());
+            for run in fresh.filter_map(|run| run["id"].as_str()) {
+                let cancel = format!("/api/workflow-executions/{run}/cancel");
+                self.try_request("POST", &cancel, Some(&json!({})));
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    /// The processes of this world: its hosts, its shepherds and what these run.
+    pub fn processes(&self) -> Vec<i32> {
+        world_end::processes(&self.data_dir())
     }
 }
 

@@ -106,7 +106,9 @@ impl Finish<'_> {
             } else {
                 (grace, RETRY)
             };
-            let done = written.is_ok() && !hosts.present();
+            // Where the directory was removed there is nobody to write for.
+            let settled = written.is_ok() || self.dir.is_gone();
+            let done = settled && !hosts.present();
             acknowledged = !done && wait_for_ack(&mut hosts, pause);
             if done || acknowledged || begun.elapsed() >= limit {
                 break;
@@ -119,7 +121,7 @@ impl Finish<'_> {
         }
         let _host_removed_all = std::fs::remove_file(self.dir.socket());
         if !acknowledged && !hosts.present() {
-            start_host(self.spec, None);
+            start_host(self.spec, self.dir, None);
         }
     }
 

@@ -105,7 +105,7 @@ fn run(dir: &Path) -> io::Result<ExitCode> {
     match child::start(&dir, &spec) {
         Ok(child) => {
             hosts.greet(Some(child.pid));
-            let ended = Watch::new(&spec, child, hosts, signals).run();
+            let ended = Watch::new(&dir, &spec, child, hosts, signals).run();
             finish.after(draft, ended);
         }
         Err(message) => {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, pidfd_open, setsid};
 
 use super::tree::Tree;
+use crate::attempt_dir::AttemptDir;
 use crate::proc;
 use crate::spec::AttemptSpec;
 
@@ -20,6 +21,9 @@ use crate::spec::AttemptSpec;
 const STARTER_LIMIT: Duration = Duration::from_secs(5);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What is left of the grace when the attempt's directory is gone: no host can take it back.
+const GONE_GRACE: Duration = Duration::from_secs(3);
 
 /// Time spent without a host.
 pub(crate) struct Orphan {
@@ -73,6 +77,13 @@ impl Orphan {
         true
     }
 
+    /// No host can come back: what is left of the grace is short. Repeats change nothing.
+    pub(crate) fn give_up_soon(&mut self, now: Instant) {
+        if let Some(since) = self.since {
+            self.grace = self.grace.min(now + GONE_GRACE - since);
+        }
+    }
+
     /// When one of the above changes by itself.
     pub(crate) fn due(&self) -> Option<Instant> {
         let over = self.since? + self.grace;
@@ -89,8 +100,10 @@ impl Orphan {
 /// A sub-reaper inherits every orphan below it, a host too. So for the moment in which the
 /// in-between process leaves the host behind, the shepherd is none; the tree looks after what
 /// happens in it meanwhile.
-pub(crate) fn start_host(spec: &AttemptSpec, tree: Option<&mut Tree>) {
-    if spec.host_binary.as_os_str().is_empty() {
+///
+/// None is started for a data directory that was removed: it would make an empty one.
+pub(crate) fn start_host(spec: &AttemptSpec, dir: &AttemptDir, tree: Option<&mut Tree>) {
+    if spec.host_binary.as_os_str().is_empty() || dir.is_gone() {
         return;
     }
     let mut command = Command::new("/proc/self/exe");

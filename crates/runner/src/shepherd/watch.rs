@@ -17,6 +17,7 @@ use super::log::{Log, Stream};
 use super::orphan::{Orphan, start_host};
 use super::signals::Signals;
 use super::tree::Tree;
+use crate::attempt_dir::AttemptDir;
 use crate::clock::unix_ms;
 use crate::mask::Masker;
 use crate::proc::timespec;
@@ -33,6 +34,7 @@ const LAST_KILL_PAUSE: Duration = Duration::from_secs(1);
 
 /// The attempt while it runs.
 pub(crate) struct Watch<'a> {
+    dir: &'a AttemptDir,
     spec: &'a AttemptSpec,
     tree: Tree,
     hosts: Hosts,
@@ -75,7 +77,13 @@ enum Step {
 
 impl<'a> Watch<'a> {
     /// Begins with the child just started.
-    pub(crate) fn new(spec: &'a AttemptSpec, child: Child, hosts: Hosts, signals: Signals) -> Self {
+    pub(crate) fn new(
+        dir: &'a AttemptDir,
+        spec: &'a AttemptSpec,
+        child: Child,
+        hosts: Hosts,
+        signals: Signals,
+    ) -> Self {
         if let Some(stdin) = &child.stdin
             && let Ok(flags) = rustix::fs::fcntl_getfl(stdin)
         {
@@ -85,6 +93,7 @@ impl<'a> Watch<'a> {
         let stdout = Capture::new(Stream::Stdout, child.stdout, masker.clone());
         let stderr = Capture::new(Stream::Stderr, child.stderr, masker);
         Self {
+            dir,
             spec,
             tree: Tree::new(&spec.attempt, child.pid),
             hosts,
@@ -175,7 +184,10 @@ impl<'a> Watch<'a> {
             });
         }
         if self.orphan.must_start(now) {
-            start_host(self.spec, Some(&mut self.tree));
+            if self.dir.is_gone() {
+                self.orphan.give_up_soon(now);
+            }
+            start_host(self.spec, self.dir, Some(&mut self.tree));
         }
     }
 

@@ -47,7 +47,6 @@ pub(super) struct Projection {
 
 impl Projection {
     pub(super) async fn run(mut self, mut heads: watch::Receiver<Position>) {
-        self.folds.looks = false;
         self.look_back();
         while !self.closed.load(Ordering::Acquire) {
             heads.borrow_and_update();
@@ -102,7 +101,7 @@ impl Projection {
     fn take(&mut self, id: RunId, commit: &Stored) -> std::result::Result<(), ReadError> {
         let is_behind = self.state.behind.contains(&id);
         let mut written = Ok(());
-        let taken = self.folds.advance(id, commit, |_, event, _, run| {
+        let taken = self.folds.advance(id, commit, |_, event, run| {
             if !is_behind && written.is_ok() {
                 written = write(event, run, commit.at);
             }
@@ -154,7 +153,7 @@ impl Projection {
                 break;
             }
             let mut written = Ok(());
-            let taken = self.folds.advance(id, commit, |_, event, _, run| {
+            let taken = self.folds.advance(id, commit, |_, event, run| {
                 if written.is_ok() {
                     written = write(event, run, commit.at);
                 }

@@ -1,10 +1,9 @@
-//! Read models in `views.db`: what lists, pages and live clients read. Made from the journal alone;
+//! Read models in `views.db`: what lists and pages read. Made from the journal alone;
 //! when the file is deleted or of another version it is made again.
 
 mod projection;
 mod queries;
 mod rows;
-mod wire;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -17,11 +16,10 @@ use baton_core::ids::RunId;
 use baton_engine::Plans;
 use baton_engine::ports::{Journal, Position};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 pub use queries::{Page, RunFilter};
 pub use rows::{AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow};
-pub use wire::{WireEvent, message_type, wire_since};
 
 use crate::folds::Folds;
 use crate::journal::{OpenError, make_private};
@@ -30,15 +28,12 @@ use projection::Projection;
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
 const VERSION: u32 = 1;
-/// Live events kept for slow readers.
-const LIVE: usize = 16_384;
 
 /// The read models of a data directory. While it exists it follows the journal.
 pub struct Views {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     reached: watch::Receiver<Position>,
-    live: broadcast::Sender<Arc<WireEvent>>,
     closed: Arc<AtomicBool>,
     /// Wakes the follower when closed.
     wake: watch::Sender<Position>,
@@ -69,7 +64,6 @@ impl Views {
             }
         };
         let (reached, reached_by_readers) = watch::channel(position);
-        let live = broadcast::channel(LIVE).0;
         let closed = Arc::new(AtomicBool::new(false));
         let (wake, woken) = watch::channel(position);
         let projection = Projection {
@@ -78,7 +72,6 @@ impl Views {
             connection,
             position,
             reached,
-            live: live.clone(),
             closed: closed.clone(),
         };
         let thread = crate::follow::spawn("views", heads, woken, wake.clone(), |heads| {
@@ -92,7 +85,6 @@ impl Views {
             path,
             idle: Mutex::default(),
             reached: reached_by_readers,
-            live,
             closed,
             wake,
             thread: Mutex::new(Some(thread)),
@@ -111,13 +103,6 @@ impl Views {
         let mut reached = self.reached.clone();
         // The follower has ended: there is nothing to wait for any more.
         let _ = reached.wait_for(|now| *now >= position).await;
-    }
-
-    /// Live events from now on, each after the views hold it. A reader that is too slow is told so
-    /// and reads what it missed with [`wire_since`].
-    #[must_use]
-    pub fn live(&self) -> broadcast::Receiver<Arc<WireEvent>> {
-        self.live.subscribe()
     }
 
     fn read<T>(

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use baton_engine::ports::{Aggregate, Journal, Position};
 use rusqlite::Connection;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
-use super::wire::{Wire, WireEvent};
 use super::write::Batch;
 use crate::folds::{Folds, Skip};
 
@@ -23,7 +22,6 @@ pub(super) struct Projection {
     pub(super) connection: Connection,
     pub(super) position: Position,
     pub(super) reached: watch::Sender<Position>,
-    pub(super) live: broadcast::Sender<Arc<WireEvent>>,
     pub(super) closed: Arc<AtomicBool>,
 }
 
@@ -62,44 +60,26 @@ impl Projection {
             return Ok(false);
         };
         let last = last.position;
-        let is_watched = self.live.receiver_count() > 0;
-        self.folds.looks = is_watched;
         let mut batch = Batch::default();
-        let mut live = Vec::new();
         for commit in &commits {
             let Aggregate::Run(run) = commit.aggregate else {
                 continue;
             };
-            let mut wire = is_watched.then(|| Wire::new(commit));
-            let taken = self
-                .folds
-                .advance(run, commit, |index, event, before, after| {
-                    batch.note(index, event, after, commit);
-                    if let Some(wire) = &mut wire {
-                        wire.event(index, event, before, after);
-                    }
-                });
+            let taken = self.folds.advance(run, commit, |index, event, after| {
+                batch.note(index, event, after, commit);
+            });
             match taken {
                 Ok(()) => {}
                 Err(Skip::Read(error)) => return Err(error.to_string()),
                 Err(Skip::Never(why)) => {
                     tracing::warn!(%run, seq = commit.seq, why, "a run is left out of the views");
-                    continue;
                 }
-            }
-            if let (Some(mut wire), Some(run)) = (wire, self.folds.get(run)) {
-                wire.end(run);
-                live.append(&mut wire.events);
             }
         }
         self.write(&mut batch, last)
             .map_err(|error| error.to_string())?;
         self.position = last;
         self.reached.send_replace(last);
-        for event in live {
-            // Nobody watching any more is no error.
-            let _ = self.live.send(Arc::new(event));
-        }
         Ok(true)
     }
 

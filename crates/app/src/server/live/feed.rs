@@ -16,7 +16,9 @@ use super::progress::Progress;
 use super::topics::Topics;
 use crate::host::Host;
 use crate::server::story::Story;
-use crate::server::wire::event::{Look, Outlook, Told, sent, step_word, told, told_by_commit};
+use crate::server::wire::event::{
+    Look, Outlook, Told, position, sent, step_word, told, told_by_commit,
+};
 
 /// Commits that are read at once.
 const BATCH: usize = 256;
@@ -260,11 +262,10 @@ impl Feed {
             if !is_past && self.wants(&story.run) {
                 self.output(&story.run, event, to).await?;
             }
-            all.extend(told(story, index, event, look.as_ref(), step));
+            all.extend(told(story, event, look.as_ref(), step));
         }
         if let Some(story) = story {
-            let last = events.len().saturating_sub(1);
-            all.extend(told_by_commit(story, last, &outlook));
+            all.extend(told_by_commit(story, &outlook));
         }
         Ok(all)
     }
@@ -295,17 +296,16 @@ impl Feed {
         Ok(())
     }
 
-    /// Of all that one event tells, the last carries the position: a client that has it has all.
+    /// Each event carries its position: a client that has one has all before it.
     async fn tell(&self, stored: &Stored, all: &[Told], to: &Sender<Sse>) -> Result<(), Gone> {
         for (n, told) in all.iter().enumerate() {
-            let pos = stored.position.of_event(told.index);
+            let (pos, carries) = position(stored.position, n, all.len());
             if pos <= self.known {
                 continue;
             }
-            let is_last = all.get(n + 1).is_none_or(|next| next.index != told.index);
-            let value = sent(told.kind, &told.data, is_last.then_some(pos), stored.at);
+            let value = sent(told.kind, &told.data, carries.then_some(pos), stored.at);
             let mut event = Sse::default().data(value.to_string());
-            if is_last {
+            if carries {
                 event = event.id(pos.to_string());
             }
             to.send(event).await.map_err(|_| Gone)?;

@@ -3,16 +3,15 @@
 use baton_core::ids::StepId;
 use baton_core::run::event::Event;
 use baton_core::run::{Run, Status};
+use baton_engine::ports::Position;
 use serde_json::{Value, json};
 
 use super::super::story::Story;
 use super::{message, run, step, time, word};
 
-/// One thing to tell, about the n-th event of its commit.
+/// One thing to tell. Of a commit, always the same ones in the same order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
-    /// The event it comes from.
-    pub index: usize,
     /// Its type.
     pub kind: &'static str,
     /// Its data.
@@ -94,14 +93,12 @@ pub fn step_word(run: &Run, event: &Event) -> Option<&'static str> {
 #[must_use]
 pub fn told(
     story: &Story,
-    index: usize,
     event: &Event,
     before: Option<&Look>,
     step_before: Option<&'static str>,
 ) -> Vec<Told> {
     let mut telling = Telling {
         story,
-        index,
         told: Vec::new(),
     };
     telling.step(event, step_before);
@@ -112,11 +109,10 @@ pub fn told(
 
 /// What a whole commit changed about why a run waits and how far it is.
 #[must_use]
-pub fn told_by_commit(story: &Story, index: usize, before: &Outlook) -> Vec<Told> {
+pub fn told_by_commit(story: &Story, before: &Outlook) -> Vec<Told> {
     let now = Outlook::at(&story.run);
     let mut telling = Telling {
         story,
-        index,
         told: Vec::new(),
     };
     if now.waiting != before.waiting {
@@ -132,7 +128,6 @@ pub fn told_by_commit(story: &Story, index: usize, before: &Outlook) -> Vec<Told
 
 struct Telling<'a> {
     story: &'a Story,
-    index: usize,
     told: Vec<Told>,
 }
 
@@ -145,11 +140,7 @@ impl Telling<'_> {
             members.insert("number".into(), created.number.into());
             members.insert("project_id".into(), created.project.id.to_string().into());
         }
-        self.told.push(Told {
-            index: self.index,
-            kind,
-            data,
-        });
+        self.told.push(Told { kind, data });
     }
 
     fn run(&mut self, before: Option<&Look>) {
@@ -258,6 +249,14 @@ impl Telling<'_> {
     }
 }
 
+/// The wire position of the n-th thing that a commit tells, of so many; the last one carries it
+/// for all that are more than a commit has positions for.
+#[must_use]
+pub fn position(commit: Position, n: usize, of: usize) -> (u64, bool) {
+    let last = Position::STRIDE as usize - 1;
+    (commit.of_event(n.min(last)), n < last || n + 1 == of)
+}
+
 /// An event as it is sent.
 #[must_use]
 pub fn sent(kind: &str, data: &Value, pos: Option<u64>, at: baton_core::time::Timestamp) -> Value {
@@ -266,4 +265,29 @@ pub fn sent(kind: &str, data: &Value, pos: Option<u64>, at: baton_core::time::Ti
         value["pos"] = pos.into();
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_event_of_a_commit_has_a_position_of_its_own() {
+        let commit = Position(7);
+        let told = |of: usize| -> Vec<u64> {
+            let all = (0..of).map(|n| position(commit, n, of));
+            all.filter(|(_, carries)| *carries)
+                .map(|(pos, _)| pos)
+                .collect()
+        };
+        assert_eq!(
+            told(3),
+            [commit.of_event(0), commit.of_event(1), commit.of_event(2)]
+        );
+        // More than there are positions: who has the last one has them all.
+        let many = told(5000);
+        assert_eq!(many.len() as u64, Position::STRIDE);
+        assert!(many.is_sorted_by(|a, b| a < b));
+        assert!(many.last() < Some(&Position(8).of_event(0)));
+    }
 }

@@ -1,0 +1,70 @@
+//! `Idempotency-Key`: the same key with the same request is the same command; with another one it
+//! is refused.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::sync::Arc;
+
+use baton_core::run::big::hash;
+use baton_core::run::event::Actor;
+
+use super::asking::{actor, whole_body};
+use super::error::{Answer, Problem};
+use super::find;
+use crate::host::Host;
+use crate::host::keys::KeyError;
+
+/// The longest `Idempotency-Key`, in bytes.
+const LONGEST_KEY: usize = 120;
+
+/// Puts the command id of a request that changes something among its extensions.
+pub async fn know(
+    State(host): State<Arc<Host>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let Some(key) = key(request.headers())?.filter(|_| changes) else {
+        return Ok(next.run(request).await);
+    };
+    let by = match actor(request.headers())? {
+        Actor::User(user) => user.to_string(),
+        Actor::Attempt(attempt) => attempt.to_string(),
+        Actor::System | Actor::Parent(_) => String::new(),
+    };
+    let (mut parts, body) = request.into_parts();
+    let body = whole_body(body).await?;
+    let text = String::from_utf8_lossy(&body);
+    let asked = hash(&format!("{} {}\n{text}", parts.method, parts.uri));
+    let command = find::blocking(&host, move |host| {
+        let now = crate::host::now();
+        host.keys
+            .command(&by, &key, asked, now)
+            .map_err(|error| match error {
+                KeyError::Conflict => Problem::new(
+                    StatusCode::CONFLICT,
+                    "idempotency_conflict",
+                    error.to_string(),
+                ),
+                KeyError::Disk(_) => Problem::disk(&error),
+            })
+    })
+    .await?;
+    parts.extensions.insert(command);
+    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+fn key(headers: &HeaderMap) -> Answer<Option<String>> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        let detail = format!("`idempotency-key` has 1 to {LONGEST_KEY} visible characters");
+        return Err(Problem::bad_request("bad_idempotency_key", detail));
+    }
+    Ok(Some(key.to_owned()))
+}

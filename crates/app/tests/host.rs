@@ -1,0 +1,160 @@
+//! What the host promises beyond single requests: its end, repeats, environments, live events.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod server_support;
+
+use serde_json::{Value, json};
+use server_support::{World, step};
+
+const ONE: &str = "
+name: One
+argsSchema: {type: object, properties: {x: {type: string, default: world}}}
+steps:
+  - {id: hello, type: script, command: 'echo hello {{ args.x }}', outputs: {v: stdout | trim}}
+outputs: {said: '{{ steps.hello.outputs.v }}'}
+";
+
+/// Runs until a file appears, so that tests decide when.
+const GATE: &str = "
+name: Gate
+steps:
+  - {id: wait, type: script, command: 'echo begun; while [ ! -e go ]; do sleep 0.02; done; echo went >> count'}
+  - {id: after, type: script, command: 'cat count'}
+";
+
+#[test]
+fn all_ends_soon_when_the_data_directory_is_gone() {
+    let mut world = World::new(&[("gate", GATE)]);
+    let run = world.run("gate", &json!({}));
+    world.run_when(&run, "runs", |run| step(run, "wait")["status"] == "running");
+    let attempt = world.get(&run).json()["data"]["steps"][0]["attempts"][0]["id"].clone();
+    world.until("host, shepherd and script are there", || {
+        world.processes().len() >= 3
+    });
+    std::fs::remove_dir_all(world.data_dir()).unwrap();
+    world.wait_host();
+    world.until("the shepherd is gone", || world.processes().is_empty());
+    let left = baton_runner::sweep::find(attempt.as_str().unwrap()).unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(!world.data_dir().exists());
+}
+
+#[test]
+fn the_same_key_with_another_request_is_refused_also_after_a_restart() {
+    let mut world = World::new(&[("one", ONE)]);
+    let project = world.project.clone();
+    let start = |world: &World, path: &str, x: &str| {
+        let body = json!({"project_id": project, "definition": "one", "args": {"x": x}});
+        let body = body.to_string();
+        let head = "content-type: application/json\r\nidempotency-key: k";
+        let length = body.len();
+        world
+            .raw(&format!(
+                "POST {path} HTTP/1.0\r\nhost: b\r\n{head}\r\ncontent-length: {length}\r\n\r\n{body}"
+            ))
+            .unwrap()
+    };
+    let path = "/api/workflow-executions";
+    let first = start(&world, path, "a");
+    assert_eq!(first.status, 201);
+    let conflict = |answer: server_support::Answer| {
+        assert_eq!(answer.status, 409, "{answer:?}");
+        assert_eq!(answer.json()["code"], "idempotency_conflict");
+    };
+    conflict(start(&world, path, "b"));
+    conflict(start(&world, "/api/projects", "a"));
+    world.kill_host();
+    world.start();
+    conflict(start(&world, path, "b"));
+    let again = start(&world, path, "a");
+    assert_eq!((again.status, again.json()), (201, first.json()));
+    let list = world.get(path).json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_child_has_its_parents_environment_from_its_first_decision_on() {
+    let parent = "
+name: Parent
+steps:
+  - {id: sub, type: workflow, workflow: child}
+";
+    let child = "
+name: Child
+concurrency: {key: 'for-{{ env.WHO }}'}
+steps:
+  - {id: ask, type: approval, message: 'Go on, {{ env.WHO }}?'}
+";
+    let world = World::new(&[("parent", parent), ("child", child)]);
+    let settings = world.directory().join(".agent/baton.toml");
+    std::fs::write(settings, "[env]\nallow = [\"WHO\"]\n").unwrap();
+    let body = json!({
+        "project_id": world.project, "definition": "parent", "environment": {"WHO": "Ada"}
+    });
+    let started = world.post("/api/workflow-executions", &body).json();
+    let id = started["data"]["id"].as_str().unwrap();
+    let path = format!("/api/workflow-executions/{id}");
+    let run = world.run_when(&path, "the child exists", |run| {
+        run["children"][0]["number"].is_u64()
+    });
+    let child = run["children"][0]["id"].as_str().unwrap();
+    let child = format!("/api/workflow-executions/{child}");
+    let asks = world.run_when(&child, "asks", |run| run["waiting"]["reason"] == "approval");
+    assert_eq!(asks["waiting"]["detail"], "ask: Go on, Ada?");
+}
+
+#[test]
+fn live_events_tell_of_messages_by_their_wire_ids() {
+    let world = World::new(&[("gate", GATE)]);
+    let run = world.run("gate", &json!({}));
+    let id = run.rsplit('/').next().unwrap().to_owned();
+    world.run_when(&run, "runs", |run| step(run, "wait")["status"] == "running");
+    let say = json!({"content": "wait a moment", "action_type": "pause"});
+    let said = world.post(&format!("/api/workflows/{id}/messages"), &say);
+    let message = said.json()["messageId"].clone();
+    assert!(message.is_u64(), "{said:?}");
+    std::fs::write(world.directory().join("go"), "").unwrap();
+    world.run_until(&run, "paused");
+    let resume = json!({"content": "go on", "action_type": "resume"});
+    world.post(&format!("/api/workflows/{id}/messages"), &resume);
+    world.run_until(&run, "completed");
+    let mut all: Vec<Value> = Vec::new();
+    for event in world.events(&format!("topics=run:{id}&after=0")) {
+        all.push(event);
+        if all.last().unwrap()["data"]["status"] == "completed"
+            && all.last().unwrap()["type"] == "workflow.execution.status_changed"
+        {
+            break;
+        }
+    }
+    let of_kind = |kind: &str| -> Vec<&Value> {
+        let events = all.iter().filter(|event| event["type"] == kind);
+        events.map(|event| &event["data"]).collect()
+    };
+    let new = of_kind("message:new");
+    assert!(
+        new.iter().any(|data| data["message"]["id"] == message),
+        "{new:?}"
+    );
+    let updated = of_kind("message:updated");
+    let done = |data: &&Value| data["messageId"] == message && data["action_status"] == "processed";
+    assert!(updated.iter().any(|data| done(&data)), "{updated:?}");
+    let comments = of_kind("workflow.comment.created");
+    let text = Value::from(message.to_string());
+    assert!(
+        comments.iter().any(|data| data["comment_id"] == text),
+        "{comments:?}"
+    );
+    for kind in [
+        "workflow.step.started",
+        "workflow.step.attempt",
+        "workflow.step.completed",
+        "workflow:paused",
+        "workflow:unpaused",
+        "workflow.checkpoint.created",
+        "workflow.run.progress",
+    ] {
+        assert!(!of_kind(kind).is_empty(), "{kind}: {all:?}");
+    }
+}
