@@ -4,7 +4,7 @@
 //!
 //! `BATON_CRASH_KILLS` is the number of kills over all tests (200), `BATON_CRASH_SEED` the seed;
 //! a failure prints it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used)]
 
 #[path = "crash/check.rs"]
 mod check;

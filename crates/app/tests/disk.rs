@@ -1,6 +1,6 @@
 //! The real binary on a disk that fills: commands say so, nothing is lost, and when there is
 //! space again the run goes on to its end.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
