@@ -158,3 +158,51 @@ fn live_events_tell_of_messages_by_their_wire_ids() {
         assert!(!of_kind(kind).is_empty(), "{kind}: {all:?}");
     }
 }
+
+#[test]
+fn progress_is_what_has_ended_of_what_is_known_and_its_estimate_rests_on_earlier_runs() {
+    let world = World::new(&[("gate", GATE)]);
+    let first = world.run("gate", &json!({}));
+    let runs = |run: &Value| step(run, "wait")["status"] == "running";
+    let found = world.run_when(&first, "runs", runs);
+    let none = json!({"ended": 0, "known": 2, "ratio": 0.0, "estimate_ms": null});
+    assert_eq!(found["progress"], none);
+    std::fs::write(world.directory().join("go"), "").unwrap();
+    let done = world.run_until(&first, "completed");
+    let all = json!({"ended": 2, "known": 2, "ratio": 1.0, "estimate_ms": null});
+    assert_eq!(done["progress"], all);
+    std::fs::remove_file(world.directory().join("go")).unwrap();
+    let second = world.run("gate", &json!({}));
+    let found = world.run_when(&second, "runs", runs);
+    assert!(found["progress"]["estimate_ms"].is_u64(), "{found}");
+    let list = world.get("/api/workflow-executions").json();
+    assert_eq!(list["data"][0]["progress"], found["progress"]);
+    assert_eq!(list["data"][1]["progress"], all);
+    // What is said of a run that is over is in the list at once.
+    world.post(&format!("{first}/comments"), &json!({"text": "well done"}));
+    let list = world.get("/api/workflow-executions").json();
+    assert_eq!(list["data"][1]["_count"]["comments"], 1);
+}
+
+#[test]
+fn all_runs_with_this_parent_are_its_children() {
+    let parent = "
+name: Parent
+steps:
+  - {id: sub, type: workflow, workflow: one}
+";
+    let world = World::new(&[("parent", parent), ("one", ONE)]);
+    let run = world.run("parent", &json!({}));
+    let done = world.run_until(&run, "completed");
+    let beside = json!({
+        "project_id": world.project, "definition": "one", "parent_run_id": done["id"]
+    });
+    let beside = world.post("/api/workflow-executions", &beside).json();
+    let found = world.get(&run).json();
+    let children = found["data"]["children"].as_array().unwrap();
+    assert_eq!(children.len(), 2, "{children:?}");
+    assert_eq!(children[0]["step_id"], "sub");
+    assert_eq!(children[0]["status"], "completed");
+    assert_eq!(children[1]["id"], beside["data"]["id"]);
+    assert_eq!(children[1]["step_id"], Value::Null);
+}

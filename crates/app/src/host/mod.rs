@@ -17,6 +17,7 @@ mod lock;
 mod options;
 pub mod projects;
 mod runners;
+mod rows;
 pub mod secrets;
 mod serve;
 mod settings;
@@ -39,6 +40,7 @@ pub use projects::Projects;
 pub use secrets::Secrets;
 
 use activity::Activity;
+pub use settings::millis;
 use options::Options;
 
 /// What is spoken over the socket; raised only by changes an older side cannot take.
@@ -73,6 +75,8 @@ pub struct Host {
     /// The environments of runs.
     pub environments: Arc<RunEnvironments>,
     /// This host's generation.
+    /// The rows of runs that are over.
+    pub rows: rows::Rows,
     pub generation: u64,
     /// What a long pause leads to, for new runs.
     pub pause_policy: PausePolicy,

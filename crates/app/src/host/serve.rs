@@ -23,6 +23,7 @@ use super::listener::Listener;
 use super::lock::{self, Lock, LockError};
 use super::options::Options;
 use super::projects::Projects;
+use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
@@ -133,6 +134,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     result
+        rows: Rows::default(),
 }
 
 async fn live(host: &Arc<Host>, lock: &Arc<Lock>, idle_exit: Duration) -> Result<(), Error> {
