@@ -206,3 +206,51 @@ steps:
     assert_eq!(children[1]["id"], beside["data"]["id"]);
     assert_eq!(children[1]["step_id"], Value::Null);
 }
+
+#[test]
+fn files_that_a_step_names_are_kept_and_listed() {
+    let text = r#"
+name: Keeps
+steps:
+  - id: make
+    type: script
+    command: |
+      mkdir -p dist/deep; echo one > dist/a.zip; echo three > dist/deep/a.zip
+      echo no > dist/b.txt; ln -s /etc/passwd dist/passwd.zip
+    artifacts: ["dist/*.zip", "dist/**/*.zip", "none/*"]
+  - {id: then, type: script, command: 'echo fine'}
+"#;
+    let world = World::new(&[("keeps", text)]);
+    let run = world.run("keeps", &json!({}));
+    let done = world.run_until(&run, "completed");
+    let make = step(&done, "make");
+    let kept = make["artifacts"].as_array().unwrap();
+    let names: Vec<&str> = kept
+        .iter()
+        .map(|file| file["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["a-2.zip", "a.zip"]);
+    let read = |file: &Value| {
+        let path = world.directory().join(file["file_path"].as_str().unwrap());
+        std::fs::read_to_string(path).unwrap()
+    };
+    assert_eq!(
+        (read(&kept[1]), kept[1]["size_bytes"].clone()),
+        ("one\n".into(), json!(4))
+    );
+    assert_eq!(read(&kept[0]), "three\n");
+    let warnings = make["warnings"].to_string();
+    assert!(warnings.contains("none/*") && warnings.contains("leave the run's directory"));
+    let path = format!("/api/workflow-steps/{}", make["id"].as_str().unwrap());
+    assert_eq!(
+        world.get(&path).json()["data"]["artifacts"],
+        make["artifacts"]
+    );
+    let log = format!("{path}/logs/summary");
+    world.until("the summary says so", || {
+        let summary = world.get(&log).json()["data"]["content"].to_string();
+        summary.contains("Warnings") && summary.contains("none/*")
+    });
+    let list = world.get("/api/workflow-executions").json();
+    assert_eq!(list["data"][0]["_count"]["artifacts"], 2);
+}

@@ -38,6 +38,7 @@ pub use clock::now;
 pub use environments::RunEnvironments;
 pub use projects::Projects;
 pub use secrets::Secrets;
+pub use runners::{Kept, artifacts};
 
 use activity::Activity;
 pub use settings::millis;

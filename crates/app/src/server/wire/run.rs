@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use baton_core::ids::UserId;
 use baton_core::run::event::{Actor, PauseReason};
-use baton_core::run::{Pause, Run, Status};
+use baton_core::run::{At, Pause, Run, Status, Step};
 use baton_store::views::RunRow;
 use serde_json::{Map, Value, json};
 
@@ -39,8 +39,20 @@ pub fn whole(story: &Story, beside: &Beside, children: Vec<Value>) -> Value {
     members.insert("comments".into(), comments.collect());
     members.insert("checkpoints".into(), checkpoints(&story.run));
     members.insert("children".into(), children.into());
-    members.insert("artifacts".into(), json!([]));
+    members.insert("artifacts".into(), artifacts(&story.run).into());
     Value::Object(members)
+}
+
+/// The files kept of all its steps.
+fn artifacts(run: &Run) -> Vec<Value> {
+    let of_step = |(at, found): (At, &Step)| {
+        let mut kept = step::artifacts(run, at, found);
+        for file in &mut kept {
+            file["step_id"] = found.key.as_str().into();
+        }
+        kept
+    };
+    run.all().flat_map(of_step).collect()
 }
 
 fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
@@ -68,7 +80,7 @@ fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
         "created_at": time(run.created_at),
         "updated_at": time(run.updated_at),
         "workflow_definition": definition::of_run(run),
-        "_count": {"comments": run.messages, "artifacts": 0},
+        "_count": {"comments": run.messages, "artifacts": artifacts(run).len()},
     });
     match value.as_object_mut() {
         Some(members) => {

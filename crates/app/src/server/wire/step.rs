@@ -1,8 +1,12 @@
 //! Steps and their attempts.
 
+use std::path::Path;
+
 use baton_core::run::event::{AttemptEnd, StepError, StepOutput};
 use baton_core::run::{At, Run, State, Step};
 use serde_json::{Map, Value, json};
+
+use crate::host::{self, Kept};
 
 use super::super::story::{Story, Tried};
 use super::{maybe_time, stored, time, word};
@@ -29,9 +33,22 @@ pub fn whole(story: &Story, at: At, step: &Step) -> Value {
         outcome(members, &step.last_output);
         let attempts = story.attempts.get(&step.key).into_iter().flatten();
         members.insert("attempts".into(), attempts.map(attempt).collect());
-        members.insert("artifacts".into(), json!([]));
+        members.insert("artifacts".into(), artifacts(&story.run, at, step).into());
     }
     value
+}
+
+/// The files kept of a step that has completed. Blocks on the disk, when it can have any.
+#[must_use]
+pub fn artifacts(run: &Run, at: At, step: &Step) -> Vec<Value> {
+    if run.declared(at).artifacts.is_empty() || step.state != State::Completed {
+        return Vec::new();
+    }
+    let created = &run.created;
+    let kept = host::artifacts(Path::new(&created.project.path), created.run, &step.key);
+    let one =
+        |kept: &Kept| json!({"name": kept.name, "file_path": kept.path, "size_bytes": kept.bytes});
+    kept.iter().map(one).collect()
 }
 
 /// What a step failed with, or last failed with.
@@ -146,6 +163,7 @@ fn outcome(members: &mut Map<String, Value>, output: &StepOutput) {
     members.insert("outputs".into(), stored(output.outputs.as_ref()));
     members.insert("exit_code".into(), output.exit_code.into());
     members.insert("stderr".into(), output.stderr.as_deref().into());
+    members.insert("warnings".into(), output.warnings.clone().into());
 }
 
 /// Why something failed.
