@@ -254,3 +254,54 @@ steps:
     let list = world.get("/api/workflow-executions").json();
     assert_eq!(list["data"][0]["_count"]["artifacts"], 2);
 }
+
+#[test]
+fn an_environment_whose_run_never_came_to_be_is_swept_at_the_start() {
+    let mut world = World::new(&[("one", ONE)]);
+    let body = json!({
+        "project_id": world.project, "definition": "one", "environment": {"A": "b"}
+    });
+    let run = world.post("/api/workflow-executions", &body).json()["data"]["id"].clone();
+    let runs = world.data_dir().join("runs");
+    let unused = runs.join(format!("run_{}", "1".repeat(32)));
+    std::fs::create_dir_all(&unused).unwrap();
+    std::fs::write(unused.join("environment.json"), "{}").unwrap();
+    world.kill_host();
+    world.start();
+    world.until("it is swept", || !unused.exists());
+    assert!(
+        runs.join(run.as_str().unwrap())
+            .join("environment.json")
+            .exists()
+    );
+}
+
+#[test]
+fn the_database_lies_where_the_setting_says() {
+    let mut world = World::new(&[("one", ONE)]);
+    world.kill_host();
+    let elsewhere = world.directory().join("db");
+    let url = format!("sqlite:{}", elsewhere.display());
+    world.start_with(|command| {
+        command.env("DATABASE_URL", &url);
+    });
+    assert!(elsewhere.join("journal.db").exists() && elsewhere.join("views.db").exists());
+    let list = world.get("/api/projects").json();
+    assert_eq!(list["data"], json!([]), "another database");
+    for (url, said) in [
+        ("postgres://user:hunter22@db/baton", "PostgreSQL"),
+        ("sqlite:/tmp/baton/prod.db", "not_available"),
+        ("mysql://user:hunter22@db/baton", "sqlite:PATH"),
+    ] {
+        world.kill_host();
+        let refused = world
+            .host_command()
+            .env("DATABASE_URL", url)
+            .output()
+            .unwrap();
+        assert!(!refused.status.success());
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(text.contains(said) && !text.contains("hunter22"), "{text}");
+        world.start();
+    }
+}
