@@ -305,3 +305,64 @@ fn the_database_lies_where_the_setting_says() {
         world.start();
     }
 }
+
+#[test]
+fn no_secret_gets_into_the_log_or_the_database() {
+    let secret = "hunter22-fake-secret";
+    let text = "
+name: Secret
+steps:
+  - {id: s, type: script, command: 'echo $KEY; echo $KEY >&2', env: {KEY: '{{ secrets.DEPLOY_KEY }}'}}
+  - {id: b, type: script, command: 'echo $KEY >&2; exit 3', env: {KEY: '{{ secrets.DEPLOY_KEY }}'}}
+";
+    let mut world = World::new(&[("secret", text)]);
+    world.kill_host();
+    let log = world.directory().join("host.log");
+    world.start_with(|command| {
+        let log = std::fs::File::create(&log).unwrap();
+        command.env("BATON_LOG", "trace").stderr(log);
+    });
+    let path = "/api/secrets/DEPLOY_KEY";
+    let put = |world: &World, body: Value| world.request("PUT", path, Some(&body)).status;
+    assert_eq!(put(&world, json!({"value": {"x": secret}})), 422);
+    assert_eq!(put(&world, json!(secret)), 422);
+    assert_eq!(put(&world, json!({"value": format!("{secret}\0")})), 422);
+    let cut = format!("{{\"value\": \"{secret}");
+    let length = cut.len();
+    let head = "content-type: application/json\r\nidempotency-key: once\r\n";
+    let bad = world
+        .raw(&format!(
+            "PUT {path} HTTP/1.0\r\n{head}content-length: {length}\r\n\r\n{cut}"
+        ))
+        .unwrap();
+    assert_eq!(bad.status, 400);
+    assert_eq!(put(&world, json!({"value": secret})), 204);
+    let body = json!({
+        "project_id": world.project, "definition": "secret", "environment": {"MY_KEY": secret}
+    });
+    let run = world.post("/api/workflow-executions", &body).json()["data"]["id"].clone();
+    let run = format!("/api/workflow-executions/{}", run.as_str().unwrap());
+    let failed = world.run_until(&run, "failed");
+    assert!(!failed.to_string().contains(secret), "{failed}");
+    world.kill_host();
+    world.start();
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("the host is up"), "{text}");
+    assert!(!text.contains(secret), "{text}");
+    let may = ["secrets.json", "environment.json"];
+    let mut directories = vec![world.data_dir()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.is_file() && !may.contains(&name.to_str().unwrap()) {
+                let bytes = std::fs::read(&path).unwrap_or_default();
+                let holds = bytes
+                    .windows(secret.len())
+                    .any(|part| part == secret.as_bytes());
+                assert!(!holds, "{}", path.display());
+            }
+        }
+    }
+}
