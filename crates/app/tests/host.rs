@@ -139,7 +139,7 @@ fn live_events_tell_of_messages_by_their_wire_ids() {
     );
     let updated = of_kind("message:updated");
     let done = |data: &&Value| data["messageId"] == message && data["action_status"] == "processed";
-    assert!(updated.iter().any(|data| done(&data)), "{updated:?}");
+    assert!(updated.iter().any(done), "{updated:?}");
     let comments = of_kind("workflow.comment.created");
     let text = Value::from(message.to_string());
     assert!(

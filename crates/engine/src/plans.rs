@@ -9,6 +9,9 @@ use baton_core::run::Plan;
 /// Plans kept in memory.
 const CAPACITY: usize = 512;
 
+/// Plans by the definition's key and text.
+type BySource = HashMap<(String, Arc<str>), Arc<Plan>>;
+
 /// A definition with errors.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the definition `{key}` has errors")]
@@ -22,7 +25,7 @@ pub struct Unusable {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Plans {
-    by_source: Mutex<HashMap<(String, Arc<str>), Arc<Plan>>>,
+    by_source: Mutex<BySource>,
 }
 
 impl Plans {
@@ -55,7 +58,7 @@ impl Plans {
         Ok(plan)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, Arc<str>), Arc<Plan>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BySource> {
         self.by_source
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -4,7 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch; 0 when the clock stands before it.
 pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one wall clock of the shepherd"
+    )]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as u64)
 }

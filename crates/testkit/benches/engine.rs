@@ -156,6 +156,29 @@ fn disk_appends(dir: &std::path::Path) -> f64 {
     f64::from(count) / began.elapsed().as_secs_f64()
 }
 
+/// Commits a second of one connection that writes a row of this size and syncs it.
+fn sqlite_commits(dir: &std::path::Path) -> f64 {
+    let connection = rusqlite::Connection::open(dir.join("bare.db")).unwrap();
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .unwrap();
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .unwrap();
+    connection
+        .execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB)")
+        .unwrap();
+    let mut insert = connection
+        .prepare("INSERT INTO rows (body) VALUES (?1)")
+        .unwrap();
+    let (began, mut count) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(3) {
+        insert.execute([&[7_u8; 256][..]]).unwrap();
+        count += 1;
+    }
+    f64::from(count) / began.elapsed().as_secs_f64()
+}
+
 fn say(line: serde_json::Value) {
     println!("{line}");
 }
@@ -172,6 +195,8 @@ fn main() {
     runtime.block_on(async {
         let appends = disk_appends(&dir);
         say(serde_json::json!({"bench": "disk_synced_appends", "per_second": appends}));
+        let commits = sqlite_commits(&dir);
+        say(serde_json::json!({"bench": "bare_sqlite_full_commits", "per_second": commits}));
         let journal = Arc::new(SqliteJournal::open(&dir).unwrap());
         let outside = Outside {
             journal: journal.clone(),
@@ -198,6 +223,7 @@ fn main() {
             let _ = views.wait_for(head).await;
             say(serde_json::json!({
                 "bench": name, "steps_per_second": rate, "per_disk_append": rate / appends,
+                "per_bare_sqlite_commit": rate / commits,
                 "projection_lag_commits": lag, "catch_up_seconds": began.elapsed().as_secs_f64(),
             }));
         }

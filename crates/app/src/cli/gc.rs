@@ -145,9 +145,7 @@ async fn finished(client: &Client, project: Option<&str>) -> Result<Vec<Value>, 
 
 /// The size of a run's files, when the host does not say it.
 fn files(run: &Value, id: &str) -> u64 {
-    let project = run["project_path"]
-        .as_str()
-        .or(run["project"]["path"].as_str());
+    let project = run["path"].as_str().or(run["project"]["path"].as_str());
     project.map_or(0, |project| {
         size_of(
             &Path::new(project)

@@ -27,11 +27,11 @@ pub async fn host(client: &Client) -> Result<(), Error> {
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        // A host that found another one in its place ends at once; that other one answers soon.
         let ended = child.try_wait().ok().flatten();
-        if let Some(status) = ended
-            && status.code() != Some(75)
-        {
+        // It found another one in its place: that one answers soon, unless it was about to end.
+        if ended.is_some_and(|status| status.code() == Some(75)) {
+            child = spawn(client).map_err(|e| Error::Start(e.to_string()))?;
+        } else if let Some(status) = ended {
             if client.health().await.is_ok() {
                 return Ok(());
             }

@@ -64,7 +64,7 @@ fn pid_text(pid: Option<u32>) -> String {
 }
 
 /// Takes the lock of this directory. Waits for a host that has closed its socket and is about to
-/// end; one that listens is left alone.
+/// end; one that answers is left alone.
 pub fn take(data_dir: &Path) -> Result<Lock, LockError> {
     let path = data_dir.join(NAME);
     let shown = path.display().to_string();
@@ -81,8 +81,7 @@ pub fn take(data_dir: &Path) -> Result<Lock, LockError> {
             Ok(()) => break,
             Err(TryLockError::Error(error)) => return Err(io(error)),
             Err(TryLockError::WouldBlock) => {
-                let listens = baton_runner::connect_unix(&data_dir.join(listener::NAME)).is_ok();
-                if listens || begun.elapsed() > PATIENCE {
+                if answers(data_dir) || begun.elapsed() > PATIENCE {
                     let dir = data_dir.display().to_string();
                     return Err(LockError::InUse {
                         pid: pid_in(&mut file),
@@ -100,6 +99,23 @@ pub fn take(data_dir: &Path) -> Result<Lock, LockError> {
     // Only for the message of others: not being able to write it is no reason not to run.
     let _for_people = say_pid(&mut file);
     Ok(Lock { file, path })
+}
+
+/// Whether the host that listens here lives. The socket of one that was killed may still take a
+/// connection for a moment, but it breaks before anything is answered.
+fn answers(data_dir: &Path) -> bool {
+    let ask = || -> io::Result<bool> {
+        let mut stream = baton_runner::connect_unix(&data_dir.join(listener::NAME))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: baton\r\nconnection: close\r\n\r\n")?;
+        match stream.read(&mut [0; 1]) {
+            Ok(count) => Ok(count > 0),
+            // It is there and busy, or stopped.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(error),
+        }
+    };
+    ask().unwrap_or(false)
 }
 
 fn say_pid(file: &mut File) -> io::Result<()> {

@@ -97,7 +97,11 @@ pub async fn start(
         check_environment(&environment)?;
         find::blocking(&host, move |host| {
             let kept = host.environments.keep(run, &environment);
-            kept.map_err(|error| Problem::disk(&error))
+            kept.map_err(|error| {
+                Problem::disk(&format!(
+                    "the run's environment could not be stored: {error}"
+                ))
+            })
         })
         .await?;
     }
@@ -219,7 +223,11 @@ pub async fn fork(
     let run = host.engine.mint().run();
     find::blocking(&host, move |host| {
         let copied = host.environments.copy(parent, run);
-        copied.map_err(|error| Problem::disk(&error))
+        copied.map_err(|error| {
+            Problem::disk(&format!(
+                "the run's environment could not be stored: {error}"
+            ))
+        })
     })
     .await?;
     let request = StartRequest {

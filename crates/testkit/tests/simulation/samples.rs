@@ -66,13 +66,24 @@ steps:
   - {id: later, type: script, command: 'true', needs: [fine, broken_b]}
 ";
 
-pub const ALL: [(&str, &str); 6] = [
+pub const CAREFUL: &str = "
+name: Careful
+budget: {minutes: 0.1}
+steps:
+  - {id: asks, type: script, command: 'true', on_lost: ask}
+  - {id: gives_up, type: script, command: 'true', on_lost: fail, continue_on_error: true}
+  - {id: spends, type: script, command: 'true'}
+  - {id: spends_more, type: script, command: 'true'}
+";
+
+pub const ALL: [(&str, &str); 7] = [
     ("sequence", SEQUENCE),
     ("parallel", PARALLEL),
     ("foreach", FOREACH),
     ("approval", APPROVAL),
     ("parent", PARENT),
     ("failing", FAILING),
+    ("careful", CAREFUL),
 ];
 
 pub fn definitions() -> BTreeMap<String, String> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::view::RunView;
 use crate::cli::exit::Exit;
-use crate::cli::text::{duration, safe};
+use crate::cli::text::{cut, duration, safe};
 
 /// How the run ended, and what may be done next.
 #[must_use]
@@ -35,9 +35,10 @@ pub fn of_run(run: &RunView, exit: Exit) -> String {
             let value = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
+            let value = cut(&safe(&value.trim().replace('\n', " ")), 120);
             text = format!(
-                "{text}\n  {name}: {}",
-                safe(&value.trim().replace('\n', " "))
+                "{text}
+  {name}: {value}"
             );
         }
     }

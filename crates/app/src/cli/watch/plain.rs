@@ -14,13 +14,15 @@ pub struct Plain {
     status: String,
 }
 
-/// A line to print, and the step whose output comes before it.
+/// A line to print, and the step whose output comes before it, or after it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Said {
     /// The line.
     pub text: String,
-    /// The id of the step that ended.
+    /// The id of the step that ended with it.
     pub after: Option<String>,
+    /// The id of the step that began with it.
+    pub before: Option<String>,
 }
 
 impl Plain {
@@ -52,7 +54,11 @@ impl Plain {
 }
 
 fn line(text: String) -> Said {
-    Said { text, after: None }
+    Said {
+        text,
+        after: None,
+        before: None,
+    }
 }
 
 fn change(step: &StepView, was: &(String, u32, String), now: Timestamp) -> Vec<Said> {
@@ -60,13 +66,17 @@ fn change(step: &StepView, was: &(String, u32, String), now: Timestamp) -> Vec<S
     let mut out = Vec::new();
     let begun = was.0 == "running" || was.1 > 0;
     if !begun && step.started.is_some() && step.status != "skipped" {
-        out.push(line(format!("▸ {key} started ({})", step.kind)));
+        let writes = matches!(step.kind.as_str(), "script" | "agent");
+        out.push(Said {
+            before: Some(step.id.clone()).filter(|_| writes),
+            ..line(format!("▸ {key} started ({})", step.kind))
+        });
     }
     if step.is_ended() {
         if was.0 != step.status {
             out.push(Said {
-                text: end(step),
                 after: Some(step.id.clone()),
+                ..line(end(step))
             });
         }
         return out;

@@ -1,6 +1,6 @@
 //! One watched run: the feed, the keys and the signals in, frames or lines out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::output::{Tail, follow};
-use super::plain::Plain;
+use super::plain::{self, Plain};
 use super::prompt::{Act, Prompt};
 use super::screen::{self, Input, Screen};
 use super::view::RunView;
@@ -60,9 +60,8 @@ pub async fn watch(
         prompt: Prompt::default(),
         plain: Plain::default(),
         lines: HashMap::new(),
-        followed: HashSet::new(),
         open: HashSet::new(),
-        held: HashMap::new(),
+        queue: VecDeque::new(),
         came: came.clone(),
         tail,
         notice: None,
@@ -153,12 +152,10 @@ struct Session {
     plain: Plain,
     /// The last line of each step (id).
     lines: HashMap<String, String>,
-    /// Steps whose output is, or was, followed.
-    followed: HashSet<String>,
     /// Steps whose output is not at its end.
     open: HashSet<String>,
-    /// What is said of a step after its output.
-    held: HashMap<String, Vec<String>>,
+    /// What is to be said when the output before it has been.
+    queue: VecDeque<plain::Said>,
     came: UnboundedSender<Came>,
     tail: UnboundedSender<Tail>,
     notice: Option<(String, Instant)>,
@@ -215,21 +212,23 @@ impl Session {
         if self.show != Show::Lines {
             return;
         }
-        for step in &self.run.steps {
-            let writes = matches!(step.kind.as_str(), "script" | "agent") && step.started.is_some();
-            if writes && self.followed.insert(step.id.clone()) {
-                self.open.insert(step.id.clone());
-                self.tasks.spawn(follow(
-                    self.client.clone(),
-                    step.id.clone(),
-                    self.tail.clone(),
-                ));
+        self.queue.extend(self.plain.changes(&self.run, now()));
+        self.say();
+    }
+
+    /// Prints what is queued, up to the end of a step whose output is still being read. A step's
+    /// output is read from when its start is printed: so each is told in its order.
+    fn say(&mut self) {
+        while let Some(said) = self.queue.pop_front() {
+            if said.after.as_ref().is_some_and(|id| self.open.contains(id)) {
+                self.queue.push_front(said);
+                return;
             }
-        }
-        for said in self.plain.changes(&self.run, now()) {
-            match said.after.filter(|step| self.open.contains(step)) {
-                Some(step) => self.held.entry(step).or_default().push(said.text),
-                None => print_line(&said.text),
+            print_line(&said.text);
+            if let Some(id) = said.before {
+                self.open.insert(id.clone());
+                let (client, tail) = (self.client.clone(), self.tail.clone());
+                self.tasks.spawn(follow(client, id, tail));
             }
         }
     }
@@ -243,9 +242,7 @@ impl Session {
             }
             Tail::End(id) => {
                 self.open.remove(&id);
-                for line in self.held.remove(&id).into_iter().flatten() {
-                    print_line(&line);
-                }
+                self.say();
             }
         }
     }
@@ -383,15 +380,13 @@ impl Session {
         self.draw(false);
         self.screen = None;
         let deadline = Instant::now() + LAST_WORDS;
-        while !self.open.is_empty() && exit != Exit::Paused {
+        while !(self.open.is_empty() && self.queue.is_empty()) && exit != Exit::Paused {
             tokio::select! {
                 Some(tail) = tails.recv() => self.output(tail),
                 () = sleep_until(deadline) => break,
             }
         }
-        for line in std::mem::take(&mut self.held).into_values().flatten() {
-            print_line(&line);
-        }
+        self.queue.iter().for_each(|said| print_line(&said.text));
         if self.show != Show::Json {
             print_line(&ending::of_run(&self.run, exit));
         }

@@ -62,7 +62,7 @@ fn release() -> Value {
         "id": "run_1", "number": 12, "name": "Release 1.2.0", "status": "running",
         "started_at": "2026-01-01T00:04:55Z",
         "workflow_definition": {"key": "release", "phases": ["build", "test", "ship"], "phase_labels": {"build": "build", "ship": "Ship it"}},
-        "steps": steps, "progress": {"remaining_ms": 95_000}
+        "steps": steps, "progress": {"estimate": {"remaining_ms": 95_000}}
     })
 }
 

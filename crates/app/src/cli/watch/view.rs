@@ -104,7 +104,7 @@ impl RunView {
             phases: phases.into_iter().flatten().map(phase).collect(),
             steps: array(&run["steps"]).map(StepView::from_json).collect(),
             waiting: Waiting::from_json(&run["waiting"]),
-            remaining_ms: run["progress"]["remaining_ms"].as_u64(),
+            remaining_ms: run["progress"]["estimate"]["remaining_ms"].as_u64(),
             pausing: !run["pause_requested_at"].is_null(),
             cancelling: !run["cancel_requested_at"].is_null(),
             pause_reason: some(&run["pause_reason"]),

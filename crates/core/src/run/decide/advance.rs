@@ -82,7 +82,7 @@ impl Run {
                 break;
             }
         }
-        if events.is_empty() && self.ready.is_empty() && self.active.is_empty() && may_end {
+        if events.is_empty() && self.ready.is_empty() && self.active.is_empty() {
             return self.complete(context);
         }
         events

@@ -1,0 +1,72 @@
+//! The crash test over the real binary: the host, shepherds or both are killed with SIGKILL at
+//! random instants while runs of every kind are in flight; then all of them run to their end and
+//! the files that the scripts wrote are held against the journal.
+//!
+//! `BATON_CRASH_KILLS` is the number of kills over all tests (200), `BATON_CRASH_SEED` the seed;
+//! a failure prints it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "crash/check.rs"]
+mod check;
+#[path = "crash/killer.rs"]
+mod killer;
+mod support;
+#[path = "crash/workflows.rs"]
+mod workflows;
+
+use killer::Killer;
+
+/// Kills over all tests.
+const KILLS: usize = 200;
+
+/// The tests that share them; each has a process and a world of its own.
+const PARTS: usize = 4;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// One world from its first run to the verdict.
+fn part(index: u64, kills: usize) {
+    let any = u64::from(std::process::id());
+    let seed = number("BATON_CRASH_SEED").unwrap_or(any) + index;
+    eprintln!(
+        "BATON_CRASH_SEED={} (part {index}), {kills} kills",
+        seed - index
+    );
+    let mut killer = Killer::new(seed);
+    killer.rage(kills);
+    let story = killer.finish();
+    check::all(&story);
+}
+
+fn share() -> usize {
+    let all = number("BATON_CRASH_KILLS").and_then(|kills| usize::try_from(kills).ok());
+    all.unwrap_or(KILLS).div_ceil(PARTS)
+}
+
+#[test]
+fn nothing_runs_twice_and_nothing_is_lost_1() {
+    part(0, share());
+}
+
+#[test]
+fn nothing_runs_twice_and_nothing_is_lost_2() {
+    part(1, share());
+}
+
+#[test]
+fn nothing_runs_twice_and_nothing_is_lost_3() {
+    part(2, share());
+}
+
+#[test]
+fn nothing_runs_twice_and_nothing_is_lost_4() {
+    part(3, share());
+}
+
+#[test]
+#[ignore = "ten times as many kills take minutes; make soak"]
+fn nothing_runs_twice_and_nothing_is_lost_for_long() {
+    part(4, share() * PARTS * 5);
+}
