@@ -158,3 +158,211 @@ fn live_events_tell_of_messages_by_their_wire_ids() {
         assert!(!of_kind(kind).is_empty(), "{kind}: {all:?}");
     }
 }
+
+#[test]
+fn progress_is_what_has_ended_of_what_is_known_and_its_estimate_rests_on_earlier_runs() {
+    let world = World::new(&[("gate", GATE)]);
+    let first = world.run("gate", &json!({}));
+    let runs = |run: &Value| step(run, "wait")["status"] == "running";
+    let found = world.run_when(&first, "runs", runs);
+    let none = json!({"ended": 0, "known": 2, "ratio": 0.0, "estimate_ms": null});
+    assert_eq!(found["progress"], none);
+    std::fs::write(world.directory().join("go"), "").unwrap();
+    let done = world.run_until(&first, "completed");
+    let all = json!({"ended": 2, "known": 2, "ratio": 1.0, "estimate_ms": null});
+    assert_eq!(done["progress"], all);
+    std::fs::remove_file(world.directory().join("go")).unwrap();
+    let second = world.run("gate", &json!({}));
+    let found = world.run_when(&second, "runs", runs);
+    assert!(found["progress"]["estimate_ms"].is_u64(), "{found}");
+    let list = world.get("/api/workflow-executions").json();
+    assert_eq!(list["data"][0]["progress"], found["progress"]);
+    assert_eq!(list["data"][1]["progress"], all);
+    // What is said of a run that is over is in the list at once.
+    world.post(&format!("{first}/comments"), &json!({"text": "well done"}));
+    let list = world.get("/api/workflow-executions").json();
+    assert_eq!(list["data"][1]["_count"]["comments"], 1);
+}
+
+#[test]
+fn all_runs_with_this_parent_are_its_children() {
+    let parent = "
+name: Parent
+steps:
+  - {id: sub, type: workflow, workflow: one}
+";
+    let world = World::new(&[("parent", parent), ("one", ONE)]);
+    let run = world.run("parent", &json!({}));
+    let done = world.run_until(&run, "completed");
+    let beside = json!({
+        "project_id": world.project, "definition": "one", "parent_run_id": done["id"]
+    });
+    let beside = world.post("/api/workflow-executions", &beside).json();
+    let found = world.get(&run).json();
+    let children = found["data"]["children"].as_array().unwrap();
+    assert_eq!(children.len(), 2, "{children:?}");
+    assert_eq!(children[0]["step_id"], "sub");
+    assert_eq!(children[0]["status"], "completed");
+    assert_eq!(children[1]["id"], beside["data"]["id"]);
+    assert_eq!(children[1]["step_id"], Value::Null);
+}
+
+#[test]
+fn files_that_a_step_names_are_kept_and_listed() {
+    let text = r#"
+name: Keeps
+steps:
+  - id: make
+    type: script
+    command: |
+      mkdir -p dist/deep; echo one > dist/a.zip; echo three > dist/deep/a.zip
+      echo no > dist/b.txt; ln -s /etc/passwd dist/passwd.zip
+    artifacts: ["dist/*.zip", "dist/**/*.zip", "none/*"]
+  - {id: then, type: script, command: 'echo fine'}
+"#;
+    let world = World::new(&[("keeps", text)]);
+    let run = world.run("keeps", &json!({}));
+    let done = world.run_until(&run, "completed");
+    let make = step(&done, "make");
+    let kept = make["artifacts"].as_array().unwrap();
+    let names: Vec<&str> = kept
+        .iter()
+        .map(|file| file["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["a-2.zip", "a.zip"]);
+    let read = |file: &Value| {
+        let path = world.directory().join(file["file_path"].as_str().unwrap());
+        std::fs::read_to_string(path).unwrap()
+    };
+    assert_eq!(
+        (read(&kept[1]), kept[1]["size_bytes"].clone()),
+        ("one\n".into(), json!(4))
+    );
+    assert_eq!(read(&kept[0]), "three\n");
+    let warnings = make["warnings"].to_string();
+    assert!(warnings.contains("none/*") && warnings.contains("leave the run's directory"));
+    let path = format!("/api/workflow-steps/{}", make["id"].as_str().unwrap());
+    assert_eq!(
+        world.get(&path).json()["data"]["artifacts"],
+        make["artifacts"]
+    );
+    let log = format!("{path}/logs/summary");
+    world.until("the summary says so", || {
+        let summary = world.get(&log).json()["data"]["content"].to_string();
+        summary.contains("Warnings") && summary.contains("none/*")
+    });
+    let list = world.get("/api/workflow-executions").json();
+    assert_eq!(list["data"][0]["_count"]["artifacts"], 2);
+}
+
+#[test]
+fn an_environment_whose_run_never_came_to_be_is_swept_at_the_start() {
+    let mut world = World::new(&[("one", ONE)]);
+    let body = json!({
+        "project_id": world.project, "definition": "one", "environment": {"A": "b"}
+    });
+    let run = world.post("/api/workflow-executions", &body).json()["data"]["id"].clone();
+    let runs = world.data_dir().join("runs");
+    let unused = runs.join(format!("run_{}", "1".repeat(32)));
+    std::fs::create_dir_all(&unused).unwrap();
+    std::fs::write(unused.join("environment.json"), "{}").unwrap();
+    world.kill_host();
+    world.start();
+    world.until("it is swept", || !unused.exists());
+    assert!(
+        runs.join(run.as_str().unwrap())
+            .join("environment.json")
+            .exists()
+    );
+}
+
+#[test]
+fn the_database_lies_where_the_setting_says() {
+    let mut world = World::new(&[("one", ONE)]);
+    world.kill_host();
+    let elsewhere = world.directory().join("db");
+    let url = format!("sqlite:{}", elsewhere.display());
+    world.start_with(|command| {
+        command.env("DATABASE_URL", &url);
+    });
+    assert!(elsewhere.join("journal.db").exists() && elsewhere.join("views.db").exists());
+    let list = world.get("/api/projects").json();
+    assert_eq!(list["data"], json!([]), "another database");
+    for (url, said) in [
+        ("postgres://user:hunter22@db/baton", "PostgreSQL"),
+        ("sqlite:/tmp/baton/prod.db", "not_available"),
+        ("mysql://user:hunter22@db/baton", "sqlite:PATH"),
+    ] {
+        world.kill_host();
+        let refused = world
+            .host_command()
+            .env("DATABASE_URL", url)
+            .output()
+            .unwrap();
+        assert!(!refused.status.success());
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(text.contains(said) && !text.contains("hunter22"), "{text}");
+        world.start();
+    }
+}
+
+#[test]
+fn no_secret_gets_into_the_log_or_the_database() {
+    let secret = "hunter22-fake-secret";
+    let text = "
+name: Secret
+steps:
+  - {id: s, type: script, command: 'echo $KEY; echo $KEY >&2', env: {KEY: '{{ secrets.DEPLOY_KEY }}'}}
+  - {id: b, type: script, command: 'echo $KEY >&2; exit 3', env: {KEY: '{{ secrets.DEPLOY_KEY }}'}}
+";
+    let mut world = World::new(&[("secret", text)]);
+    world.kill_host();
+    let log = world.directory().join("host.log");
+    world.start_with(|command| {
+        let log = std::fs::File::create(&log).unwrap();
+        command.env("BATON_LOG", "trace").stderr(log);
+    });
+    let path = "/api/secrets/DEPLOY_KEY";
+    let put = |world: &World, body: Value| world.request("PUT", path, Some(&body)).status;
+    assert_eq!(put(&world, json!({"value": {"x": secret}})), 422);
+    assert_eq!(put(&world, json!(secret)), 422);
+    assert_eq!(put(&world, json!({"value": format!("{secret}\0")})), 422);
+    let cut = format!("{{\"value\": \"{secret}");
+    let length = cut.len();
+    let head = "content-type: application/json\r\nidempotency-key: once\r\n";
+    let bad = world
+        .raw(&format!(
+            "PUT {path} HTTP/1.0\r\n{head}content-length: {length}\r\n\r\n{cut}"
+        ))
+        .unwrap();
+    assert_eq!(bad.status, 400);
+    assert_eq!(put(&world, json!({"value": secret})), 204);
+    let body = json!({
+        "project_id": world.project, "definition": "secret", "environment": {"MY_KEY": secret}
+    });
+    let run = world.post("/api/workflow-executions", &body).json()["data"]["id"].clone();
+    let run = format!("/api/workflow-executions/{}", run.as_str().unwrap());
+    let failed = world.run_until(&run, "failed");
+    assert!(!failed.to_string().contains(secret), "{failed}");
+    world.kill_host();
+    world.start();
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("the host is up"), "{text}");
+    assert!(!text.contains(secret), "{text}");
+    let may = ["secrets.json", "environment.json"];
+    let mut directories = vec![world.data_dir()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.is_file() && !may.contains(&name.to_str().unwrap()) {
+                let bytes = std::fs::read(&path).unwrap_or_default();
+                let holds = bytes
+                    .windows(secret.len())
+                    .any(|part| part == secret.as_bytes());
+                assert!(!holds, "{}", path.display());
+            }
+        }
+    }
+}

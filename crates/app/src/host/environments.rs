@@ -108,6 +108,15 @@ impl RunEnvironments {
         }
     }
 
+    /// The runs that an environment is kept for.
+    pub fn kept(&self) -> Vec<RunId> {
+        let entries = std::fs::read_dir(&self.runs).into_iter().flatten();
+        let names = entries.flatten().map(|entry| entry.file_name());
+        names
+            .filter_map(|name| name.to_str()?.parse().ok())
+            .collect()
+    }
+
     /// A variable of the host's own environment.
     pub fn own(&self, name: &str) -> Option<&str> {
         self.own.get(name).map(String::as_str)

@@ -7,6 +7,7 @@
 mod activity;
 mod cleaning;
 mod clock;
+mod database;
 pub mod definitions;
 mod environments;
 mod files;
@@ -16,6 +17,7 @@ mod listener;
 mod lock;
 mod options;
 pub mod projects;
+mod rows;
 mod runners;
 pub mod secrets;
 mod serve;
@@ -36,7 +38,9 @@ use tokio::sync::watch;
 pub use clock::now;
 pub use environments::RunEnvironments;
 pub use projects::Projects;
+pub use runners::{Kept, artifacts};
 pub use secrets::Secrets;
+pub use settings::millis;
 
 use activity::Activity;
 use options::Options;
@@ -60,6 +64,9 @@ const BEHIND: Duration = Duration::from_secs(5);
 pub struct Host {
     /// The data directory.
     pub data_dir: PathBuf,
+    /// Where the database and what is made from it lie: the data directory, or where
+    /// `DATABASE_URL` says.
+    pub database: PathBuf,
     /// The engine.
     pub engine: Engine,
     /// The journal, with what is stored beside it.
@@ -68,6 +75,8 @@ pub struct Host {
     pub projects: Projects,
     /// The secrets.
     pub secrets: Arc<Secrets>,
+    /// The rows of runs that are over.
+    pub rows: rows::Rows,
     /// The idempotency keys of the last day.
     pub keys: keys::Keys,
     /// The environments of runs.

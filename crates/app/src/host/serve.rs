@@ -23,10 +23,11 @@ use super::listener::Listener;
 use super::lock::{self, Lock, LockError};
 use super::options::Options;
 use super::projects::Projects;
+use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::{Host, cleaning, files, idle};
+use super::{Host, cleaning, database, files, idle};
 
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -49,6 +50,12 @@ pub enum Error {
     /// Something of the system is missing.
     #[error("{0}")]
     System(String),
+}
+
+impl From<database::Elsewhere> for Error {
+    fn from(error: database::Elsewhere) -> Self {
+        Self::System(error.to_string())
+    }
 }
 
 impl From<LockError> for Error {
@@ -78,12 +85,19 @@ pub fn run(options: Options) -> Result<(), Error> {
     files::private_dir(&data_dir).map_err(disk(&data_dir))?;
     let lock = lock::take(&data_dir)?;
     log();
-    let journal = SqliteJournal::open(&data_dir).map_err(|e| Error::Disk(e.to_string()))?;
+    let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
+    let database = database::directory(config.database.as_deref(), &data_dir)?;
+    files::private_dir(&database).map_err(disk(&database))?;
+    // Hosts of other data directories must not write the same database.
+    let of_database = match database == data_dir {
+        true => None,
+        false => Some(lock::take(&database)?),
+    };
+    let journal = SqliteJournal::open(&database).map_err(|e| Error::Disk(e.to_string()))?;
     let journal = Arc::new(journal);
     let generation = journal
         .bump_generation()
         .map_err(|e| Error::Disk(e.to_string()))?;
-    let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
     let settings = Settings::from(config);
     let idle_exit = options.idle_exit.unwrap_or(settings.idle_exit);
     let pause_policy = settings.pause_policy;
@@ -114,11 +128,13 @@ pub fn run(options: Options) -> Result<(), Error> {
     let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;
     let host = Arc::new(Host {
         data_dir,
+        database,
         engine,
         projects: Projects::new(journal.clone()),
         journal,
         secrets,
         keys,
+        rows: Rows::default(),
         environments,
         generation,
         background: options.background,
@@ -131,7 +147,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     let result = runtime.block_on(live(&host, &lock, idle_exit));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
-    drop(lock);
+    drop((lock, of_database));
     result
 }
 
@@ -211,7 +227,7 @@ fn project(host: &Arc<Host>) -> Result<Files, Error> {
     let plans = host.engine.plans().clone();
     let heads = || host.journal.subscribe();
     let journal = || -> Arc<dyn Journal> { host.journal.clone() };
-    let views = Views::open(&host.data_dir, journal(), plans.clone(), heads());
+    let views = Views::open(&host.database, journal(), plans.clone(), heads());
     let views = views.map_err(|e| Error::Disk(e.to_string()))?;
     if host.views.set(Arc::new(views)).is_err() {
         return Err(Error::System("the views were opened twice".into()));
@@ -220,8 +236,8 @@ fn project(host: &Arc<Host>) -> Result<Files, Error> {
         clippy::disallowed_methods,
         reason = "it lives as long as the host; the next start cleans up after a panic"
     )]
-    tokio::spawn(cleaning::follow(host.clone()));
-    let files = Files::open(&host.data_dir, journal(), plans, heads());
+    tokio::spawn(cleaning::follow(host.clone(), host.environments.kept()));
+    let files = Files::open(&host.database, journal(), plans, heads());
     files.map_err(disk(&host.data_dir))
 }
 

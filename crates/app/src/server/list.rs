@@ -1,15 +1,21 @@
 //! The list of runs, newest first.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
+use baton_core::ids::RunId;
+use baton_core::run::Run;
+use baton_engine::FoldError;
 use baton_store::views::{Page, RunFilter};
 use serde_json::{Value, json};
 
 use super::State;
 use super::asking::Params;
 use super::error::{Answer, Problem};
-use super::story::Story;
+use super::wire::run::Beside;
 use super::{find, wire};
 use crate::host::Host;
 
@@ -75,18 +81,52 @@ pub async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let found = find::blocking(&host, move |host| {
         let Page { rows, next } = views.runs(&filter, before, limit)?;
+        let mut estimates = HashMap::new();
         let mut data = Vec::with_capacity(rows.len());
         for row in rows {
-            match Story::load(host.journal.as_ref(), host.engine.plans(), row.id) {
-                Ok(Some(story)) => data.push(wire::run::row(&story, &host.engine.stuck(row.id))),
+            let estimate = match estimates.entry(row.definition) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(free) => *free.insert(views.estimate(row.definition)?),
+            };
+            match host.rows.get(&row, || made(host, row.id, estimate)) {
+                Ok(Some(value)) => data.push(value),
                 // Removed since.
                 Ok(None) => {}
                 // One that cannot be read hides no other.
                 Err(error) => tracing::warn!(run = %row.id, %error, "a run is not listed"),
             }
         }
-        Ok((data, next.map(|number| number.to_string())))
+        let data: Vec<&Value> = data.iter().map(AsRef::as_ref).collect();
+        Ok(json!({"data": data, "next_cursor": next.map(|number| number.to_string())}))
     });
-    let (data, next) = found.await?;
-    Ok(Json(json!({"data": data, "next_cursor": next})))
+    Ok(Json(found.await?))
+}
+
+/// A run's row, from its newest kept state and the commits after it.
+fn made(host: &Host, run: RunId, estimate: Option<Duration>) -> Result<Option<Value>, FoldError> {
+    let folded = baton_engine::load_run(host.journal.as_ref(), host.engine.plans(), run)?;
+    Ok(folded.map(|folded| wire::run::row(&folded.run, &beside(host, &folded.run, estimate))))
+}
+
+/// What is known beside a run.
+pub fn beside(host: &Host, run: &Run, estimate: Option<Duration>) -> Beside {
+    Beside {
+        stuck: host.engine.stuck(run.created.run),
+        estimate,
+    }
+}
+
+/// The row of one run.
+pub async fn row_of(host: &Arc<Host>, run: RunId) -> Answer<Value> {
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    find::blocking(host, move |host| {
+        let row = views.run(run)?;
+        let estimate = match row {
+            Some(row) => views.estimate(row.definition)?,
+            None => None,
+        };
+        let none = || Problem::not_found(format!("there is no run `{run}`"));
+        made(host, run, estimate)?.ok_or_else(none)
+    })
+    .await
 }

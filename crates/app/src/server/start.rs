@@ -291,7 +291,8 @@ async fn created(host: &Arc<Host>, run: RunId) -> Answer<(StatusCode, Json<Value
     let row = find::blocking(host, move |host| {
         let story = Story::load_created(host.journal.as_ref(), host.engine.plans(), run)?;
         let story = story.ok_or_else(|| Problem::not_found(format!("there is no run `{run}`")))?;
-        Ok(wire::run::row(&story, &[]))
+        // Without an estimate: it may be another one when the request is repeated.
+        Ok(wire::run::row(&story.run, &wire::run::Beside::default()))
     })
     .await?;
     Ok((StatusCode::CREATED, Json(json!({"data": row}))))

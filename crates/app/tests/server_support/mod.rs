@@ -85,7 +85,14 @@ impl World {
     }
 
     pub fn start(&mut self) {
-        self.host = Some(self.host_command().spawn().unwrap());
+        self.start_with(|_| {});
+    }
+
+    /// Starts a host with something changed about its command.
+    pub fn start_with(&mut self, change: impl FnOnce(&mut Command)) {
+        let mut command = self.host_command();
+        change(&mut command);
+        self.host = Some(command.spawn().unwrap());
         self.until("the host answers", || {
             self.try_request("GET", "/healthz", None).is_some()
         });

@@ -335,6 +335,9 @@ pub struct StepOutput {
     /// The last of stderr (at most 4 KB), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
+    /// What went wrong beside the step's own work and did not fail it, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl RunCreated {

@@ -105,6 +105,10 @@ pub(super) fn summary(run: &Run, step: &Step, name: &str) -> String {
     if let State::Failed(error) = &step.state {
         let _ = write!(text, "\n## Error\n\n{}\n", error.message);
     }
+    let warnings = &step.last_output.warnings;
+    if !warnings.is_empty() {
+        let _ = write!(text, "\n## Warnings\n\n- {}\n", warnings.join("\n- "));
+    }
     if let Some(result) = step.last_output.result.as_ref().map(|r| r.as_str().trim())
         && !result.is_empty()
     {
@@ -147,6 +151,7 @@ fn result(step: &Step) -> Value {
         outputs,
         exit_code,
         stderr: _,
+        warnings: _,
     } = &step.last_output;
     let mut value = json!({"stepId": step.key, "status": step.state.word()});
     if let Some(text) = result {

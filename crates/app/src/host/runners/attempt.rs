@@ -12,7 +12,7 @@ use baton_runner::{
     AttemptDir, AttemptSpec, End, ExitRecord, Notice, Outcome, Program, Shepherd, Stdin, TakeBack,
 };
 
-use super::{ShepherdRunners, environment, logs};
+use super::{ShepherdRunners, artifacts, environment, logs};
 use crate::host::settings::millis;
 
 /// A stop that takes longer is reported with the processes that resist.
@@ -233,7 +233,7 @@ fn pids(found: &[i32]) -> Vec<u32> {
         .collect()
 }
 
-/// What an exit record means for the attempt.
+/// What an exit record means for the attempt; of a successful one the artifacts are kept.
 fn judge(launch: &Launch, record: &ExitRecord) -> AttemptEnd {
     let Work::Script(work) = &launch.work;
     let how = match &record.end {
@@ -256,5 +256,11 @@ fn judge(launch: &Launch, record: &ExitRecord) -> AttemptEnd {
             (output, None) => Ok(output.clone()),
         },
     };
-    conclude(work, &exit)
+    let mut end = conclude(work, &exit);
+    if let AttemptEnd::Succeeded { output } = &mut end
+        && !work.artifacts.is_empty()
+    {
+        output.warnings = artifacts::keep(launch, &work.artifacts);
+    }
+    end
 }

@@ -4,8 +4,10 @@
 //! Owns what lies between a decision and a process: directories, the child's environment, secrets.
 //! What an end means is `core`'s to say ([`conclude`](baton_core::run::work::conclude)).
 
+mod artifacts;
 mod attempt;
 mod environment;
+mod glob;
 mod logs;
 
 use std::collections::HashMap;
@@ -22,6 +24,7 @@ use super::environments::RunEnvironments;
 use super::secrets::Secrets;
 use super::settings::Settings;
 
+pub use artifacts::{Kept, list as artifacts};
 pub use logs::{directories as log_directories, executions};
 
 /// Enough for launching, waiting and concluding; only what is touched takes memory.

@@ -5,16 +5,22 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use baton_core::ids::RunId;
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_engine::decode;
 use baton_engine::ports::{Aggregate, Journal};
+use baton_store::Views;
+use baton_store::views::RunFilter;
 use serde_json::{Value, json};
 
 use super::super::asking::{Params, Segment};
 use super::super::error::{Answer, Problem};
-use super::super::story::Story;
-use super::super::{State, find, list, start, wire};
+use super::super::list::{self, beside};
+use super::super::{State, find, start, wire};
 use crate::host::Host;
+
+/// Children that are read at once.
+const PAGE: usize = 200;
 
 pub fn routes() -> Router<Arc<Host>> {
     Router::new()
@@ -43,42 +49,34 @@ pub fn routes() -> Router<Arc<Host>> {
 
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
-    let run = story.run.created.run;
-    let children = children(&host, &story).await?;
-    let stuck = host.engine.stuck(run);
-    Ok(Json(
-        json!({"data": wire::run::whole(&story, &stuck, children)}),
-    ))
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let whole = move |host: &Host| {
+        let created = &story.run.created;
+        let beside = beside(host, &story.run, views.estimate(created.definition.id)?);
+        let children = children(&views, created.run)?;
+        Ok(wire::run::whole(&story, &beside, children))
+    };
+    let data = find::blocking(&host, whole).await?;
+    Ok(Json(json!({"data": data})))
 }
 
-/// The child runs that this run's steps are now.
-async fn children(host: &Arc<Host>, story: &Story) -> Answer<Vec<Value>> {
-    let steps = story.run.all();
-    let ids: Vec<_> = steps
-        .filter_map(|(_, step)| match &step.state {
-            baton_core::run::State::Child { run, .. } => Some((step.key.clone(), *run)),
-            _ => None,
-        })
-        .collect();
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    find::blocking(host, move |host| {
-        let mut children = Vec::new();
-        for (key, id) in ids {
-            // It does not exist before its parent's message has arrived.
-            let child = Story::load(host.journal.as_ref(), host.engine.plans(), id)?;
-            let facts = child.map(|child| (child.run.created.number, child.run.status.word()));
-            children.push(json!({
-                "id": id.to_string(),
-                "step_id": key,
-                "number": facts.map(|facts| facts.0),
-                "status": facts.map_or("pending", |facts| facts.1),
-            }));
+/// All runs that have this parent, oldest first: children and forks.
+fn children(views: &Views, run: RunId) -> Answer<Vec<Value>> {
+    let filter = RunFilter {
+        parent: Some(run),
+        ..RunFilter::default()
+    };
+    let mut children = Vec::new();
+    let mut before = None;
+    loop {
+        let page = views.runs(&filter, before, PAGE)?;
+        children.extend(page.rows.iter().map(wire::run::child));
+        before = page.next;
+        if before.is_none() {
+            children.reverse();
+            return Ok(children);
         }
-        Ok(children)
-    })
-    .await
+    }
 }
 
 /// Only a finished run: its journal, environment and files go.
@@ -137,7 +135,7 @@ async fn rewind_preview(
     };
     let steps = keys.iter().filter_map(of_run);
     let steps: Vec<Value> = steps
-        .map(|(at, step)| wire::step::one(&story, at, step, false))
+        .map(|(at, step)| wire::step::row(&story.run, at, step))
         .collect();
     Ok(Json(json!({"data": {
         "steps": steps,

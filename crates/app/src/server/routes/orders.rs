@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::asking::{Body, Caller, Segment};
 use super::super::error::{Answer, Problem};
-use super::super::{State, find, wire};
+use super::super::{State, find, list};
 use crate::host::Host;
 
 pub fn routes() -> Router<Arc<Host>> {
@@ -33,9 +33,7 @@ async fn tell(
     host.engine
         .send(id, command(caller.by), caller.command)
         .await?;
-    let story = find::story_of(host, id).await?;
-    let stuck = host.engine.stuck(id);
-    Ok(Json(json!({"data": wire::run::row(&story, &stuck)})))
+    Ok(Json(json!({"data": list::row_of(host, id).await?})))
 }
 
 #[derive(Deserialize)]

@@ -30,7 +30,7 @@ fn whole(story: &Story, at: baton_core::run::At) -> Answer<Value> {
         .run
         .step(at)
         .ok_or_else(|| Problem::not_found("there is no such step"))?;
-    let mut value = wire::step::one(story, at, step, true);
+    let mut value = wire::step::whole(story, at, step);
     let of_step = |said: &&super::super::story::Said| said.posted.step.as_ref() == Some(&step.key);
     let comments = story.thread.iter().filter(of_step);
     value["comments"] = comments
@@ -41,7 +41,8 @@ fn whole(story: &Story, at: baton_core::run::At) -> Answer<Value> {
 
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let (story, at) = find::step(&host, &id).await?;
-    Ok(Json(json!({"data": whole(&story, at)?})))
+    let data = find::blocking(&host, move |_| whole(&story, at)).await?;
+    Ok(Json(json!({"data": data})))
 }
 
 /// Only agents have activities; they come with part 2.
@@ -111,7 +112,8 @@ async fn tell(
         .send(run, command(id.to_owned()), repeat)
         .await?;
     let (story, at) = find::step(host, id).await?;
-    Ok(Json(json!({"data": whole(&story, at)?})))
+    let data = find::blocking(host, move |_| whole(&story, at)).await?;
+    Ok(Json(json!({"data": data})))
 }
 
 /// Only agents ask questions; they come with part 2.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::error::{Answer, Problem};
-use super::super::{State, find, wire};
+use super::super::{State, find, list, wire};
 use crate::host::Host;
 
 pub fn routes() -> Router<Arc<Host>> {
@@ -100,11 +100,8 @@ async fn tell(
 ) -> Answer<Json<Value>> {
     let run = find::run_id(host, id).await?;
     host.engine.send(run, command, caller).await?;
-    let story = find::story_of(host, run).await?;
-    let stuck = host.engine.stuck(run);
-    Ok(Json(
-        json!({"success": true, "workflow": wire::run::row(&story, &stuck)}),
-    ))
+    let row = list::row_of(host, run).await?;
+    Ok(Json(json!({"success": true, "workflow": row})))
 }
 
 async fn pause(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {

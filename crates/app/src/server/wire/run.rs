@@ -1,37 +1,61 @@
 //! Runs (document 2, with the members that api.md adds).
 
+use std::time::Duration;
+
 use baton_core::ids::UserId;
 use baton_core::run::event::{Actor, PauseReason};
-use baton_core::run::{Pause, Run, Status};
+use baton_core::run::{At, Pause, Run, Status, Step};
+use baton_store::views::RunRow;
 use serde_json::{Map, Value, json};
 
 use super::super::story::Story;
 use super::{definition, maybe_time, message, step, time, word};
+use crate::host::millis;
 
-/// A run as lists show it. `stuck` are processes that will not end.
+/// What the run itself does not know.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// Processes that will not end.
+    pub stuck: Vec<u32>,
+    /// How long such a run usually takes.
+    pub estimate: Option<Duration>,
+}
+
+/// A run as lists show it.
 #[must_use]
-pub fn row(story: &Story, stuck: &[u32]) -> Value {
-    let mut members = facts(story, stuck);
-    members.insert("steps".into(), step::all(story, false).into());
+pub fn row(run: &Run, beside: &Beside) -> Value {
+    let mut members = facts(run, beside);
+    members.insert("steps".into(), step::rows(run).into());
     Value::Object(members)
 }
 
 /// A run with all that belongs to it.
 #[must_use]
-pub fn whole(story: &Story, stuck: &[u32], children: Vec<Value>) -> Value {
-    let mut members = facts(story, stuck);
-    members.insert("steps".into(), step::all(story, true).into());
+pub fn whole(story: &Story, beside: &Beside, children: Vec<Value>) -> Value {
+    let mut members = facts(&story.run, beside);
+    members.insert("steps".into(), step::all(story).into());
     let run = story.run.created.run;
     let comments = story.thread.iter().map(|said| message::comment(run, said));
     members.insert("comments".into(), comments.collect());
     members.insert("checkpoints".into(), checkpoints(&story.run));
     members.insert("children".into(), children.into());
-    members.insert("artifacts".into(), json!([]));
+    members.insert("artifacts".into(), artifacts(&story.run).into());
     Value::Object(members)
 }
 
-fn facts(story: &Story, stuck: &[u32]) -> Map<String, Value> {
-    let run = &story.run;
+/// The files kept of all its steps.
+fn artifacts(run: &Run) -> Vec<Value> {
+    let of_step = |(at, found): (At, &Step)| {
+        let mut kept = step::artifacts(run, at, found);
+        for file in &mut kept {
+            file["step_id"] = found.key.as_str().into();
+        }
+        kept
+    };
+    run.all().flat_map(of_step).collect()
+}
+
+fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
     let created = &run.created;
     let mut value = json!({
         "id": created.run.to_string(),
@@ -48,15 +72,15 @@ fn facts(story: &Story, stuck: &[u32]) -> Map<String, Value> {
         "parent_step_id": created.parent.as_ref().and_then(|parent| parent.step.as_deref()),
         "instruction": created.instruction,
         "path": created.directory,
-        "waiting": waiting(run, stuck),
-        "progress": progress(run),
+        "waiting": waiting(run, &beside.stuck),
+        "progress": with_estimate(run, beside.estimate),
         "cost_usd": null,
         "unread": 0,
         "started_at": maybe_time(run.started_at),
         "created_at": time(run.created_at),
         "updated_at": time(run.updated_at),
         "workflow_definition": definition::of_run(run),
-        "_count": {"comments": story.thread.len(), "artifacts": 0},
+        "_count": {"comments": run.messages, "artifacts": artifacts(run).len()},
     });
     match value.as_object_mut() {
         Some(members) => {
@@ -153,12 +177,39 @@ pub fn waiting(run: &Run, stuck: &[u32]) -> Value {
     })
 }
 
-/// How far a run is.
+/// How far a run is: its declared steps that have ended, of those that are known.
 #[must_use]
 pub fn progress(run: &Run) -> Value {
-    let total = run.steps.len();
-    let percent = (run.ended * 100).checked_div(total).unwrap_or(100);
-    json!({"completed": run.ended, "total": total, "percent": percent, "estimate": null})
+    let (ended, known) = (run.ended, run.steps.len());
+    let ratio = (known > 0).then(|| ended as f64 / known as f64);
+    json!({"ended": ended, "known": known, "ratio": ratio})
+}
+
+/// With the usual length of such a run, which says nothing about one that is over.
+fn with_estimate(run: &Run, estimate: Option<Duration>) -> Value {
+    let estimate = estimate.filter(|_| !run.status.is_ended());
+    let mut progress = progress(run);
+    progress["estimate_ms"] = estimate.map(millis).into();
+    progress
+}
+
+/// A child or fork, as its parent shows it.
+#[must_use]
+pub fn child(row: &RunRow) -> Value {
+    json!({
+        "id": row.id.to_string(),
+        "number": row.number,
+        "name": row.name,
+        "step_id": row.parent_step,
+        "status": row.status,
+        "current_phase": row.current_phase,
+        "progress": {
+            "ended": row.ended,
+            "known": row.total,
+            "ratio": (row.total > 0).then(|| row.progress()),
+        },
+        "created_at": time(row.created_at),
+    })
 }
 
 /// The checkpoints there are, oldest first.

@@ -1,32 +1,71 @@
 //! Steps and their attempts.
 
+use std::path::Path;
+
 use baton_core::run::event::{AttemptEnd, StepError, StepOutput};
-use baton_core::run::{At, State, Step};
+use baton_core::run::{At, Run, State, Step};
 use serde_json::{Map, Value, json};
+
+use crate::host::{self, Kept};
 
 use super::super::story::{Story, Tried};
 use super::{maybe_time, stored, time, word};
 
-/// All steps of a run and the items of each `foreach`, in file order.
+/// All steps of a run and the items of each `foreach`, in file order, with all of each.
 #[must_use]
-pub fn all(story: &Story, whole: bool) -> Vec<Value> {
+pub fn all(story: &Story) -> Vec<Value> {
     let steps = story.run.all();
-    steps
-        .map(|(at, step)| one(story, at, step, whole))
-        .collect()
+    steps.map(|(at, step)| whole(story, at, step)).collect()
 }
 
-/// One step; `whole` with its results and attempts.
+/// As [`all`], as lists show them.
 #[must_use]
-pub fn one(story: &Story, at: At, step: &Step, whole: bool) -> Value {
-    let run = &story.run;
-    let declared = run.declared(at);
-    let id = run.created.run;
-    let error = match &step.state {
+pub fn rows(run: &Run) -> Vec<Value> {
+    run.all().map(|(at, step)| row(run, at, step)).collect()
+}
+
+/// One step with its results and attempts.
+#[must_use]
+pub fn whole(story: &Story, at: At, step: &Step) -> Value {
+    let mut value = row(&story.run, at, step);
+    if let Some(members) = value.as_object_mut() {
+        members.insert("error".into(), problem(step).map_or(Value::Null, failure));
+        outcome(members, &step.last_output);
+        let attempts = story.attempts.get(&step.key).into_iter().flatten();
+        members.insert("attempts".into(), attempts.map(attempt).collect());
+        members.insert("artifacts".into(), artifacts(&story.run, at, step).into());
+    }
+    value
+}
+
+/// The files kept of a step that has completed. Blocks on the disk, when it can have any.
+#[must_use]
+pub fn artifacts(run: &Run, at: At, step: &Step) -> Vec<Value> {
+    if run.declared(at).artifacts.is_empty() || step.state != State::Completed {
+        return Vec::new();
+    }
+    let created = &run.created;
+    let kept = host::artifacts(Path::new(&created.project.path), created.run, &step.key);
+    let one =
+        |kept: &Kept| json!({"name": kept.name, "file_path": kept.path, "size_bytes": kept.bytes});
+    kept.iter().map(one).collect()
+}
+
+/// What a step failed with, or last failed with.
+fn problem(step: &Step) -> Option<&StepError> {
+    match &step.state {
         State::Failed(error) => Some(error),
         State::Backoff { .. } => step.failures.last(),
         _ => None,
-    };
+    }
+}
+
+/// One step as lists show it.
+#[must_use]
+pub fn row(run: &Run, at: At, step: &Step) -> Value {
+    let declared = run.declared(at);
+    let id = run.created.run;
+    let error = problem(step);
     let needs = declared.needs.iter().map(|&need| &run.steps[need].key);
     let mut value = json!({
         "id": step.id.to_string(),
@@ -70,13 +109,6 @@ pub fn one(story: &Story, at: At, step: &Step, whole: bool) -> Value {
     }
     if let State::Skipped(reason) = &step.state {
         members.insert("skip_reason".into(), word(reason));
-    }
-    if whole {
-        members.insert("error".into(), error.map_or(Value::Null, failure));
-        outcome(members, &step.last_output);
-        let attempts = story.attempts.get(&step.key).into_iter().flatten();
-        members.insert("attempts".into(), attempts.map(attempt).collect());
-        members.insert("artifacts".into(), json!([]));
     }
     value
 }
@@ -131,6 +163,7 @@ fn outcome(members: &mut Map<String, Value>, output: &StepOutput) {
     members.insert("outputs".into(), stored(output.outputs.as_ref()));
     members.insert("exit_code".into(), output.exit_code.into());
     members.insert("stderr".into(), output.stderr.as_deref().into());
+    members.insert("warnings".into(), output.warnings.clone().into());
 }
 
 /// Why something failed.
