@@ -144,7 +144,9 @@ fn a_full_disk_stops_nothing_for_good() {
     }
     // The same request again, under the same key: now it is carried out.
     let path = "/api/workflow-executions";
-    let answer = world.ask("POST", path, Some(&refused), Some(&body)).unwrap();
+    let answer = world
+        .ask("POST", path, Some(&refused), Some(&body))
+        .unwrap();
     assert_eq!(answer.status, 201, "{answer:?}");
     let again = answer.body["data"]["id"].as_str().unwrap().to_owned();
     assert!(!accepted.contains(&again));

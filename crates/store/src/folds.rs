@@ -10,13 +10,28 @@ use baton_core::run::{Illegal, Run};
 use baton_engine::ports::{Aggregate, Journal, ReadError, Stored};
 use baton_engine::{FoldError, Plans, decode};
 
-/// Folded runs that are kept.
-const CAPACITY: usize = 2048;
+/// Folded runs that are kept whatever their size.
+const FEW: usize = 2048;
+/// More runs than this are not kept,
+const MANY: usize = 2_048;
+/// nor more than these steps of theirs.
+const STEPS: usize = 65_536;
 
 struct Kept {
-    run: Run,
+    /// `None` before its first event.
+    run: Option<Run>,
     seq: u64,
     used: u64,
+}
+
+impl Kept {
+    fn steps(&self) -> usize {
+        self.run.as_ref().map_or(0, |run| run.steps.len())
+    }
+
+    fn is_ended(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.status.is_ended())
+    }
 }
 
 /// See the module.
@@ -25,6 +40,14 @@ pub(crate) struct Folds {
     plans: Arc<Plans>,
     kept: HashMap<RunId, Kept>,
     uses: u64,
+}
+
+/// The run's current phase; without the walk over its steps when there are no phases.
+pub(crate) fn phase(run: &Run) -> Option<&str> {
+    if run.plan.definition.phases.is_empty() {
+        return None;
+    }
+    run.current_phase()
 }
 
 /// Why a commit was not taken.
@@ -59,7 +82,7 @@ impl Folds {
 
     /// The run as far as it is folded.
     pub(crate) fn get(&self, run: RunId) -> Option<&Run> {
-        self.kept.get(&run).map(|kept| &kept.run)
+        self.kept.get(&run)?.run.as_ref()
     }
 
     /// Forgets what is in memory, after something went wrong half-way.
@@ -68,56 +91,67 @@ impl Folds {
     }
 
     /// Goes on by one commit, telling of each event: its index, the event, and the run after it.
+    /// Nothing is let go of before [`Self::trim`].
     pub(crate) fn advance(
+        &mut self,
+        id: RunId,
+        commit: &Stored,
+        each: impl FnMut(usize, &Event, &Run),
+    ) -> Result<(), Skip> {
+        let taken = self.take(id, commit, each);
+        if taken.is_err() {
+            // It may have gone on half-way.
+            self.kept.remove(&id);
+        }
+        taken
+    }
+
+    fn take(
         &mut self,
         id: RunId,
         commit: &Stored,
         mut each: impl FnMut(usize, &Event, &Run),
     ) -> Result<(), Skip> {
-        let mut run = self.before(id, commit)?;
+        self.uses += 1;
         let events = decode(self.journal.as_ref(), commit)?;
+        let is_next = |kept: &Kept| kept.seq + 1 == commit.seq;
+        if !self.kept.get(&id).is_some_and(is_next) {
+            let kept = self.before(id, commit)?;
+            self.kept.insert(id, kept);
+        }
+        let Some(kept) = self.kept.get_mut(&id) else {
+            return Ok(());
+        };
         for (index, event) in events.iter().enumerate() {
-            Self::apply(&self.plans, &mut run, event, commit)?;
-            if let Some(run) = &run {
+            Self::apply(&self.plans, &mut kept.run, event, commit)?;
+            if let Some(run) = &kept.run {
                 each(index, event, run);
             }
         }
-        self.uses += 1;
-        if let Some(run) = run {
-            let kept = Kept {
-                run,
-                seq: commit.seq,
-                used: self.uses,
-            };
-            self.kept.insert(id, kept);
-        }
-        self.trim();
+        kept.seq = commit.seq;
+        kept.used = self.uses;
         Ok(())
     }
 
-    /// The run as it was before this commit; `None` before its first.
-    fn before(&mut self, id: RunId, commit: &Stored) -> Result<Option<Run>, Skip> {
-        if commit.seq == 1 {
-            return Ok(None);
-        }
-        if let Some(kept) = self.kept.remove(&id)
-            && kept.seq + 1 == commit.seq
-        {
-            return Ok(Some(kept.run));
-        }
+    /// The run as it was before this commit, from the journal.
+    fn before(&self, id: RunId, commit: &Stored) -> Result<Kept, Skip> {
         let mut run = None;
-        for earlier in self.journal.load(&Aggregate::Run(id), 0)? {
-            if earlier.seq >= commit.seq {
-                break;
+        let seq = commit.seq - 1;
+        if seq > 0 {
+            for earlier in self.journal.load(&Aggregate::Run(id), 0)? {
+                if earlier.seq > seq {
+                    break;
+                }
+                for event in decode(self.journal.as_ref(), &earlier)? {
+                    Self::apply(&self.plans, &mut run, &event, &earlier)?;
+                }
             }
-            for event in decode(self.journal.as_ref(), &earlier)? {
-                Self::apply(&self.plans, &mut run, &event, &earlier)?;
+            if run.is_none() {
+                return Err(Skip::Never("the run was removed".into()));
             }
         }
-        match run {
-            Some(run) => Ok(Some(run)),
-            None => Err(Skip::Never("the run was removed".into())),
-        }
+        let used = self.uses;
+        Ok(Kept { run, seq, used })
     }
 
     fn apply(
@@ -143,8 +177,19 @@ impl Folds {
         Ok(())
     }
 
-    fn trim(&mut self) {
-        if self.kept.len() <= CAPACITY {
+    /// Lets go of runs when there are too many: the ended ones, then those not used for longest.
+    pub(crate) fn trim(&mut self) {
+        if self.kept.len() <= FEW {
+            return;
+        }
+        let steps: usize = self.kept.values().map(Kept::steps).sum();
+        if self.kept.len() <= MANY && steps <= STEPS {
+            return;
+        }
+        let before = self.kept.len();
+        self.kept.retain(|_, kept| !kept.is_ended());
+        // Enough that the next time is far off.
+        if self.kept.len() <= FEW || self.kept.len() < before / 4 * 3 {
             return;
         }
         let mut uses: Vec<u64> = self.kept.values().map(|kept| kept.used).collect();

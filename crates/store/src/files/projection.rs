@@ -91,6 +91,7 @@ impl Projection {
                 self.take(run, commit)?;
             }
         }
+        self.folds.trim();
         self.state.position = last;
         self.save();
         self.reached.send_replace(last);
@@ -129,6 +130,7 @@ impl Projection {
             return;
         }
         for id in self.state.behind.clone() {
+            self.folds.trim();
             match self.repair(id) {
                 Ok(()) => {
                     self.state.behind.remove(&id);

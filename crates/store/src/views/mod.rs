@@ -4,6 +4,8 @@
 mod projection;
 mod queries;
 mod rows;
+mod runs;
+mod steps;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -24,10 +26,15 @@ pub use rows::{AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow}
 use crate::folds::Folds;
 use crate::journal::{OpenError, make_private};
 use projection::Projection;
+use steps::Outlines;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// Pages in the write-ahead log after which it is copied back: the same pages are written again and
+/// again, and once is enough.
+const AUTOCHECKPOINT_PAGES: u32 = 8192;
 
 /// The read models of a data directory. While it exists it follows the journal.
 pub struct Views {
@@ -72,6 +79,7 @@ impl Views {
             connection,
             position,
             reached,
+            outlines: Outlines::default(),
             closed: closed.clone(),
         };
         let thread = crate::follow::spawn("views", heads, woken, wake.clone(), |heads| {
@@ -176,11 +184,12 @@ fn prepare(path: &Path, head: Position) -> rusqlite::Result<(Connection, Positio
     }
     let connection = connect(path)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "cache_size", -32_768)?;
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
     let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version == 0 {
         let transaction = connection.unchecked_transaction()?;
-        transaction.execute_batch(include_str!("v1.sql"))?;
+        transaction.execute_batch(include_str!("schema.sql"))?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
     } else if version != VERSION {

@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use baton_engine::ports::{Aggregate, Journal, Position};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::steps::Outlines;
 use super::write::Batch;
 use crate::folds::{Folds, Skip};
 
 /// Commits that are written in one transaction.
-const BATCH: usize = 8192;
+const BATCH: usize = 20_000;
+/// After this many there is load: the next batch waits,
+const LOAD: usize = 256;
+/// so that it began at least this long after the last, and rows that change often are written less
+/// often than they change.
+const PACE: Duration = Duration::from_millis(50);
 /// After a failure.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -22,6 +28,7 @@ pub(super) struct Projection {
     pub(super) connection: Connection,
     pub(super) position: Position,
     pub(super) reached: watch::Sender<Position>,
+    pub(super) outlines: Outlines,
     pub(super) closed: Arc<AtomicBool>,
 }
 
@@ -29,10 +36,16 @@ impl Projection {
     /// Follows until closed, or until nobody announces heads any more.
     pub(super) async fn run(mut self, mut heads: watch::Receiver<Position>) {
         while !self.closed.load(Ordering::Acquire) {
+            let begun = Instant::now();
             heads.borrow_and_update();
             match self.step() {
-                Ok(true) => {}
-                Ok(false) => {
+                Ok(taken) if taken >= BATCH => {}
+                Ok(taken) if taken >= LOAD => {
+                    // What is closed is asked for again by then.
+                    tokio::time::sleep(PACE.saturating_sub(begun.elapsed())).await;
+                }
+                Ok(1..) => {}
+                Ok(0) => {
                     if heads.changed().await.is_err() {
                         return;
                     }
@@ -40,14 +53,15 @@ impl Projection {
                 Err(error) => {
                     tracing::warn!(error, "the views could not be written; trying again");
                     self.folds.clear();
-                    std::thread::sleep(RETRY);
+                    self.outlines.clear();
+                    tokio::time::sleep(RETRY).await;
                 }
             }
         }
     }
 
-    /// Takes one batch; whether there was one.
-    fn step(&mut self) -> Result<bool, String> {
+    /// Takes one batch; how many commits there were.
+    fn step(&mut self) -> Result<usize, String> {
         let head = self.journal.head();
         let commits = self
             .journal
@@ -57,7 +71,7 @@ impl Projection {
             // What came after was removed.
             self.position = self.position.max(head);
             self.reached.send_replace(self.position);
-            return Ok(false);
+            return Ok(0);
         };
         let last = last.position;
         let mut batch = Batch::default();
@@ -80,15 +94,15 @@ impl Projection {
             .map_err(|error| error.to_string())?;
         self.position = last;
         self.reached.send_replace(last);
-        Ok(true)
+        self.folds.trim();
+        Ok(commits.len())
     }
 
     fn write(&mut self, batch: &mut Batch, position: Position) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        let runs: Vec<_> = batch.runs().copied().collect();
-        for id in runs {
+        for id in batch.runs() {
             if let Some(run) = self.folds.get(id) {
-                batch.write(run, &transaction)?;
+                batch.write(run, &mut self.outlines, &transaction)?;
             }
         }
         transaction

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::Views;
 use super::rows::{AttemptRow, CheckpointRow, MessageRow, RunRow, StepRow};
-use super::write::parse;
+use super::write::{bits, parse};
+use super::{runs, steps};
 
 /// Which runs are listed; empty lists and `None` are no condition.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +55,13 @@ impl Views {
     ) -> Result<Page<RunRow>, ReadError> {
         let (condition, mut values) = condition(filter, before);
         values.push(integer(limit as u64 + 1));
-        let sql = format!("SELECT data FROM runs {condition} ORDER BY number DESC LIMIT ?");
-        let mut rows: Vec<RunRow> = self.read(|c| list(c, &sql, values))?;
+        let sql = format!("SELECT data, state FROM runs {condition} ORDER BY number DESC LIMIT ?");
+        let mut rows: Vec<RunRow> = self.read(|connection| {
+            connection
+                .prepare_cached(&sql)?
+                .query_map(params_from_iter(values), run)?
+                .collect()
+        })?;
         let is_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| is_more).map(|row| row.number);
@@ -87,8 +93,8 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn run(&self, id: RunId) -> Result<Option<RunRow>, ReadError> {
-        let sql = "SELECT data FROM runs WHERE id = ?1";
-        self.read(|c| one(c, sql, vec![text(id)]))
+        let sql = "SELECT data, state FROM runs WHERE id = ?1";
+        self.read(|c| one_run(c, sql, text(id)))
     }
 
     /// The run of this number.
@@ -96,8 +102,8 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn run_of_number(&self, number: u64) -> Result<Option<RunRow>, ReadError> {
-        let sql = "SELECT data FROM runs WHERE number = ?1";
-        self.read(|c| one(c, sql, vec![integer(number)]))
+        let sql = "SELECT data, state FROM runs WHERE number = ?1";
+        self.read(|c| one_run(c, sql, integer(number)))
     }
 
     /// A run's steps and items, in file order.
@@ -105,9 +111,7 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn steps(&self, run: RunId) -> Result<Vec<StepRow>, ReadError> {
-        let sql = "SELECT data FROM steps
-             WHERE run = (SELECT number FROM runs WHERE id = ?1) ORDER BY step, item";
-        self.read(|c| list(c, sql, vec![text(run)]))
+        self.read(|connection| steps::of_run(connection, run))
     }
 
     /// The step of this id.
@@ -115,8 +119,7 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn step(&self, id: StepId) -> Result<Option<StepRow>, ReadError> {
-        let sql = "SELECT data FROM steps WHERE id = ?1";
-        self.read(|c| one(c, sql, vec![text(id)]))
+        self.read(|connection| steps::of_id(connection, id))
     }
 
     /// A step's attempts, oldest first.
@@ -126,7 +129,7 @@ impl Views {
     pub fn attempts(&self, run: RunId, step: StepId) -> Result<Vec<AttemptRow>, ReadError> {
         let sql = "SELECT data FROM attempts
              WHERE run = (SELECT number FROM runs WHERE id = ?1) AND step = ?2 ORDER BY n";
-        self.read(|c| list(c, sql, vec![text(run), text(step)]))
+        self.read(|c| list(c, sql, vec![text(run), blob(step.bits())]))
     }
 
     /// The attempt of this id.
@@ -135,7 +138,12 @@ impl Views {
     /// [`ReadError`].
     pub fn attempt(&self, id: AttemptId) -> Result<Option<AttemptRow>, ReadError> {
         let sql = "SELECT data FROM attempts WHERE id = ?1";
-        self.read(|c| one(c, sql, vec![text(id)]))
+        self.read(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_row([bits(id.bits())], data)
+                .optional()
+        })
     }
 
     /// A run's thread, oldest first, after the message of this wire id (0: from the start).
@@ -270,6 +278,10 @@ fn text(value: impl ToString) -> Value {
     Value::Text(value.to_string())
 }
 
+fn blob(id: u128) -> Value {
+    Value::Blob(bits(id).to_vec())
+}
+
 fn integer(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
@@ -296,13 +308,13 @@ fn list<T: DeserializeOwned>(
         .collect()
 }
 
-fn one<T: DeserializeOwned>(
-    connection: &Connection,
-    sql: &str,
-    values: Vec<Value>,
-) -> rusqlite::Result<Option<T>> {
+fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    runs::join(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?)
+}
+
+fn one_run(connection: &Connection, sql: &str, value: Value) -> rusqlite::Result<Option<RunRow>> {
     connection
         .prepare_cached(sql)?
-        .query_row(params_from_iter(values), data)
+        .query_row([value], run)
         .optional()
 }

@@ -2,10 +2,10 @@
 //! app's part.
 
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId};
+use baton_core::run::Waiting;
 use baton_core::run::event::{
     Action, ActionStatus, Actor, AttemptEnd, Cause, MessagePosted, PauseReason, RunError, StepError,
 };
-use baton_core::run::{At, Run, State, Status, Waiting};
 use baton_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -80,72 +80,6 @@ impl RunRow {
         let length = end.since(self.started_at.unwrap_or(self.created_at));
         u64::try_from(length.as_millis()).ok()
     }
-
-    pub(super) fn of(run: &Run) -> Self {
-        let created = &run.created;
-        let status = &run.status;
-        let pause = match status {
-            Status::Pending { pause } => pause.as_ref(),
-            Status::Running(running) => running.pause.as_ref(),
-            Status::Paused(pause) => Some(pause),
-            _ => None,
-        };
-        let (completed_at, cancelled_at) = match status {
-            Status::Completed { at, .. } | Status::Failed { at, .. } => (Some(*at), None),
-            Status::Cancelled { at, .. } => (None, Some(*at)),
-            _ => (None, None),
-        };
-        Self {
-            id: created.run,
-            number: created.number,
-            name: created.name.clone(),
-            project: created.project.id,
-            definition: created.definition.id,
-            definition_key: created.definition.key.clone(),
-            definition_name: created.definition.name.clone(),
-            definition_hash: created.definition.hash.clone(),
-            by: created.by.clone(),
-            parent: created.parent.as_ref().map(|parent| parent.run),
-            parent_step: created
-                .parent
-                .as_ref()
-                .and_then(|parent| parent.step.clone()),
-            directory: created.directory.clone(),
-            status: status.word().to_owned(),
-            current_phase: run.current_phase().map(str::to_owned),
-            ended: run.ended,
-            total: run.steps.len(),
-            waiting: run.waiting(),
-            pause: pause.map(|pause| PauseRow {
-                reason: pause.reason,
-                detail: pause.detail.clone(),
-                by: pause.by.clone(),
-                requested_at: pause.requested_at,
-            }),
-            cancel_requested_at: match status {
-                Status::Cancelling(cancelling) => Some(cancelling.since),
-                _ => None,
-            },
-            error: match status {
-                Status::Failed { error, .. } => Some(error.clone()),
-                _ => None,
-            },
-            outputs: match status {
-                Status::Completed { outputs, .. } => Some(outputs.clone()),
-                _ => None,
-            },
-            messages: run.messages,
-            created_at: run.created_at,
-            updated_at: run.updated_at,
-            started_at: run.started_at,
-            completed_at,
-            paused_at: match status {
-                Status::Paused(pause) => Some(pause.since),
-                _ => None,
-            },
-            cancelled_at,
-        }
-    }
 }
 
 /// A step, or one item of a `foreach`.
@@ -185,58 +119,6 @@ pub struct StepRow {
     pub attempts: u32,
     /// Relative to the project; `None` for steps that have none.
     pub log_directory: Option<String>,
-}
-
-impl StepRow {
-    pub(super) fn of(run: &Run, at: At) -> Option<Self> {
-        let step = run.step(at)?;
-        let declared = run.declared(at);
-        let id = run.created.run;
-        let output = &step.last_output;
-        let ended = step.state.is_ended();
-        let json = |text: &Option<baton_core::run::big::Big>| {
-            let text = text.as_ref().filter(|_| ended)?;
-            serde_json::from_str(text.as_str()).ok()
-        };
-        Some(Self {
-            id: step.id,
-            run: id,
-            key: step.key.clone(),
-            name: declared.name.clone(),
-            phase: declared.phase.clone(),
-            kind: word(&declared.action.kind()),
-            status: step.state.word().to_owned(),
-            index: at.step,
-            item: at.item,
-            started_at: step.started_at,
-            completed_at: step.ended_at,
-            until: step.state.due(),
-            question: match &step.state {
-                State::Approval { message, .. } => Some(message.clone()),
-                _ => None,
-            },
-            child: match &step.state {
-                State::Child { run, .. } => Some(*run),
-                _ => None,
-            },
-            error: match &step.state {
-                State::Failed(error) => Some(error.clone()),
-                _ => None,
-            },
-            result: output
-                .result
-                .as_ref()
-                .filter(|_| ended)
-                .map(|text| text.as_str().to_owned()),
-            data: json(&output.data),
-            outputs: json(&output.outputs),
-            exit_code: output.exit_code.filter(|_| ended),
-            stderr: output.stderr.clone().filter(|_| ended),
-            attempts: step.tries,
-            log_directory: (step.tries > 0)
-                .then(|| format!(".agent/workflows/executions/{id}/logs/{}", step.key)),
-        })
-    }
 }
 
 /// One try of a step.

@@ -1,23 +1,24 @@
 //! What one batch of commits changes in `views.db`: only the last form of each row is written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use baton_core::ids::{RunId, StepId};
+use baton_core::run::Run;
 use baton_core::run::event::Event;
-use baton_core::run::{At, Run};
 use baton_engine::ports::Stored;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::rows::{AttemptRow, CheckpointRow, MessageRow, RunRow, StepRow, word};
+use super::rows::{AttemptRow, CheckpointRow, MessageRow, word};
+use super::steps::Outlines;
+use super::{runs, steps};
 
 /// What is to be written of one run.
 #[derive(Default)]
 struct Dirty {
-    /// All its steps, and no others.
-    all: bool,
-    steps: BTreeSet<At>,
+    /// Its status may be another, or it is new.
+    moved: bool,
+    steps: steps::Dirty,
     checkpoints: bool,
     attempts: Vec<AttemptRow>,
     ends: Vec<(
@@ -42,10 +43,12 @@ impl Batch {
         let dirty = self.runs.entry(id).or_default();
         match event {
             Event::RunCreated(_) | Event::RunCancelled {} | Event::RunFailed { .. } => {
-                dirty.all = true;
+                dirty.moved = true;
+                dirty.steps.all = true;
             }
             Event::StepsReset { .. } => {
-                dirty.all = true;
+                dirty.moved = true;
+                dirty.steps.all = true;
                 dirty.checkpoints = true;
             }
             Event::CheckpointTaken { .. } => dirty.checkpoints = true,
@@ -55,7 +58,7 @@ impl Batch {
                 number,
                 cause,
             } => {
-                dirty.step(run, key);
+                dirty.steps.step(run, key);
                 dirty.attempts.push(AttemptRow {
                     id: *attempt,
                     step: StepId::of(id, key),
@@ -70,7 +73,7 @@ impl Batch {
                 });
             }
             Event::AttemptEnded { key, attempt, end } => {
-                dirty.step(run, key);
+                dirty.steps.step(run, key);
                 let open = dirty.attempts.iter_mut().find(|row| row.id == *attempt);
                 match open {
                     Some(row) => row.end(end, commit.at),
@@ -87,17 +90,10 @@ impl Batch {
             | Event::ChildEnded { key, .. }
             | Event::LostAsked { key }
             | Event::StepCompleted { key, .. }
-            | Event::StepFailed { key, .. } => dirty.step(run, key),
+            | Event::StepFailed { key, .. } => dirty.steps.step(run, key),
             Event::ItemsListed { key, .. } => {
-                dirty.step(run, key);
-                if let Some(at) = run.find(key) {
-                    let items = run.steps[at.step].items.len();
-                    let item = |item| At {
-                        step: at.step,
-                        item: Some(item),
-                    };
-                    dirty.steps.extend((0..items).map(item));
-                }
+                dirty.steps.step(run, key);
+                dirty.steps.listed.extend(run.find(key).map(|at| at.step));
             }
             Event::MessagePosted(posted) => {
                 let wire = commit.position.of_event(index);
@@ -105,6 +101,7 @@ impl Batch {
                 dirty.messages.push(row);
             }
             Event::MessageStatus { message, status } => dirty.statuses.push((*message, *status)),
+            Event::Delivered { .. } => {}
             Event::SlotGranted {}
             | Event::RunStarted {}
             | Event::PauseRequested { .. }
@@ -113,23 +110,29 @@ impl Batch {
             | Event::PauseTimedOut { .. }
             | Event::RunResumed { .. }
             | Event::CancelRequested { .. }
-            | Event::RunCompleted { .. }
-            | Event::Delivered { .. } => {}
+            | Event::RunCompleted { .. } => dirty.moved = true,
         }
     }
 
-    /// The runs this batch touches.
-    pub(super) fn runs(&self) -> impl Iterator<Item = &RunId> {
-        self.runs.keys()
+    /// The runs this batch touches, in the order of their ids: neighbours share pages.
+    pub(super) fn runs(&self) -> Vec<RunId> {
+        let mut runs: Vec<RunId> = self.runs.keys().copied().collect();
+        runs.sort_unstable();
+        runs
     }
 
     /// Writes the rows of one run as it stands at the end of the batch.
-    pub(super) fn write(&mut self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        run: &Run,
+        outlines: &mut Outlines,
+        connection: &Connection,
+    ) -> rusqlite::Result<()> {
         let Some(mut dirty) = self.runs.remove(&run.created.run) else {
             return Ok(());
         };
-        write_run(run, connection)?;
-        dirty.write_steps(run, connection)?;
+        runs::write(run, dirty.moved, outlines, connection)?;
+        dirty.steps.write(run, connection)?;
         dirty.write_attempts(run, connection)?;
         dirty.write_messages(run, connection)?;
         if dirty.checkpoints {
@@ -140,42 +143,6 @@ impl Batch {
 }
 
 impl Dirty {
-    fn step(&mut self, run: &Run, key: &str) {
-        let Some(at) = run.find(key) else { return };
-        self.steps.insert(at);
-        self.steps.insert(At {
-            step: at.step,
-            item: None,
-        });
-    }
-
-    fn write_steps(&mut self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
-        let number = run.created.number;
-        if self.all {
-            self.steps = run.all().map(|(at, _)| at).collect();
-            connection
-                .prepare_cached("DELETE FROM steps WHERE run = ?1")?
-                .execute([number])?;
-        }
-        let mut put = connection.prepare_cached(
-            "INSERT INTO steps (run, step, item, id, data) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (run, step, item) DO UPDATE SET data = excluded.data",
-        )?;
-        for at in &self.steps {
-            if let Some(row) = StepRow::of(run, *at) {
-                put.execute(params![
-                    number,
-                    at.step,
-                    at.item
-                        .map_or(-1, |item| i64::try_from(item).unwrap_or(i64::MAX)),
-                    row.id.to_string(),
-                    json(&row)?,
-                ])?;
-            }
-        }
-        Ok(())
-    }
-
     fn write_attempts(&self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
         let number = run.created.number;
         let mut put = connection.prepare_cached(
@@ -183,17 +150,17 @@ impl Dirty {
              SELECT ?1, coalesce(max(n), 0) + 1, ?2, ?3, ?4 FROM attempts WHERE run = ?1",
         )?;
         for row in &self.attempts {
-            let (id, step) = (row.id.to_string(), row.step.to_string());
+            let (id, step) = (bits(row.id.bits()), bits(row.step.bits()));
             put.execute(params![number, id, step, json(row)?])?;
         }
         for (id, event, at) in &self.ends {
             let Event::AttemptEnded { end, .. } = event else {
                 continue;
             };
-            let id = id.to_string();
+            let id = bits(id.bits());
             let row: Option<String> = connection
                 .prepare_cached("SELECT data FROM attempts WHERE id = ?1")?
-                .query_row([&id], |row| row.get(0))
+                .query_row([id], |row| row.get(0))
                 .optional()?;
             if let Some(row) = row {
                 let mut row: AttemptRow = parse(&row)?;
@@ -230,32 +197,6 @@ impl Dirty {
     }
 }
 
-fn write_run(run: &Run, connection: &Connection) -> rusqlite::Result<()> {
-    let row = RunRow::of(run);
-    connection
-        .prepare_cached(
-            "INSERT INTO runs
-             (number, id, project, definition, key, name, status, phase, parent, length, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-             ON CONFLICT (number) DO UPDATE SET status = excluded.status,
-             phase = excluded.phase, length = excluded.length, data = excluded.data",
-        )?
-        .execute(params![
-            row.number,
-            row.id.to_string(),
-            row.project.to_string(),
-            row.definition.to_string(),
-            row.definition_key,
-            row.name,
-            row.status,
-            row.current_phase,
-            row.parent.map(|parent| parent.to_string()),
-            row.length_ms(),
-            json(&row)?,
-        ])?;
-    Ok(())
-}
-
 fn write_checkpoints(run: &Run, connection: &Connection) -> rusqlite::Result<()> {
     let number = run.created.number;
     connection
@@ -275,13 +216,18 @@ fn write_checkpoints(run: &Run, connection: &Connection) -> rusqlite::Result<()>
     Ok(())
 }
 
-fn json<T: Serialize>(row: &T) -> rusqlite::Result<String> {
+/// An id as it is stored.
+pub(super) fn bits(id: u128) -> [u8; 16] {
+    id.to_be_bytes()
+}
+
+pub(super) fn json<T: Serialize>(row: &T) -> rusqlite::Result<String> {
     serde_json::to_string(row)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 /// A row's `data`.
-pub(super) fn parse<T: DeserializeOwned>(data: &str) -> rusqlite::Result<T> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(data: &'a str) -> rusqlite::Result<T> {
     serde_json::from_str(data).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
     })

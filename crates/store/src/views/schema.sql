@@ -1,7 +1,8 @@
 CREATE TABLE state (position INTEGER NOT NULL);
 INSERT INTO state VALUES (0);
 
--- `data` is the row as its readers get it; the other columns find and order it.
+-- `data` is the row as its readers get it; the other columns find and order it. Of a run `data` is
+-- what never changes and `state` the rest.
 CREATE TABLE runs (
     number     INTEGER PRIMARY KEY,
     id         TEXT NOT NULL UNIQUE,
@@ -13,17 +14,27 @@ CREATE TABLE runs (
     phase      TEXT,
     parent     TEXT,
     length     INTEGER,
-    data       TEXT NOT NULL
+    outline    INTEGER NOT NULL,
+    data       TEXT NOT NULL,
+    state      TEXT NOT NULL
 );
 CREATE INDEX runs_project ON runs (project, number);
 CREATE INDEX runs_definition ON runs (definition, status);
 CREATE INDEX runs_parent ON runs (parent) WHERE parent IS NOT NULL;
 
+-- The declared steps of a definition, shared by its runs.
+CREATE TABLE outlines (
+    n    INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE,
+    data TEXT NOT NULL
+);
+
+-- Only steps that have begun or ended: the others are as the outline tells. A step's id is found
+-- by its run's time, which it begins with.
 CREATE TABLE steps (
     run  INTEGER NOT NULL,
     step INTEGER NOT NULL,
     item INTEGER NOT NULL,
-    id   TEXT NOT NULL UNIQUE,
     data TEXT NOT NULL,
     PRIMARY KEY (run, step, item)
 ) WITHOUT ROWID;
@@ -31,8 +42,8 @@ CREATE TABLE steps (
 CREATE TABLE attempts (
     run  INTEGER NOT NULL,
     n    INTEGER NOT NULL,
-    id   TEXT NOT NULL,
-    step TEXT NOT NULL,
+    id   BLOB NOT NULL,
+    step BLOB NOT NULL,
     data TEXT NOT NULL,
     PRIMARY KEY (run, n)
 ) WITHOUT ROWID;

@@ -1,0 +1,178 @@
+//! How runs are stored: what never changes of a run is written once, the rest with every batch that
+//! touches it.
+
+use baton_core::ids::{DefinitionId, ProjectId, RunId};
+use baton_core::run::event::{Actor, RunError};
+use baton_core::run::{Run, Status, Waiting};
+use baton_core::time::Timestamp;
+use rusqlite::{Connection, params};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::rows::{PauseRow, RunRow};
+use super::steps::Outlines;
+use super::write::{json, parse};
+use crate::folds::phase;
+
+/// The fields of a [`RunRow`] that never change.
+#[derive(Serialize)]
+struct Fixed<'a> {
+    id: RunId,
+    number: u64,
+    name: &'a str,
+    project: ProjectId,
+    definition: DefinitionId,
+    definition_key: &'a str,
+    definition_name: &'a str,
+    definition_hash: &'a str,
+    by: &'a Actor,
+    parent: Option<RunId>,
+    parent_step: Option<&'a str>,
+    directory: &'a str,
+    created_at: Timestamp,
+}
+
+/// The other fields of a [`RunRow`].
+#[derive(Serialize)]
+struct Changing<'a> {
+    status: &'a str,
+    current_phase: Option<&'a str>,
+    ended: usize,
+    total: usize,
+    waiting: Option<Waiting>,
+    pause: Option<PauseRow>,
+    cancel_requested_at: Option<Timestamp>,
+    error: Option<&'a RunError>,
+    outputs: Option<&'a Value>,
+    messages: u32,
+    updated_at: Timestamp,
+    started_at: Option<Timestamp>,
+    completed_at: Option<Timestamp>,
+    paused_at: Option<Timestamp>,
+    cancelled_at: Option<Timestamp>,
+}
+
+impl<'a> Fixed<'a> {
+    fn of(run: &'a Run) -> Self {
+        let created = &run.created;
+        let parent = created.parent.as_ref();
+        Self {
+            id: created.run,
+            number: created.number,
+            name: &created.name,
+            project: created.project.id,
+            definition: created.definition.id,
+            definition_key: &created.definition.key,
+            definition_name: &created.definition.name,
+            definition_hash: &created.definition.hash,
+            by: &created.by,
+            parent: parent.map(|parent| parent.run),
+            parent_step: parent.and_then(|parent| parent.step.as_deref()),
+            directory: &created.directory,
+            created_at: run.created_at,
+        }
+    }
+}
+
+impl<'a> Changing<'a> {
+    fn of(run: &'a Run) -> Self {
+        let status = &run.status;
+        let pause = match status {
+            Status::Pending { pause } => pause.as_ref(),
+            Status::Running(running) => running.pause.as_ref(),
+            Status::Paused(pause) => Some(pause),
+            _ => None,
+        };
+        let (completed_at, cancelled_at) = match status {
+            Status::Completed { at, .. } | Status::Failed { at, .. } => (Some(*at), None),
+            Status::Cancelled { at, .. } => (None, Some(*at)),
+            _ => (None, None),
+        };
+        Self {
+            status: status.word(),
+            current_phase: phase(run),
+            ended: run.ended,
+            total: run.steps.len(),
+            waiting: run.waiting(),
+            pause: pause.map(|pause| PauseRow {
+                reason: pause.reason,
+                detail: pause.detail.clone(),
+                by: pause.by.clone(),
+                requested_at: pause.requested_at,
+            }),
+            cancel_requested_at: match status {
+                Status::Cancelling(cancelling) => Some(cancelling.since),
+                _ => None,
+            },
+            error: match status {
+                Status::Failed { error, .. } => Some(error),
+                _ => None,
+            },
+            outputs: match status {
+                Status::Completed { outputs, .. } => Some(outputs),
+                _ => None,
+            },
+            messages: run.messages,
+            updated_at: run.updated_at,
+            started_at: run.started_at,
+            completed_at,
+            paused_at: match status {
+                Status::Paused(pause) => Some(pause.since),
+                _ => None,
+            },
+            cancelled_at,
+        }
+    }
+}
+
+/// The row of what is stored of it.
+pub(super) fn join(fixed: &str, changing: &str) -> rusqlite::Result<RunRow> {
+    let fixed = fixed.strip_suffix('}').unwrap_or(fixed);
+    let changing = changing.strip_prefix('{').unwrap_or(changing);
+    parse(&format!("{fixed},{changing}"))
+}
+
+/// Writes a run as it stands now. `is_moved`: its status may be another than before, or it is new.
+pub(super) fn write(
+    run: &Run,
+    is_moved: bool,
+    outlines: &mut Outlines,
+    connection: &Connection,
+) -> rusqlite::Result<()> {
+    let changing = Changing::of(run);
+    let state = json(&changing)?;
+    let number = run.created.number;
+    if !is_moved {
+        connection
+            .prepare_cached("UPDATE runs SET phase = ?2, state = ?3 WHERE number = ?1")?
+            .execute(params![number, changing.current_phase, state])?;
+        return Ok(());
+    }
+    let fixed = Fixed::of(run);
+    let data = json(&fixed)?;
+    let length = join(&data, &state)?.length_ms();
+    connection
+        .prepare_cached(
+            "INSERT INTO runs (number, id, project, definition, key, name, status, phase, parent,
+             length, outline, data, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT (number) DO UPDATE SET status = excluded.status, phase = excluded.phase,
+             length = excluded.length, state = excluded.state",
+        )?
+        .execute(params![
+            number,
+            fixed.id.to_string(),
+            fixed.project.to_string(),
+            fixed.definition.to_string(),
+            fixed.definition_key,
+            fixed.name,
+            changing.status,
+            changing.current_phase,
+            fixed.parent.map(|parent| parent.to_string()),
+            length,
+            outlines.of(&run.plan, connection)?,
+            data,
+            state,
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,369 @@
+//! How steps are stored: what runs of one definition share stands in an outline, what a step has
+//! come to in a row of its own. A step that has done nothing yet has no row.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use baton_core::ids::{RunId, StepId};
+use baton_core::run::big::{Big, hash};
+use baton_core::run::event::StepError;
+use baton_core::run::{At, Plan, Run, State, Step};
+use baton_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::rows::{StepRow, word};
+use super::write::{json, parse};
+
+/// Outlines whose numbers are remembered.
+const CAPACITY: usize = 512;
+/// The `item` of a step that is not an item.
+const WHOLE: i64 = -1;
+
+/// A declared step.
+#[derive(Serialize, Deserialize)]
+struct Declared<'a> {
+    key: Cow<'a, str>,
+    name: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phase: Option<Cow<'a, str>>,
+    kind: Cow<'a, str>,
+}
+
+/// The numbers of outlines that were written, by plan. The plan is held so that its address is not
+/// used again.
+#[derive(Default)]
+pub(super) struct Outlines {
+    by_plan: HashMap<usize, (Arc<Plan>, i64)>,
+}
+
+impl Outlines {
+    /// Forgets all, after what was written may have been undone.
+    pub(super) fn clear(&mut self) {
+        self.by_plan.clear();
+    }
+
+    /// The number of this plan's outline, which is written when there is none.
+    pub(super) fn of(
+        &mut self,
+        plan: &Arc<Plan>,
+        connection: &Connection,
+    ) -> rusqlite::Result<i64> {
+        let address = Arc::as_ptr(plan).addr();
+        if let Some((_, n)) = self.by_plan.get(&address) {
+            return Ok(*n);
+        }
+        let declared = plan.definition.steps.iter().map(|step| Declared {
+            key: step.id.as_str().into(),
+            name: step.name.as_str().into(),
+            phase: step.phase.as_deref().map(Cow::from),
+            kind: word(&step.action.kind()).into(),
+        });
+        let data = json(&declared.collect::<Vec<_>>())?;
+        let n = connection
+            .prepare_cached(
+                "INSERT INTO outlines (hash, data) VALUES (?1, ?2)
+                 ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING n",
+            )?
+            .query_row([hash(&data), data], |row| row.get(0))?;
+        if self.by_plan.len() >= CAPACITY {
+            self.by_plan.clear();
+        }
+        self.by_plan.insert(address, (plan.clone(), n));
+        Ok(n)
+    }
+}
+
+/// What a step has come to.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Stored<'a> {
+    status: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    question: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    child: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Cow<'a, StepError>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Cow<'a, str>>,
+    /// JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Cow<'a, str>>,
+    /// JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    attempts: u32,
+    /// How many items it has.
+    #[serde(skip_serializing_if = "is_zero")]
+    items: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// Whether a step is as the outline tells.
+fn is_new(step: &Step) -> bool {
+    matches!(step.state, State::Pending)
+        && step.tries == 0
+        && step.started_at.is_none()
+        && step.ended_at.is_none()
+        && step.items.is_empty()
+}
+
+impl<'a> Stored<'a> {
+    fn of(step: &'a Step) -> Self {
+        let output = &step.last_output;
+        let ended = step.state.is_ended();
+        let text = |big: &'a Option<Big>| {
+            let big = big.as_ref().filter(|_| ended)?;
+            Some(Cow::from(big.as_str()))
+        };
+        Self {
+            status: step.state.word().into(),
+            started_at: step.started_at,
+            completed_at: step.ended_at,
+            until: step.state.due(),
+            question: match &step.state {
+                State::Approval { message, .. } => Some(message.as_str().into()),
+                _ => None,
+            },
+            child: match &step.state {
+                State::Child { run, .. } => Some(*run),
+                _ => None,
+            },
+            error: match &step.state {
+                State::Failed(error) => Some(Cow::Borrowed(error)),
+                _ => None,
+            },
+            result: text(&output.result),
+            data: text(&output.data),
+            outputs: text(&output.outputs),
+            exit_code: output.exit_code.filter(|_| ended),
+            stderr: output.stderr.as_deref().filter(|_| ended).map(Cow::from),
+            attempts: step.tries,
+            items: u32::try_from(step.items.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Which steps of a run are to be written.
+#[derive(Default)]
+pub(super) struct Dirty {
+    /// All, and no others.
+    pub(super) all: bool,
+    /// These; may hold some twice.
+    pub(super) some: Vec<At>,
+    /// All items of these, and no others.
+    pub(super) listed: Vec<usize>,
+}
+
+impl Dirty {
+    /// The step or item of this key, and the step that an item is of.
+    pub(super) fn step(&mut self, run: &Run, key: &str) {
+        if self.all {
+            return;
+        }
+        let Some(at) = run.find(key) else { return };
+        self.some.push(at);
+        if at.item.is_some() {
+            self.some.push(At { item: None, ..at });
+        }
+    }
+
+    /// Writes them as they stand now.
+    pub(super) fn write(&mut self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
+        let number = run.created.number;
+        if self.all {
+            connection
+                .prepare_cached("DELETE FROM steps WHERE run = ?1")?
+                .execute([number])?;
+            let begun = run.all().filter(|(_, step)| !is_new(step));
+            self.some = begun.map(|(at, _)| at).collect();
+        } else {
+            for &step in &self.listed {
+                connection
+                    .prepare_cached("DELETE FROM steps WHERE run = ?1 AND step = ?2 AND item >= 0")?
+                    .execute(params![number, step])?;
+                let items = run.steps[step].items.iter().enumerate();
+                let begun = items.filter(|(_, item)| !is_new(item));
+                self.some.extend(begun.map(|(item, _)| At {
+                    step,
+                    item: Some(item),
+                }));
+            }
+            self.some.sort_unstable();
+            self.some.dedup();
+        }
+        let mut put = connection.prepare_cached(
+            "INSERT OR REPLACE INTO steps (run, step, item, data) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for at in &self.some {
+            let Some(step) = run.step(*at) else { continue };
+            let item = item_column(at.item);
+            if is_new(step) {
+                connection
+                    .prepare_cached("DELETE FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3")?
+                    .execute(params![number, at.step, item])?;
+            } else {
+                put.execute(params![number, at.step, item, json(&Stored::of(step))?])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn item_column(item: Option<usize>) -> i64 {
+    item.map_or(WHOLE, |item| i64::try_from(item).unwrap_or(i64::MAX))
+}
+
+/// A row made of both.
+fn row(run: RunId, declared: &Declared<'_>, at: At, stored: Option<&Stored<'_>>) -> StepRow {
+    let new = Stored {
+        status: State::Pending.word().into(),
+        ..Stored::default()
+    };
+    let stored = stored.unwrap_or(&new);
+    let key = match at.item {
+        Some(item) => format!("{}.{item}", declared.key),
+        None => declared.key.to_string(),
+    };
+    let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+    let value = |text: &Option<Cow<'_, str>>| serde_json::from_str(text.as_deref()?).ok();
+    StepRow {
+        id: StepId::of(run, &key),
+        run,
+        name: declared.name.to_string(),
+        phase: text(&declared.phase),
+        kind: declared.kind.to_string(),
+        status: stored.status.to_string(),
+        index: at.step,
+        item: at.item,
+        started_at: stored.started_at,
+        completed_at: stored.completed_at,
+        until: stored.until,
+        question: text(&stored.question),
+        child: stored.child,
+        error: stored.error.as_deref().cloned(),
+        result: text(&stored.result),
+        data: value(&stored.data),
+        outputs: value(&stored.outputs),
+        exit_code: stored.exit_code,
+        stderr: text(&stored.stderr),
+        attempts: stored.attempts,
+        log_directory: (stored.attempts > 0)
+            .then(|| format!(".agent/workflows/executions/{run}/logs/{key}")),
+        key,
+    }
+}
+
+/// A run's steps and items, in file order.
+pub(super) fn of_run(connection: &Connection, run: RunId) -> rusqlite::Result<Vec<StepRow>> {
+    // Both reads see the same state.
+    let snapshot = connection.unchecked_transaction()?;
+    let found: Option<(i64, String)> = snapshot
+        .prepare_cached(
+            "SELECT r.number, o.data FROM runs r JOIN outlines o ON o.n = r.outline
+             WHERE r.id = ?1",
+        )?
+        .query_row([run.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((number, outline)) = found else {
+        return Ok(Vec::new());
+    };
+    let outline: Vec<Declared<'_>> = parse(&outline)?;
+    let mut stored: HashMap<(usize, i64), Stored<'static>> = HashMap::new();
+    let mut statement =
+        snapshot.prepare_cached("SELECT step, item, data FROM steps WHERE run = ?1")?;
+    let mut rows = statement.query([number])?;
+    while let Some(row) = rows.next()? {
+        let place = (row.get(0)?, row.get(1)?);
+        stored.insert(place, parse(row.get_ref(2)?.as_str()?)?);
+    }
+    let mut found = Vec::with_capacity(outline.len());
+    for (step, declared) in outline.iter().enumerate() {
+        let mut put = |item: Option<usize>| {
+            let own = stored.get(&(step, item_column(item)));
+            found.push(row(run, declared, At { step, item }, own));
+            own.map_or(0, |own| own.items as usize)
+        };
+        let items = put(None);
+        for item in 0..items {
+            put(Some(item));
+        }
+    }
+    Ok(found)
+}
+
+/// The step of this id.
+pub(super) fn of_id(connection: &Connection, id: StepId) -> rusqlite::Result<Option<StepRow>> {
+    // A step's id begins with the time of its run's.
+    let time = format!("run_{:012x}", id.bits() >> 80);
+    let mut statement = connection.prepare_cached(
+        "SELECT r.number, r.id, o.data FROM runs r JOIN outlines o ON o.n = r.outline
+         WHERE r.id >= ?1 AND r.id < ?1 || '~'",
+    )?;
+    let mut candidates = statement.query([time])?;
+    while let Some(candidate) = candidates.next()? {
+        let number: i64 = candidate.get(0)?;
+        let run = parse(&format!("\"{}\"", candidate.get_ref(1)?.as_str()?))?;
+        let outline: Vec<Declared<'_>> = parse(candidate.get_ref(2)?.as_str()?)?;
+        if let Some(at) = find(connection, (run, number), &outline, id)? {
+            let data: Option<String> = connection
+                .prepare_cached(
+                    "SELECT data FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3",
+                )?
+                .query_row(params![number, at.step, item_column(at.item)], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            let stored = data.as_deref().map(parse).transpose()?;
+            return Ok(Some(row(run, &outline[at.step], at, stored.as_ref())));
+        }
+    }
+    Ok(None)
+}
+
+fn find(
+    connection: &Connection,
+    (run, number): (RunId, i64),
+    outline: &[Declared<'_>],
+    id: StepId,
+) -> rusqlite::Result<Option<At>> {
+    let is_it = |declared: &Declared<'_>| StepId::of(run, &declared.key) == id;
+    if let Some(step) = outline.iter().position(is_it) {
+        return Ok(Some(At { step, item: None }));
+    }
+    // Only steps that have items are asked for theirs.
+    let mut statement = connection.prepare_cached(
+        "SELECT step, data FROM steps WHERE run = ?1 AND item = -1 AND instr(data, '\"items\":')",
+    )?;
+    let mut rows = statement.query([number])?;
+    while let Some(row) = rows.next()? {
+        let step: usize = row.get(0)?;
+        let stored: Stored<'_> = parse(row.get_ref(1)?.as_str()?)?;
+        let Some(declared) = outline.get(step) else {
+            continue;
+        };
+        let is_it = |item: &u32| StepId::of(run, &format!("{}.{item}", declared.key)) == id;
+        if let Some(item) = (0..stored.items).find(is_it) {
+            let item = Some(item as usize);
+            return Ok(Some(At { step, item }));
+        }
+    }
+    Ok(None)
+}
