@@ -1,8 +1,8 @@
 //! How fast the views catch up: many runs of wait steps that are already in the journal. One JSON
 //! object per line. `BENCH_STEPS` steps in all (default 200,000), in runs of 1,000.
 
-#[path = "../tests/common/mod.rs"]
-mod common;
+#[path = "../tests/made/mod.rs"]
+mod made;
 #[path = "../tests/sample/mod.rs"]
 mod sample;
 
@@ -33,10 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             sample::created(number, "/nowhere", &source),
             Event::RunStarted {},
         ];
-        answers.push(common::hand(
-            &*journal,
-            sample::commit(number, 1, &mut first),
-        ));
+        answers.push(made::hand(&*journal, sample::commit(number, 1, &mut first)));
     }
     for n in 0..STEPS {
         for number in 1..=runs {
@@ -44,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 key: format!("w{n}"),
                 output: StepOutput::default(),
             }];
-            answers.push(common::hand(
+            answers.push(made::hand(
                 &*journal,
                 sample::commit(number, n + 2, &mut ended),
             ));

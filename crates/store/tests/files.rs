@@ -1,7 +1,7 @@
 //! What the files of runs promise.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+mod made;
 mod sample;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use baton_engine::Plans;
 use baton_engine::ports::Journal;
 use baton_store::{Files, SqliteJournal};
-use common::run;
+use made::run;
 use sample::{story, tell};
 use serde_json::{Value, json};
 

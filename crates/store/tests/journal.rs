@@ -1,7 +1,7 @@
 //! What the journal promises, through its public interface.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+mod made;
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use baton_core::run::big::hash;
 use baton_core::time::Timestamp;
 use baton_engine::ports::{Aggregate, AppendError, Journal, Position, Wake};
 use baton_store::{Faults, Options, Project, SqliteJournal, WriteError};
-use common::{append, hand, put, run, with_blob, with_command};
+use made::{append, hand, put, run, with_blob, with_command};
 
 fn open() -> (tempfile::TempDir, SqliteJournal) {
     let dir = tempfile::tempdir().unwrap();

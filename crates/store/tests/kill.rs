@@ -1,7 +1,7 @@
 //! Kill -9 at any instant: every acknowledged commit is there, and nothing half.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+mod made;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use baton_engine::ports::{Aggregate, Journal, Position};
 use baton_store::SqliteJournal;
-use common::{append, hand, run, with_blob};
+use made::{append, hand, run, with_blob};
 
 const DIR: &str = "BATON_TEST_KILL_DIR";
 const RUNS: u64 = 5;

@@ -2,7 +2,7 @@
 //! plain one in memory does.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+mod made;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -11,7 +11,7 @@ use baton_core::ids::CommandId;
 use baton_core::time::Timestamp;
 use baton_engine::ports::{Aggregate, Append, AppendError, Journal, Position, Wake};
 use baton_store::{Faults, MemoryJournal, Options, SqliteJournal};
-use common::{append, put, run};
+use made::{append, put, run};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ fn build(op: &Op, head: u64) -> Append {
     };
     let seq = head.saturating_add_signed(i64::from(*ahead));
     let mut append = match blob {
-        Some(n) => common::with_blob(*run, seq, &format!("blob {n}")),
+        Some(n) => made::with_blob(*run, seq, &format!("blob {n}")),
         None => append(*run, seq),
     };
     append.command = command.map(|n| CommandId(format!("command {n}")));

@@ -1,11 +1,11 @@
 //! Which files the journal opens, and that it leaves the others alone.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+mod made;
 
 use baton_engine::ports::{Aggregate, Journal};
 use baton_store::{OpenError, SqliteJournal};
-use common::{append, put, run};
+use made::{append, put, run};
 
 fn refusal(dir: &std::path::Path) -> OpenError {
     match SqliteJournal::open(dir) {

@@ -1,7 +1,7 @@
 //! What the read models promise.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+mod made;
 mod sample;
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use baton_engine::Plans;
 use baton_engine::ports::{Journal, Position};
 use baton_store::views::{RunFilter, RunRow};
 use baton_store::{SqliteJournal, Views};
-use common::run;
+use made::run;
 use sample::{attempt, story, tell};
 
 struct World {
@@ -265,7 +265,7 @@ fn undone_steps_and_checkpoints_are_shown_as_undone() {
 #[test]
 fn a_run_that_cannot_be_read_hides_no_other() {
     let world = World::new();
-    common::put(&*world.journal, common::append(1, 1)).unwrap();
+    made::put(&*world.journal, made::append(1, 1)).unwrap();
     tell(&*world.journal, 2, 1, &mut story(2, "/shop", "done"));
     assert_eq!(world.row(2).status, "completed");
     assert!(world.views.run_of_number(1).unwrap().is_none());
