@@ -29,8 +29,20 @@ impl Run {
         }
         self.note_value(place.step);
         self.ended += 1;
-        if fails && let Status::Running(running) = &mut self.status {
-            running.failing.get_or_insert(place);
+        if fails {
+            // What fails while the run is paused (a rejection, a child) fails it once it goes on.
+            let failing = match &mut self.status {
+                Status::Running(running) => Some(&mut running.failing),
+                Status::Paused(pause) => Some(&mut pause.failing),
+                Status::Pending { .. }
+                | Status::Cancelling(_)
+                | Status::Completed { .. }
+                | Status::Failed { .. }
+                | Status::Cancelled { .. } => None,
+            };
+            if let Some(failing) = failing {
+                failing.get_or_insert(place);
+            }
         }
         let plan = self.plan.clone();
         for &dependent in &plan.dependents[place.step] {
@@ -156,11 +168,18 @@ impl Run {
         if *because != ResetReason::Retry && ends > 0 {
             // A checkpoint taken after an undone step describes a past that is no longer this
             // run's.
-            let undone = |after: &str| keys.iter().any(|key| key == after);
+            let undone = |after: &str| {
+                let step = after.split_once('.').map_or(after, |(step, _item)| step);
+                keys.iter().any(|key| key == step)
+            };
+            let target = match because {
+                ResetReason::Checkpoint(number) => Some(*number),
+                ResetReason::Retry | ResetReason::Step(_) => None,
+            };
             let first = self
                 .checkpoints
                 .iter()
-                .find(|(_, c)| undone(&c.after))
+                .find(|(number, c)| Some(**number) > target && undone(&c.after))
                 .map(|(n, _)| *n);
             if let Some(first) = first {
                 self.checkpoints.retain(|number, _| *number < first);

@@ -113,6 +113,8 @@ impl Run {
                 Ok(())
             }
             Status::Completed { .. } | Status::Failed { .. } | Status::Cancelled { .. } => {
+                // The end has emptied it, and there need not be a step to reset.
+                self.rebuild_frontier();
                 self.status = match self.created.slot.clone() {
                     Some(claim) => {
                         self.outbox.push(Message::RequestSlot(claim));

@@ -170,7 +170,7 @@ impl Run {
     }
 
     /// At a run's end: `done` messages are processed, others ignored.
-    fn close_messages(&self, events: &mut Vec<Event>, done: MessageAction) {
+    pub(super) fn close_messages(&self, events: &mut Vec<Event>, done: MessageAction) {
         for (&message, &action) in &self.open_messages {
             let status = if action == done {
                 ActionStatus::Processed

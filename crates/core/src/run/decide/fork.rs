@@ -5,7 +5,7 @@ use super::super::state::{Run, State};
 use super::Refusal;
 
 /// The ends that a fork from this step (key or id) begins with: those of the steps that are
-/// neither it nor depend on it. Without a step: none, the fork begins at the beginning.
+/// neither it nor depend on it; a step that failed the run is not taken over but runs again. Without a step: none, the fork begins at the beginning.
 ///
 /// # Errors
 /// [`Refusal::NoStep`].
@@ -24,7 +24,7 @@ pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusa
         )));
     }
     let keep = |(index, step): (usize, &super::super::state::Step)| {
-        if undone.binary_search(&index).is_ok() {
+        if undone.binary_search(&index).is_ok() || run.fails_the_run(index) {
             return None;
         }
         let end = match &step.state {

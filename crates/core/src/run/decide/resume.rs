@@ -88,19 +88,29 @@ impl Run {
 
     /// The steps that a failed or cancelled run runs again: those that have not completed.
     fn to_retry(&self) -> Vec<Key> {
-        let mut keys = Vec::new();
-        for (index, step) in self.steps.iter().enumerate() {
-            let again = match &step.state {
-                State::Failed(_) => !self.plan.definition.steps[index].continue_on_error,
-                State::Cancelled => true,
-                State::Pending => !step.items.is_empty() || step.tries > 0,
-                _ => false,
-            };
-            if again {
-                keys.push(step.key.clone());
+        let again = (0..self.steps.len()).filter(|&step| self.is_left_over(step));
+        again.map(|step| self.steps[step].key.clone()).collect()
+    }
+
+    /// Whether this step has failed in a way that a run cannot go on with.
+    pub(super) fn fails_the_run(&self, step: usize) -> bool {
+        let may_fail = self.plan.definition.steps[step].continue_on_error;
+        !may_fail && matches!(self.steps[step].state, State::Failed(_))
+    }
+
+    /// Whether this step was begun and has not come to a good end: wherever the run goes on from,
+    /// it runs again.
+    fn is_left_over(&self, index: usize) -> bool {
+        let step = &self.steps[index];
+        match &step.state {
+            State::Failed(_) => self.fails_the_run(index),
+            State::Cancelled => true,
+            State::Pending => {
+                let begun = !step.items.is_empty() || step.tries > 0 || step.started_at.is_some();
+                begun && self.status.is_ended()
             }
+            _ => false,
         }
-        keys
     }
 
     /// The steps that going back undoes.
@@ -129,7 +139,10 @@ impl Run {
                         )));
                     }
                 }
-                let keys = keys.into_iter().filter(|&step| begun(step));
+                let again = |step: usize| {
+                    (begun(step) && keys.binary_search(&step).is_ok()) || self.is_left_over(step)
+                };
+                let keys = (0..self.steps.len()).filter(|&step| again(step));
                 let keys: Vec<Key> = keys.map(|step| self.steps[step].key.clone()).collect();
                 Ok((keys, ResetReason::Step(key)))
             }
@@ -144,16 +157,14 @@ impl Run {
                         "checkpoint {number} was taken while another step was running"
                     )));
                 }
-                let after = |step: &&super::super::state::Step| {
+                let again = |index: usize| {
+                    let step = &self.steps[index];
                     let begun = step.state != State::Pending || step.tries > 0;
-                    begun && (!step.state.is_ended() || step.order > checkpoint.ends)
+                    let after = !step.state.is_ended() || step.order > checkpoint.ends;
+                    (begun && after) || self.is_left_over(index)
                 };
-                let keys = self
-                    .steps
-                    .iter()
-                    .filter(after)
-                    .map(|step| step.key.clone())
-                    .collect();
+                let keys = (0..self.steps.len()).filter(|&step| again(step));
+                let keys = keys.map(|step| self.steps[step].key.clone()).collect();
                 Ok((keys, ResetReason::Checkpoint(*number)))
             }
         }

@@ -1,6 +1,6 @@
 //! Whether a definition can be run here and now.
 
-use super::super::event::{Event, RunError};
+use super::super::event::{Action as MessageAction, Event, RunError};
 use super::super::plan::Plan;
 use super::super::state::{Run, Slot, Status};
 use super::Refusal;
@@ -63,12 +63,14 @@ impl Run {
     pub(super) fn slot_refused(&self, detail: &str) -> Result<Vec<Event>, Refusal> {
         let open = matches!(self.status, Status::Pending { .. } | Status::Paused(_));
         Ok(if open && matches!(self.slot, Slot::Waiting { .. }) {
-            vec![Event::RunFailed {
+            let mut events = vec![Event::RunFailed {
                 error: RunError {
                     step: None,
                     message: detail.to_owned(),
                 },
-            }]
+            }];
+            self.close_messages(&mut events, MessageAction::Comment);
+            events
         } else {
             vec![]
         })

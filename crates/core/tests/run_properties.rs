@@ -1,0 +1,323 @@
+//! Any run, told anything in any order, keeps its promises: without an engine, a disk or a clock.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod run_driver;
+
+use std::time::Duration;
+
+use baton_core::ids::{AttemptId, RunId};
+use baton_core::run::big::{Big, INLINE_LIMIT};
+use baton_core::run::decide::{Command, Refusal, ResumeFrom, inherited};
+use baton_core::run::event::{
+    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, PauseReason, PauseThen, StepError,
+    StepOutput,
+};
+use baton_core::run::{Slot, State, Status};
+use proptest::prelude::*;
+use run_driver::invariants::{folds_from_its_journal, survives_a_snapshot};
+use run_driver::samples::ALL;
+use run_driver::{Driver, USER};
+
+/// Something that happens; numbers mean one of those there are, if any.
+#[derive(Debug, Clone)]
+enum Op {
+    End(usize, u8),
+    LateWord(usize),
+    Child(usize, u8),
+    Pass(u64),
+    JumpBack(u64),
+    Pause(u8),
+    Resume,
+    Rewind(usize),
+    ToCheckpoint(u32),
+    Cancel(bool),
+    Answer(Option<usize>, bool),
+    SkipWait(usize),
+    Post(u8),
+    Slot(bool),
+    Deliver(u32),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let some = 0..64_usize;
+    prop_oneof![
+        10 => (some.clone(), 0..9_u8).prop_map(|(n, how)| Op::End(n, how)),
+        1 => some.clone().prop_map(Op::LateWord),
+        4 => (some.clone(), 0..4_u8).prop_map(|(n, how)| Op::Child(n, how)),
+        5 => (0..90_000_u64).prop_map(Op::Pass),
+        1 => (0..5_000_u64).prop_map(Op::JumpBack),
+        2 => (0..3_u8).prop_map(Op::Pause),
+        3 => Just(Op::Resume),
+        2 => some.clone().prop_map(Op::Rewind),
+        2 => (0..12_u32).prop_map(Op::ToCheckpoint),
+        1 => any::<bool>().prop_map(Op::Cancel),
+        4 => (proptest::option::of(some.clone()), proptest::bool::weighted(0.8))
+            .prop_map(|(n, yes)| Op::Answer(n, yes)),
+        1 => some.prop_map(Op::SkipWait),
+        1 => (0..6_u8).prop_map(Op::Post),
+        2 => proptest::bool::weighted(0.9).prop_map(Op::Slot),
+        2 => (0..24_u32).prop_map(Op::Deliver),
+    ]
+}
+
+fn pick<T: Clone>(all: &[T], n: usize) -> Option<T> {
+    (!all.is_empty()).then(|| all[n % all.len()].clone())
+}
+
+fn output(text: &str) -> StepOutput {
+    StepOutput {
+        result: Some(Big::new(text)),
+        data: Some(Big::new(r#"{"x":[1,2.5]}"#)),
+        outputs: Some(Big::new("{}")),
+        exit_code: Some(0),
+        stderr: None,
+    }
+}
+
+fn end(how: u8) -> AttemptEnd {
+    let failed = |code| AttemptEnd::Failed {
+        error: StepError {
+            code,
+            message: "as told".into(),
+        },
+        output: StepOutput {
+            exit_code: Some(1),
+            ..StepOutput::default()
+        },
+    };
+    match how {
+        0..=2 => AttemptEnd::Succeeded {
+            output: output("fine"),
+        },
+        3 => AttemptEnd::Succeeded {
+            output: output(&"long ".repeat(INLINE_LIMIT / 4)),
+        },
+        4 => failed(ErrorCode::ExitCode),
+        5 => failed(ErrorCode::Secret),
+        6 => AttemptEnd::Lost {
+            detail: "gone".into(),
+        },
+        7 => AttemptEnd::Stopped {},
+        _ => AttemptEnd::Parked {},
+    }
+}
+
+fn outcome(how: u8) -> ChildOutcome {
+    match how {
+        0 | 1 => ChildOutcome::Completed {
+            outputs: Big::new(r#"{"said":"yes"}"#),
+        },
+        2 => ChildOutcome::Failed {
+            message: "no".into(),
+        },
+        _ => ChildOutcome::Cancelled {},
+    }
+}
+
+fn action(n: u8) -> Action {
+    let all = [
+        Action::Comment,
+        Action::Instruction,
+        Action::Pause,
+        Action::Resume,
+        Action::Cancel,
+        Action::Redirect,
+    ];
+    all[usize::from(n) % all.len()]
+}
+
+fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
+    let by = USER;
+    Some(match *op {
+        Op::End(n, how) => {
+            let living: Vec<AttemptId> = driver.living.keys().copied().collect();
+            Command::AttemptEnded {
+                attempt: pick(&living, n)?,
+                end: end(how),
+            }
+        }
+        Op::LateWord(n) => Command::AttemptEnded {
+            attempt: pick(&driver.gone, n)?,
+            end: end(0),
+        },
+        Op::Child(n, how) => {
+            let children: Vec<(RunId, String)> = driver
+                .children
+                .iter()
+                .map(|(run, key)| (*run, key.clone()))
+                .collect();
+            let (child, key) = pick(&children, n)?;
+            Command::ChildEnded {
+                key,
+                child,
+                outcome: outcome(how),
+            }
+        }
+        Op::Pass(millis) => {
+            driver.now += millis;
+            Command::Tick
+        }
+        Op::JumpBack(millis) => {
+            driver.now -= millis;
+            Command::Tick
+        }
+        Op::Pause(0) => Command::Pause {
+            detail: None,
+            reason: PauseReason::Parent,
+            by: Actor::Parent(RunId::from_bits(2)),
+        },
+        Op::Pause(_) => Command::Pause {
+            detail: Some("lunch".into()),
+            reason: PauseReason::Request,
+            by,
+        },
+        Op::Resume => Command::Resume {
+            from: None,
+            text: Some("go".into()),
+            by,
+        },
+        Op::Rewind(n) => {
+            let all = driver.in_state(|_| true);
+            let (_, key) = pick(&all, n)?;
+            Command::Resume {
+                from: Some(ResumeFrom::Step(key)),
+                text: None,
+                by,
+            }
+        }
+        Op::ToCheckpoint(number) => Command::Resume {
+            from: Some(ResumeFrom::Checkpoint(number)),
+            text: None,
+            by,
+        },
+        Op::Cancel(parent) => {
+            let by = if parent {
+                Actor::Parent(RunId::from_bits(2))
+            } else {
+                by
+            };
+            Command::Cancel { reason: None, by }
+        }
+        Op::Answer(n, approved) => {
+            let asks =
+                driver.in_state(|s| matches!(s, State::Approval { .. } | State::AskLost { .. }));
+            let step = n.and_then(|n| pick(&asks, n)).map(|(_, key)| key);
+            Command::Answer {
+                step,
+                approved,
+                message: None,
+                by,
+            }
+        }
+        Op::SkipWait(n) => {
+            let waits =
+                driver.in_state(|s| matches!(s, State::Timer { .. } | State::Backoff { .. }));
+            Command::SkipWait {
+                step: pick(&waits, n)?.1,
+                by,
+            }
+        }
+        Op::Post(n) => Command::Post {
+            content: "Mind the gap".into(),
+            action: action(n),
+            step: None,
+            metadata: None,
+            by,
+        },
+        Op::Slot(true) => Command::SlotGranted,
+        Op::Slot(false) => Command::SlotRefused {
+            detail: "full".into(),
+        },
+        Op::Deliver(message) => Command::Delivered { message },
+    })
+}
+
+fn happen(driver: &mut Driver, op: &Op) {
+    let Some(command) = command(driver, op) else {
+        return;
+    };
+    let sent = driver.send(&command);
+    match op {
+        Op::LateWord(_) => assert_eq!(sent, Err(Refusal::Stale), "a late word counts"),
+        Op::End(..) | Op::Child(..) | Op::Pass(_) | Op::JumpBack(_) | Op::Deliver(_) => {
+            assert_eq!(sent, Ok(()), "{op:?}");
+        }
+        _ => {}
+    }
+    survives_a_snapshot(&driver.run);
+}
+
+/// Once nothing disturbs it any more, a run comes to an end.
+fn calm(driver: &mut Driver) {
+    for _ in 0..400 {
+        let op = match &driver.run.status {
+            status if status.is_ended() => return,
+            _ if !driver.living.is_empty() => Op::End(0, 0),
+            _ if !driver.children.is_empty() => Op::Child(0, 0),
+            _ if matches!(driver.run.slot, Slot::Waiting { .. }) => Op::Slot(true),
+            Status::Paused(_) => Op::Resume,
+            _ => match driver
+                .in_state(|s| matches!(s, State::Approval { .. } | State::AskLost { .. }))
+            {
+                asks if !asks.is_empty() => Op::Answer(Some(0), true),
+                _ => Op::Pass(Duration::from_secs(600).as_millis() as u64),
+            },
+        };
+        happen(driver, &op);
+        // Paused and waiting for a place: both are needed.
+        if matches!(driver.run.status, Status::Paused(_)) {
+            happen(driver, &Op::Resume);
+        }
+    }
+    panic!("it does not end: {:#?}", driver.run);
+}
+
+fn then() -> impl Strategy<Value = PauseThen> {
+    prop_oneof![
+        Just(PauseThen::Stay),
+        Just(PauseThen::Resume),
+        Just(PauseThen::Cancel)
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, max_shrink_iters: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_keeps_its_promises(
+        sample in 0..ALL.len(),
+        then in then(),
+        ops in proptest::collection::vec(op(), 0..60),
+    ) {
+        let mut driver = Driver::new(ALL[sample], then, vec![]);
+        survives_a_snapshot(&driver.run);
+        for op in &ops {
+            happen(&mut driver, op);
+        }
+        calm(&mut driver);
+        folds_from_its_journal(&driver);
+    }
+
+    #[test]
+    fn a_fork_of_any_run_from_any_step_keeps_them_too(
+        sample in 0..ALL.len(),
+        ops in proptest::collection::vec(op(), 0..40),
+        from in 0..64_usize,
+        later in proptest::collection::vec(op(), 0..20),
+    ) {
+        let mut driver = Driver::new(ALL[sample], PauseThen::Stay, vec![]);
+        for op in &ops {
+            happen(&mut driver, op);
+        }
+        let key = pick(&driver.run.steps, from).unwrap().key;
+        if let Ok(inherited) = inherited(&driver.run, Some(&key)) {
+            let mut fork = Driver::new(ALL[sample], PauseThen::Stay, inherited);
+            for op in &later {
+                happen(&mut fork, op);
+            }
+            calm(&mut fork);
+            folds_from_its_journal(&fork);
+        }
+    }
+}
