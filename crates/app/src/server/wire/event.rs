@@ -137,7 +137,8 @@ impl Telling<'_> {
         let created = &self.story.run.created;
         if let Some(members) = data.as_object_mut() {
             members.insert("execution_id".into(), created.run.to_string().into());
-            members.insert("number".into(), created.number.into());
+            // A checkpoint's number is its own.
+            members.entry("number").or_insert_with(|| created.number.into());
             members.insert("project_id".into(), created.project.id.to_string().into());
         }
         self.told.push(Told { kind, data });
