@@ -138,7 +138,9 @@ impl Telling<'_> {
         if let Some(members) = data.as_object_mut() {
             members.insert("execution_id".into(), created.run.to_string().into());
             // A checkpoint's number is its own.
-            members.entry("number").or_insert_with(|| created.number.into());
+            members
+                .entry("number")
+                .or_insert_with(|| created.number.into());
             members.insert("project_id".into(), created.project.id.to_string().into());
         }
         self.told.push(Told { kind, data });
