@@ -1,6 +1,6 @@
 //! `baton logs`: what the steps of a run wrote.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use clap::Args;
 use http_body_util::BodyExt;
@@ -77,14 +77,21 @@ async fn whole(client: &Client, step: &StepView) -> Result<Exit, Failure> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Error::Lost(e.to_string()))?;
         if let Ok(bytes) = frame.into_data()
-            && out.write_all(&bytes).is_err()
+            && let Err(error) = out.write_all(&bytes)
         {
-            // The reader (`head`) has gone.
-            return Ok(Exit::Done);
+            return unwritten(&error);
         }
     }
-    let _gone = out.flush();
-    Ok(Exit::Done)
+    out.flush()
+        .map_or_else(|e| unwritten(&e), |()| Ok(Exit::Done))
+}
+
+/// A reader (`head`) that has gone is no error; a full disk is.
+fn unwritten(error: &io::Error) -> Result<Exit, Failure> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        _ => Err(Failure::disk(format!("stdout: {error}"))),
+    }
 }
 
 async fn follow_step(client: Client, step: &StepView) -> Result<Exit, Failure> {

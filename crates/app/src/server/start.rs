@@ -92,6 +92,7 @@ pub async fn start(
         }),
         None => None,
     };
+    let budget = body.budget.map(Limits::checked).transpose()?;
     let run = host.engine.mint().run();
     if let Some(environment) = body.environment {
         check_environment(&environment)?;
@@ -116,7 +117,7 @@ pub async fn start(
         args: body.args.unwrap_or_else(|| json!({})),
         by: caller.by,
         parent,
-        budget: body.budget.map(Limits::checked).transpose()?,
+        budget,
         inherited: Vec::new(),
         instruction: None,
         pause_policy: host.pause_policy,

@@ -1,4 +1,8 @@
-//! A real host over its Unix socket, and a small HTTP client for it.
+//! A real host over its Unix socket, a small HTTP client for it, and the command line beside it.
+
+#![allow(dead_code)]
+
+mod cli;
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
@@ -40,19 +44,24 @@ impl Answer {
 }
 
 impl World {
-    /// A running host and a project with these definitions (key, text).
-    pub fn new(definitions: &[(&str, &str)]) -> Self {
+    /// A project with these definitions (key, text), and no host.
+    pub fn idle(definitions: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("project/.agent/workflows/definitions");
         std::fs::create_dir_all(&folder).unwrap();
         for (key, text) in definitions {
             std::fs::write(folder.join(format!("{key}.yaml")), text).unwrap();
         }
-        let mut world = Self {
+        Self {
             dir,
             host: None,
             project: String::new(),
-        };
+        }
+    }
+
+    /// A running host and a project with these definitions (key, text).
+    pub fn new(definitions: &[(&str, &str)]) -> Self {
+        let mut world = Self::idle(definitions);
         world.start();
         let path = world.directory();
         let answer = world.post("/api/projects", &json!({"path": path}));
@@ -125,6 +134,19 @@ impl World {
         }
     }
 
+    /// Where a definition's file is.
+    pub fn definition(&self, key: &str) -> PathBuf {
+        let folder = ".agent/workflows/definitions";
+        self.directory().join(folder).join(format!("{key}.yaml"))
+    }
+
+    /// The user's config.
+    pub fn configure(&self, text: &str) {
+        let folder = self.dir.path().join("config/baton");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("baton.toml"), text).unwrap();
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.request("GET", path, None)
     }
@@ -136,6 +158,11 @@ impl World {
     pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         self.try_request(method, path, body)
             .expect("the host answers")
+    }
+
+    /// The answer, if a host answers.
+    pub fn try_get(&self, path: &str) -> Option<Answer> {
+        self.try_request("GET", path, None)
     }
 
     fn try_request(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Answer> {
@@ -211,6 +238,9 @@ impl Drop for World {
         if let Some(mut host) = self.host.take() {
             let _ended = host.kill();
             let _reaped = host.wait();
+        } else {
+            // One that a verb has started.
+            let _left = self.try_request("POST", "/api/host/handover", None);
         }
         world_end::end(&self.data_dir());
     }

@@ -38,7 +38,14 @@ pub fn unavailable(definition: &Definition) -> Option<String> {
         Some(WorktreeMode::Stay) | None => None,
     }
     };
-    step.or_else(worktree)
+    let triggers = || {
+        let triggers = &definition.triggers;
+        let has = triggers.schedule.is_some() || triggers.webhook.is_some();
+        has.then(|| {
+            "`triggers`: schedules and webhooks are not available yet; without them it can be run by hand".to_owned()
+        })
+    };
+    step.or_else(worktree).or_else(triggers)
 }
 
 /// Why a run cannot have been given these facts.
