@@ -66,7 +66,7 @@ fn nothing_runs_twice_and_nothing_is_lost_4() {
 }
 
 #[test]
-#[ignore = "ten times as many kills take minutes; make soak"]
+#[ignore = "five times as many kills in one world take minutes: make soak"]
 fn nothing_runs_twice_and_nothing_is_lost_for_long() {
     part(4, share() * PARTS * 5);
 }
