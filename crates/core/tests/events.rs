@@ -164,6 +164,7 @@ fn output() -> StepOutput {
         outputs: Some(Big::Elsewhere("ab".repeat(32))),
         exit_code: Some(3),
         stderr: Some("warning: \u{fc}\n".into()),
+        warnings: vec![],
     }
 }
 

@@ -72,6 +72,7 @@ fn output(text: &str) -> StepOutput {
         outputs: Some(Big::new("{}")),
         exit_code: Some(0),
         stderr: None,
+        warnings: vec![],
     }
 }
 

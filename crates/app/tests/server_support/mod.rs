@@ -1,11 +1,8 @@
 //! A real host over its Unix socket, a small HTTP client for it, and the command line beside it.
 
-#![allow(dead_code)]
-
-mod cli;
-
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+mod cli;
 mod world_end;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -11,7 +11,7 @@ use baton_core::run::event::{
 use baton_core::time::Timestamp;
 use baton_engine::ports::{Append, Board, Journal};
 
-use crate::common::{append, put, run};
+use crate::made::{append, put, run};
 
 pub const PIPELINE: &str = "name: Pipeline
 phases: [build, test]
