@@ -19,8 +19,11 @@ use crate::fold::{Folded, load_run};
 use crate::handle::{Engine, Reply, SendError, lock};
 use crate::ports::{Aggregate, AppendError};
 
-/// How long an actor without mail stays in memory.
+/// How long an actor without mail stays in memory while a process works for its run.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// And when its run waits for something outside: a parked run costs no memory.
+const PARKED: Duration = Duration::from_millis(100);
 
 /// Events per commit, well below the positions that a commit has.
 const EVENTS: usize = 1024;
@@ -70,7 +73,8 @@ impl RunActor {
 
     pub(crate) async fn work(mut self) {
         loop {
-            match tokio::time::timeout(IDLE, self.inbox.recv()).await {
+            let patience = if self.is_parked() { PARKED } else { IDLE };
+            match tokio::time::timeout(patience, self.inbox.recv()).await {
                 Ok(Some(mail)) => self.take(mail).await,
                 Ok(None) => return,
                 Err(_) if self.delivering => {}
@@ -84,6 +88,11 @@ impl RunActor {
                 }
             }
         }
+    }
+
+    fn is_parked(&self) -> bool {
+        let works = |folded: &Folded| folded.run.in_flight().is_some_and(|all| !all.is_empty());
+        !self.folded.as_ref().is_some_and(works)
     }
 
     async fn take(&mut self, mail: RunMail) {
