@@ -180,7 +180,7 @@ fn created() -> RunCreated {
         project: ProjectRef {
             id: ProjectId::from_bits(0x0198_0000_0000_7000_8000_0000_0000_0004),
             name: "shop".into(),
-            path: "/home/ann/shop".into(),
+            path: "/srv/shop".into(),
         },
         definition: DefinitionRef {
             id: DefinitionId::from_bits(0x0198_0000_0000_7000_8000_0000_0000_0005),
@@ -220,7 +220,7 @@ fn created() -> RunCreated {
             timeout_ms: 1000,
             then: PauseThen::Cancel,
         },
-        directory: "/home/ann/shop".into(),
+        directory: "/srv/shop".into(),
     }
 }
 

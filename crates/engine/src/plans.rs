@@ -19,10 +19,13 @@ pub struct Unusable {
     pub diagnostics: Vec<definition::Diagnostic>,
 }
 
+/// Plans by the definition's key and text.
+type BySource = HashMap<(String, Arc<str>), Arc<Plan>>;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Plans {
-    by_source: Mutex<HashMap<(String, Arc<str>), Arc<Plan>>>,
+    by_source: Mutex<BySource>,
 }
 
 impl Plans {
@@ -55,7 +58,7 @@ impl Plans {
         Ok(plan)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, Arc<str>), Arc<Plan>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BySource> {
         self.by_source
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
