@@ -8,6 +8,11 @@ use crate::client::{Client, escape};
 
 /// The run with this id or number, or the only one whose id begins like this: its body.
 pub async fn run(client: &Client, word: &str) -> Result<Value, Failure> {
+    if word.trim().is_empty() {
+        return Err(Failure::usage(
+            "which run? give an id, a number, or the beginning of an id",
+        ));
+    }
     let id = match Word::of(word) {
         Word::Exact(id) => id,
         Word::Prefix(prefix) => by_prefix(client, word, &prefix).await?,
@@ -32,7 +37,7 @@ impl Word {
         let hex = word.strip_prefix("run_").unwrap_or(word);
         let is_number = word.bytes().all(|b| b.is_ascii_digit()) && !word.starts_with('0');
         // Ids begin with 0 for the next nine hundred years, numbers never do.
-        if is_number || hex.len() >= 32 || word.is_empty() {
+        if is_number || hex.len() >= 32 {
             Self::Exact(word.to_owned())
         } else {
             Self::Prefix(format!("run_{}", hex.to_ascii_lowercase()))

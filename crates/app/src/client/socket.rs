@@ -32,6 +32,9 @@ pub async fn connect(data_dir: &Path) -> Result<UnixStream, Error> {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
             Error::NotRunning(data_dir.display().to_string())
         }
+        ErrorKind::NotADirectory => {
+            Error::Start(format!("{} is not a directory", data_dir.display()))
+        }
         _ => Error::Lost(format!("{}: {error}", path.display())),
     })
 }

@@ -112,7 +112,10 @@ impl Problem {
 
     /// A definition that cannot be run.
     pub fn definition(key: &str, diagnostics: &[Diagnostic]) -> Self {
-        let first = diagnostics.first().map(|d| format!(": {}", d.message));
+        let first = diagnostics.first().map(|d| {
+            let (file, line, column) = (&d.file, d.line, d.column);
+            format!(": {file}:{line}:{column}: {}", d.message)
+        });
         let detail = format!(
             "the definition `{key}` has errors{}",
             first.unwrap_or_default()

@@ -50,7 +50,9 @@ fn a_cycle_of_needs_is_shown_with_its_place() {
     let text = "name: X\nsteps:\n  - {id: a, type: script, command: 'true', needs: [b]}\n  - {id: b, type: script, command: 'true', needs: [a]}\n";
     let world = World::new(&[("cycle", text)]);
     world.say(&["validate"]).is(2, &["cycle.yaml:", "cycle"]);
-    world.say(&["run", "cycle"]).is(2, &["cycle"]);
+    world
+        .say(&["run", "cycle"])
+        .is(2, &["cycle.yaml:3:10: steps need each other in a circle"]);
     assert!(world.runs().is_empty());
 }
 

@@ -114,7 +114,9 @@ fn a_database_of_a_newer_version_is_left_alone() {
 fn a_data_directory_that_cannot_be_used() {
     let world = World::idle(&[("one", ONE)]);
     std::fs::write(world.data_dir(), "in the way").unwrap();
-    world.say(&["run", "one"]).is(70, &["host"]);
+    world
+        .say(&["run", "one"])
+        .is(70, &["data is not a directory"]);
     assert_eq!(
         std::fs::read_to_string(world.data_dir()).unwrap(),
         "in the way"

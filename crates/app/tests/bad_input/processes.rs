@@ -1,6 +1,6 @@
 //! Steps whose processes go wrong.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::server_support::{World, step};
 
@@ -98,30 +98,63 @@ fn a_process_that_floods() {
 
 #[test]
 fn a_project_that_cannot_be_written() {
-    let world = World::new(&[(
-        "one",
-        "name: One\nsteps:\n  - {id: s, type: script, command: 'echo ran >> ran'}\n",
-    )]);
+    let text =
+        "name: One\nsteps:\n  - {id: s, type: script, command: 'echo ran >> ran; echo kept'}\n";
+    let world = World::new(&[("one", text)]);
     let folder = world.directory().join(".agent/workflows/executions");
-    let _none_yet = std::fs::remove_dir_all(&folder);
     std::fs::write(&folder, "in the way").unwrap();
-    let said = world.say(&["run", "one"]);
+    // Its logs are kept in the data directory.
+    world.say(&["run", "one"]).is(0, &["s | kept", "completed"]);
+    world.say(&["logs", "1"]).is(0, &["kept"]);
+    let ran = std::fs::read_to_string(world.directory().join("ran")).unwrap();
+    assert_eq!(ran, "ran\n");
     assert_eq!(std::fs::read_to_string(&folder).unwrap(), "in the way");
-    let ran = std::fs::read_to_string(world.directory().join("ran")).unwrap_or_default();
-    let run = only_run(&world);
-    // Either its log can be kept elsewhere and it runs, once, or the step says what is in the way.
-    match said.code {
-        Some(0) => assert_eq!(
-            (ran.as_str(), &run["status"]),
-            ("ran\n", &json!("completed"))
-        ),
-        Some(1) => {
-            said.is(1, &["executions"]);
-            assert_eq!((ran.as_str(), &run["status"]), ("", &json!("failed")));
-            std::fs::remove_file(&folder).unwrap();
-            world.say(&["retry", "1"]).is(0, &[]);
-            world.run_until("/api/workflow-executions/1", "completed");
+}
+
+/// A file system that is mounted read-only, as root too may not write to it.
+#[test]
+fn a_project_on_a_read_only_disk() {
+    let text = "name: One\nsteps:\n  - {id: s, type: script, command: 'echo kept; echo no > no'}\n";
+    let world = World::new(&[("one", text)]);
+    let directory = world.directory();
+    let Some(_mounted) = ReadOnly::mount(&directory) else {
+        // Past the test harness, which keeps what passing tests say to itself.
+        let skipped = b"SKIPPED: this user may not make a read-only bind mount\n";
+        std::io::Write::write_all(&mut std::io::stderr(), skipped).unwrap();
+        return;
+    };
+    let said = world.say(&["run", "one"]);
+    said.is(1, &["s | kept", "exit code", "Read-only file system"]);
+    world.say(&["logs", "1"]).is(0, &["kept"]);
+    assert_eq!(step(&only_run(&world), "s")["error"]["code"], "exit_code");
+}
+
+/// A directory mounted over itself, read-only, until this is dropped.
+struct ReadOnly<'d>(&'d std::path::Path);
+
+impl<'d> ReadOnly<'d> {
+    fn mount(directory: &'d std::path::Path) -> Option<Self> {
+        let mount = |words: &[&str]| {
+            let mut command = std::process::Command::new("mount");
+            let done = command
+                .args(words)
+                .arg(directory)
+                .stderr(std::process::Stdio::null());
+            done.status().is_ok_and(|status| status.success())
+        };
+        if !mount(&["--bind", directory.to_str()?]) {
+            return None;
         }
-        _ => panic!("{said:#?}"),
+        let mounted = Self(directory);
+        mount(&["-o", "remount,bind,ro"]).then_some(mounted)
+    }
+}
+
+impl Drop for ReadOnly<'_> {
+    fn drop(&mut self) {
+        let _gone = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(self.0)
+            .status();
     }
 }

@@ -20,7 +20,7 @@ fn a_run_that_is_not_there() {
         }
         world.say(&["tell", word, "hello"]).is(5, &["no "]);
     }
-    world.say(&["show", ""]).is(5, &[]);
+    world.say(&["show", ""]).is(2, &["which run?"]);
 }
 
 #[test]
@@ -75,7 +75,9 @@ fn an_order_at_the_wrong_time_changes_nothing() {
     world.say(&["pause", "3"]).is(5, &["paused"]);
     world.say(&["retry", "3"]).is(5, &["paused"]);
     world.say(&["approve", "3"]).is(0, &["approved"]);
-    world.say(&["approve", "3"]).is(5, &[]);
+    world
+        .say(&["approve", "3"])
+        .is(5, &["waits for no approval"]);
     world.say(&["resume", "3"]).is(0, &[]);
     world.run_until(waits, "completed");
 }

@@ -101,12 +101,20 @@ impl Log {
         for path in &self.paths {
             match std::fs::File::open(path) {
                 Ok(file) => return Ok(Some(file)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Where the project's place for logs is not to be had, they are in the other one.
+                Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
     }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// Some of it as JSON, cut at the end of a line where there is one.
