@@ -22,9 +22,6 @@ pub struct Unusable {
     pub diagnostics: Vec<definition::Diagnostic>,
 }
 
-/// Plans by the definition's key and text.
-type BySource = HashMap<(String, Arc<str>), Arc<Plan>>;
-
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Plans {
