@@ -125,6 +125,10 @@ impl RunActor {
         match load_run(outside.journal.as_ref(), &self.engine.inner.plans, self.id) {
             Ok(folded) => {
                 self.folded = folded;
+                // A commit that was answered as failed may have become durable: what it decided is
+                // outstanding now.
+                self.recovered = false;
+                self.recover();
                 Ok(())
             }
             Err(error @ crate::fold::FoldError::Read(_)) => Err(SendError::Disk(error.to_string())),
@@ -159,9 +163,11 @@ impl RunActor {
                     if let SendError::Disk(_) = error {
                         self.wake_later();
                     }
-                    if let Some(reply) = reply.take() {
-                        let _ = reply.send(Err(error));
-                    }
+                    let Some(reply) = reply.take() else {
+                        // A report that came too late: what it was about may be waiting.
+                        break;
+                    };
+                    let _ = reply.send(Err(error));
                     return;
                 }
             }
@@ -185,6 +191,10 @@ impl RunActor {
         loop {
             let now = self.engine.inner.outside.clock.now();
             let Some(events) = self.decide_next(now) else {
+                // There is no run, or it cannot be read now.
+                if let Err(SendError::Disk(_)) = self.load() {
+                    self.wake_later();
+                }
                 return;
             };
             if events.is_empty() {

@@ -223,6 +223,14 @@ impl Engine {
         args: &str,
         id: baton_core::ids::CommandId,
     ) -> Result<Result<(), String>, SendError> {
+        let before = self.inner.outside.journal.command(&id);
+        if before
+            .map_err(|error| SendError::Disk(error.to_string()))?
+            .is_some()
+        {
+            // It was started before; its definition may have changed since.
+            return Ok(Ok(()));
+        }
         let found = match self
             .inner
             .outside

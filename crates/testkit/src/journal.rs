@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 pub enum Fault {
     /// The disk is full, or the sync failed: nothing of it is durable.
     Refuse,
+    /// It is durable, and answered as failed: a sync that failed after the disk had it.
+    RefuseAfter,
     /// The host dies before it is written.
     DieBefore,
     /// It is durable, and the host dies before it learns of it.
@@ -99,7 +101,7 @@ impl Journal for MemoryJournal {
                 std::mem::forget(reply);
                 return;
             }
-            Some(Fault::DieAfter) | None => {}
+            Some(Fault::DieAfter | Fault::RefuseAfter) | None => {}
         }
         let head = state.heads.get(&append.aggregate).copied().unwrap_or(0);
         if let Some(id) = &append.command
@@ -135,6 +137,8 @@ impl Journal for MemoryJournal {
         if fault == Some(Fault::DieAfter) {
             state.dead = true;
             std::mem::forget(reply);
+        } else if fault == Some(Fault::RefuseAfter) {
+            let _ = reply.send(Err(AppendError::Failed("the sync failed".into())));
         } else {
             let _ = reply.send(Ok(appended));
         }

@@ -19,7 +19,16 @@ const TAIL: u64 = 2048;
 
 /// Starts a host and waits until it answers.
 pub async fn host(client: &Client) -> Result<(), Error> {
-    let mut child = spawn(client).map_err(|e| Error::Start(e.to_string()))?;
+    // What runs inside a step belongs to that step's tree and is ended with it: a host must not. The
+    // step's shepherd starts one by itself when its own is gone.
+    let inside = std::env::var_os("BATON_ATTEMPT").is_some();
+    let start = || match inside {
+        true => Ok(None),
+        false => spawn(client)
+            .map(Some)
+            .map_err(|e| Error::Start(e.to_string())),
+    };
+    let mut child = start()?;
     let deadline = Instant::now() + START_DEADLINE;
     let mut pause = Duration::from_millis(2);
     loop {
@@ -27,10 +36,12 @@ pub async fn host(client: &Client) -> Result<(), Error> {
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        let ended = child.try_wait().ok().flatten();
+        let ended = child
+            .as_mut()
+            .and_then(|child| child.try_wait().ok().flatten());
         // It found another one in its place: that one answers soon, unless it was about to end.
         if ended.is_some_and(|status| status.code() == Some(75)) {
-            child = spawn(client).map_err(|e| Error::Start(e.to_string()))?;
+            child = start()?;
         } else if let Some(status) = ended {
             if client.health().await.is_ok() {
                 return Ok(());

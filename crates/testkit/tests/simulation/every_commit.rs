@@ -44,6 +44,11 @@ fn a_disk_that_refuses_any_commit_changes_no_outcome() {
 }
 
 #[test]
+fn a_commit_that_lasts_though_its_sync_failed_changes_no_outcome() {
+    survives(Fault::RefuseAfter);
+}
+
+#[test]
 fn the_samples_come_to_what_they_say() {
     let status = |key: &str| {
         let source = ALL.iter().find(|(k, _)| *k == key).unwrap().1;

@@ -176,6 +176,7 @@ fn schedule(seed: u64) -> BTreeSet<String> {
             0 => Some(Fault::Refuse),
             1 => Some(Fault::DieAfter),
             2 => Some(Fault::DieBefore),
+            3 => Some(Fault::RefuseAfter),
             _ => None,
         });
         world.live(async |life: &Life| {

@@ -14,13 +14,13 @@ impl Run {
         by: &Actor,
     ) -> Result<Vec<Event>, Refusal> {
         let mut events = Vec::new();
+        if let Actor::Parent(_) = by
+            && !self.is_paused_by_parent()
+        {
+            return Ok(vec![]);
+        }
         match (&self.status, from) {
-            (Status::Paused(pause), None) => {
-                let parent = matches!(by, Actor::Parent(_));
-                if parent && pause.reason != PauseReason::Parent {
-                    return Ok(vec![]);
-                }
-            }
+            (Status::Paused(_), None) => {}
             (Status::Running(running), None) if running.pause.is_some() => {
                 events.push(Event::PauseWithdrawn { by: by.clone() });
                 self.with_text(&mut events, text, by);
@@ -61,15 +61,22 @@ impl Run {
                 | Status::Completed { .. },
                 _,
             ) => {
-                if matches!(by, Actor::Parent(_)) {
-                    return Ok(vec![]);
-                }
                 return Err(self.invalid_state("only a paused, failed or cancelled run goes on"));
             }
         }
         events.push(Event::RunResumed { by: by.clone() });
         self.with_text(&mut events, text, by);
         Ok(events)
+    }
+
+    /// Whether it is paused, or pausing, because its parent is: only that a parent takes back.
+    fn is_paused_by_parent(&self) -> bool {
+        let pause = match &self.status {
+            Status::Paused(pause) => Some(pause),
+            Status::Running(running) => running.pause.as_ref(),
+            _ => None,
+        };
+        pause.is_some_and(|pause| pause.reason == PauseReason::Parent)
     }
 
     fn with_text(&self, events: &mut Vec<Event>, text: Option<&str>, by: &Actor) {
