@@ -1,7 +1,7 @@
 //! One live run: takes its mail in order, decides, has it committed, lets it act. Dropped when idle
 //! and folded again from the journal when wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use baton_core::run::event::Event;
 use baton_core::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::commit::{Committed, commit_run};
+use crate::commit::{Committed, Underway, hand_over};
 use crate::feed::Commit;
 use crate::fold::{Folded, load_run};
 use crate::handle::{Engine, Reply, SendError, lock};
@@ -27,6 +27,10 @@ const PARKED: Duration = Duration::from_millis(100);
 
 /// Events per commit, well below the positions that a commit has.
 const EVENTS: usize = 1024;
+
+/// Commits of one run that may be on their way to the disk together. Only what the engine decides by
+/// itself runs ahead, and only until something is to be done or told: effects wait for the disk.
+const AHEAD: usize = 16;
 
 /// How long to wait before trying again what the disk refused.
 const DISK_RETRY: Duration = Duration::from_millis(500);
@@ -51,6 +55,8 @@ pub(crate) struct RunActor {
     id: RunId,
     inbox: mpsc::UnboundedReceiver<RunMail>,
     folded: Option<Folded>,
+    /// Decided, applied and handed to the journal, oldest first; not yet known to be durable.
+    underway: VecDeque<Underway>,
     env: Option<Arc<BTreeMap<String, String>>>,
     /// A task delivers the outbox.
     delivering: bool,
@@ -65,6 +71,7 @@ impl RunActor {
             id,
             inbox,
             folded: None,
+            underway: VecDeque::new(),
             env: None,
             delivering: false,
             recovered: false,
@@ -121,6 +128,7 @@ impl RunActor {
         if self.folded.is_some() {
             return Ok(());
         }
+        self.underway.clear();
         let outside = &self.engine.inner.outside;
         match load_run(outside.journal.as_ref(), &self.engine.inner.plans, self.id) {
             Ok(folded) => {
@@ -197,11 +205,11 @@ impl RunActor {
                 }
                 return;
             };
-            if events.is_empty() {
+            if events.is_empty() && self.underway.is_empty() {
                 break;
             }
-            match self.commit(events, None, now).await {
-                Ok(_) | Err(AppendError::Conflict { .. }) => {}
+            match self.run_ahead(events, now).await {
+                Ok(()) | Err(AppendError::Conflict { .. }) => {}
                 Err(error) => {
                     tracing::warn!(run = %self.id, %error, "the journal refuses; trying again");
                     self.pause_for_disk().await;
@@ -346,38 +354,95 @@ impl RunActor {
         Ok(())
     }
 
+    /// Makes what a command decided durable, and acts on it.
     async fn commit(
         &mut self,
         events: Vec<Event>,
         id: Option<CommandId>,
         now: Timestamp,
     ) -> Result<Committed, AppendError> {
+        let underway = self.hand_over(events, id, now)?;
+        let committed = self.settle(underway).await?;
+        self.deliver();
+        Ok(committed)
+    }
+
+    /// Hands over what the engine decided by itself, and waits only as far as something hangs on
+    /// it. Without events it waits for all that is underway.
+    async fn run_ahead(&mut self, events: Vec<Event>, now: Timestamp) -> Result<(), AppendError> {
+        let mut ahead = 0;
+        if !events.is_empty() {
+            let underway = self.hand_over(events, None, now)?;
+            if !self.must_wait(&underway) {
+                ahead = AHEAD - 1;
+            }
+            self.underway.push_back(underway);
+        }
+        while self.underway.len() > ahead
+            && let Some(oldest) = self.underway.pop_front()
+        {
+            self.settle(oldest).await?;
+        }
+        if self.underway.is_empty() {
+            self.deliver();
+        }
+        Ok(())
+    }
+
+    /// Whether nothing may be decided before this commit is durable: it has effects, messages wait
+    /// to be delivered, or the state after it is one to keep.
+    fn must_wait(&self, underway: &Underway) -> bool {
+        let every = self.engine.inner.outside.journal.snapshot_every();
+        let tells = |folded: &Folded| !self.delivering && !folded.run.outbox.is_empty();
+        underway.acts()
+            || underway.seq.is_multiple_of(every)
+            || self.folded.as_ref().is_none_or(tells)
+    }
+
+    fn hand_over(
+        &mut self,
+        events: Vec<Event>,
+        id: Option<CommandId>,
+        now: Timestamp,
+    ) -> Result<Underway, AppendError> {
         let Some(folded) = &mut self.folded else {
             return Err(AppendError::Failed("the run is not loaded".into()));
         };
-        let journal = self.engine.inner.outside.journal.clone();
-        let seq = folded.seq + 1;
-        match commit_run(journal.as_ref(), &folded.run, seq, id, now, events).await {
-            Ok(committed) => {
-                folded.seq = committed.appended.seq;
-                crate::fold::keep(journal.as_ref(), folded);
-                self.engine.inner.feed.publish(Commit {
-                    aggregate: Aggregate::Run(self.id),
-                    seq: committed.appended.seq,
-                    position: committed.appended.position,
-                    at: committed.at,
-                    events: committed.events.clone(),
-                });
-                let env = self.env.clone().unwrap_or_default();
-                self.engine.dispatch(&folded.run, &committed, &env);
-                self.deliver();
-                Ok(committed)
-            }
+        let journal = self.engine.inner.outside.journal.as_ref();
+        let underway = hand_over(journal, &folded.run, folded.seq + 1, id, now, events)
+            .inspect_err(|_| self.folded = None)?;
+        if let Some(folded) = &mut self.folded {
+            folded.seq = underway.seq;
+        }
+        Ok(underway)
+    }
+
+    /// Waits for a commit, publishes it and acts on it. Without it the state, and all that was
+    /// decided after it, is worth nothing: their numbers no longer fit, so the journal refuses them.
+    async fn settle(&mut self, underway: Underway) -> Result<Committed, AppendError> {
+        let committed = match underway.durable().await {
+            Ok(committed) => committed,
             Err(error) => {
                 self.folded = None;
-                Err(error)
+                self.underway.clear();
+                return Err(error);
             }
+        };
+        self.engine.inner.feed.publish(Commit {
+            aggregate: Aggregate::Run(self.id),
+            seq: committed.appended.seq,
+            position: committed.appended.position,
+            at: committed.at,
+            events: committed.events.clone(),
+        });
+        if let Some(folded) = &self.folded {
+            if folded.seq == committed.appended.seq {
+                crate::fold::keep(self.engine.inner.outside.journal.as_ref(), folded);
+            }
+            let env = self.env.clone().unwrap_or_default();
+            self.engine.dispatch(&folded.run, &committed, &env);
         }
+        Ok(committed)
     }
 
     /// Looks once at what the run has outstanding from before it was folded.

@@ -51,15 +51,43 @@ fn needs_decision(run: &Run) -> bool {
     }
 }
 
-/// Makes a decision about a run durable. `run` is the state after it.
-pub(crate) async fn commit_run(
+/// A commit on its way to the disk. Nothing acts on it yet.
+#[derive(Debug)]
+pub(crate) struct Underway {
+    /// Its sequence number, if it becomes durable.
+    pub(crate) seq: u64,
+    at: Timestamp,
+    events: Vec<Event>,
+    reply: oneshot::Receiver<Result<Appended, AppendError>>,
+}
+
+impl Underway {
+    /// Whether `dispatch` will have something to do: the run's state must then be the one after
+    /// this commit.
+    pub(crate) fn acts(&self) -> bool {
+        self.events.iter().any(crate::dispatch::acts_on)
+    }
+
+    /// Waits until it is durable.
+    pub(crate) async fn durable(self) -> Result<Committed, AppendError> {
+        Ok(Committed {
+            appended: answer(self.reply).await?,
+            at: self.at,
+            events: Arc::new(self.events),
+            _proof: Proof,
+        })
+    }
+}
+
+/// Hands a decision about a run to the journal's writer. `run` is the state after it.
+pub(crate) fn hand_over(
     journal: &dyn Journal,
     run: &Run,
     seq: u64,
     command: Option<CommandId>,
     at: Timestamp,
     mut events: Vec<Event>,
-) -> Result<Committed, AppendError> {
+) -> Result<Underway, AppendError> {
     let mut blobs = Vec::new();
     for event in &mut events {
         blobs.extend(event.bigs().into_iter().filter_map(|big| big.blob()));
@@ -79,12 +107,13 @@ pub(crate) async fn commit_run(
         }),
         wake: wake(run),
     };
-    let appended = append_one(journal, append).await?;
-    Ok(Committed {
-        appended,
+    let (sender, reply) = oneshot::channel();
+    journal.append(append, sender);
+    Ok(Underway {
+        seq,
         at,
-        events: Arc::new(events),
-        _proof: Proof,
+        events,
+        reply,
     })
 }
 
@@ -95,6 +124,13 @@ pub(crate) async fn append_one(
 ) -> Result<Appended, AppendError> {
     let (reply, done) = oneshot::channel();
     journal.append(append, reply);
-    done.await
+    answer(done).await
+}
+
+async fn answer(
+    reply: oneshot::Receiver<Result<Appended, AppendError>>,
+) -> Result<Appended, AppendError> {
+    reply
+        .await
         .unwrap_or_else(|_| Err(AppendError::Failed("the journal is closed".into())))
 }

@@ -21,8 +21,16 @@ use crate::start::StartRequest;
 /// How long to wait before delivering again what could not be delivered.
 const DELIVERY_RETRY: Duration = Duration::from_secs(1);
 
+/// Whether [`Engine::dispatch`] does anything about such an event.
+pub(crate) fn acts_on(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::AttemptStarted { .. } | Event::AttemptEnded { .. } | Event::CancelRequested { .. }
+    )
+}
+
 impl Engine {
-    /// Acts on one commit. `run` is the state after it.
+    /// Acts on one commit. What it matches on is what [`acts_on`] names. `run` is the state after it.
     pub(crate) fn dispatch(
         &self,
         run: &Run,
