@@ -3,6 +3,7 @@
 //! No clock, no randomness, no files, no threads, no SQL: what a decision needs comes with its
 //! command.
 
+pub mod activity;
 pub mod definition;
 pub mod ids;
 pub mod run;

@@ -61,6 +61,10 @@ const LAYERS: &[Layer] = &[
         may_use: &[CORE, ENGINE],
     },
     Layer {
+        package: "baton-fakes",
+        may_use: &[],
+    },
+    Layer {
         package: "baton-tidy",
         may_use: &[],
     },
