@@ -5,7 +5,8 @@
 
 mod stored;
 
-use baton_core::definition::{Budget, OnFull};
+use baton_core::activity::{Answer, Asks, Choice, ChoiceOption, Question, Usage};
+use baton_core::definition::{Budget, Finish, OnFull, WorktreeMode};
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, UserId};
 use baton_core::run::big::Big;
 use baton_core::run::event::*;
@@ -22,6 +23,15 @@ variants!(run_event, RUN_EVENTS, Event {
     Event::AttemptEnded { .. } => "attempt_ended",
     Event::StepRequeued { .. } => "step_requeued",
     Event::RetryScheduled { .. } => "retry_scheduled",
+    Event::UsageLimitReached { .. } => "usage_limit_reached",
+    Event::SessionKnown { .. } => "session_known",
+    Event::SessionUsed { .. } => "session_used",
+    Event::QuestionAsked { .. } => "question_asked",
+    Event::QuestionAnswered { .. } => "question_answered",
+    Event::QuestionClosed { .. } => "question_closed",
+    Event::FilesKept { .. } => "files_kept",
+    Event::FilesFinished { .. } => "files_finished",
+    Event::BudgetWarned { .. } => "budget_warned",
     Event::ApprovalRequested { .. } => "approval_requested",
     Event::ApprovalAnswered { .. } => "approval_answered",
     Event::WaitStarted { .. } => "wait_started",
@@ -53,6 +63,8 @@ variants!(attempt_end, ATTEMPT_ENDS, AttemptEnd {
     AttemptEnd::Lost { .. } => "lost",
     AttemptEnd::Stopped {} => "stopped",
     AttemptEnd::Parked {} => "parked",
+    AttemptEnd::UsageLimit { .. } => "usage_limit",
+    AttemptEnd::SessionLost { .. } => "session_lost",
 });
 
 variants!(child_outcome, CHILD_OUTCOMES, ChildOutcome {
@@ -109,12 +121,16 @@ macro_rules! words {
 
 words!(causes_keep_their_words, Cause {
     First = "first", Retry = "retry", Lost = "lost", Parked = "parked",
+    UsageLimit = "usage_limit", SessionLost = "session_lost",
 });
 words!(error_codes_keep_their_words, ErrorCode {
     ExitCode = "exit_code", Signal = "signal", SpawnFailed = "spawn_failed", Timeout = "timeout",
     Lost = "lost", Template = "template", Output = "output", Rejected = "rejected",
     ChildFailed = "child_failed", ItemFailed = "item_failed", Value = "value", Disk = "disk",
-    Secret = "secret",
+    Secret = "secret", AgentMissing = "agent_missing", AgentLogin = "agent_login",
+    AgentSetup = "agent_setup", AgentService = "agent_service", AgentLimit = "agent_limit",
+    UsageLimit = "usage_limit", AgentNoResult = "agent_no_result", AgentSilent = "agent_silent",
+    Workspace = "workspace", MergeConflict = "merge_conflict",
 });
 words!(skip_reasons_keep_their_words, SkipReason {
     Condition = "condition", NeedsSkipped = "needs_skipped",
@@ -222,6 +238,25 @@ fn created() -> RunCreated {
             then: PauseThen::Cancel,
         },
         directory: "/srv/shop".into(),
+        workspace: None,
+    }
+}
+
+/// With a worktree of its own.
+fn created_with_a_worktree() -> RunCreated {
+    RunCreated {
+        workspace: Some(Workspace {
+            mode: WorktreeMode::Worktree,
+            repository: "/srv/shop".into(),
+            root: "/data/worktrees/prj_x/run_y".into(),
+            branch: "baton/implement-00000001".into(),
+            base: "12".repeat(20),
+            base_branch: Some("main".into()),
+            copy: vec![".env*".into()],
+            setup: Some("pnpm install".into()),
+            finish: Finish::Merge,
+        }),
+        ..plainly_created()
     }
 }
 
@@ -264,6 +299,14 @@ fn attempts() -> Vec<Event> {
             attempt: ATTEMPT,
             number: 2,
             cause: Cause::Retry,
+            heads: vec![],
+        },
+        Event::AttemptStarted {
+            key: key(),
+            attempt: ATTEMPT,
+            number: 3,
+            cause: Cause::UsageLimit,
+            heads: vec![4, 7],
         },
         ended(AttemptEnd::Succeeded { output: output() }),
         ended(AttemptEnd::Succeeded {
@@ -278,6 +321,17 @@ fn attempts() -> Vec<Event> {
         }),
         ended(AttemptEnd::Stopped {}),
         ended(AttemptEnd::Parked {}),
+        ended(AttemptEnd::UsageLimit {
+            resets_at: Some(at("2026-01-02T08:00:00Z")),
+            detail: "5-hour limit".into(),
+        }),
+        ended(AttemptEnd::UsageLimit {
+            resets_at: None,
+            detail: "limit".into(),
+        }),
+        ended(AttemptEnd::SessionLost {
+            detail: "no conversation found".into(),
+        }),
         Event::StepRequeued {
             key: key(),
             cause: Cause::Lost,
@@ -360,6 +414,13 @@ fn steps() -> Vec<Event> {
             number: 4,
             after: key(),
             partial: true,
+            commit: None,
+        },
+        Event::CheckpointTaken {
+            number: 5,
+            after: key(),
+            partial: false,
+            commit: Some("34".repeat(20)),
         },
     ]
 }
@@ -373,12 +434,20 @@ fn lifecycle() -> Vec<Event> {
     vec![
         Event::RunCreated(Box::new(created())),
         Event::RunCreated(Box::new(plainly_created())),
+        Event::RunCreated(Box::new(created_with_a_worktree())),
         Event::SlotGranted {},
         Event::RunStarted {},
         Event::PauseRequested {
             reason: PauseReason::Budget,
             detail: Some("5 USD".into()),
             by: Actor::System,
+            immediate: false,
+        },
+        Event::PauseRequested {
+            reason: PauseReason::Request,
+            detail: None,
+            by: user(),
+            immediate: true,
         },
         Event::PauseWithdrawn { by: user() },
         Event::RunPaused {},
@@ -413,7 +482,103 @@ fn lifecycle() -> Vec<Event> {
 }
 
 fn run_events() -> Vec<Event> {
-    [lifecycle(), steps(), attempts()].concat()
+    [lifecycle(), steps(), attempts(), sessions()].concat()
+}
+
+fn sessions() -> Vec<Event> {
+    let key = || "build.2".to_owned();
+    let asked = |asks| Event::QuestionAsked {
+        key: key(),
+        attempt: ATTEMPT,
+        question: Box::new(Question {
+            id: "7f6f".into(),
+            asks,
+            text: "May Write be used on NEW.md?".into(),
+        }),
+    };
+    let answered = |answer| Event::QuestionAnswered {
+        key: key(),
+        question: "7f6f".into(),
+        answer,
+        by: user(),
+    };
+    vec![
+        Event::UsageLimitReached {
+            key: key(),
+            until: at("2026-01-02T08:00:07Z"),
+            detail: "5-hour limit".into(),
+        },
+        Event::SessionKnown {
+            key: key(),
+            attempt: ATTEMPT,
+            session: "0ba65878".into(),
+            model: Some("opus".into()),
+            transcript: None,
+        },
+        Event::SessionUsed {
+            key: key(),
+            attempt: ATTEMPT,
+            usage: Usage {
+                input: 10,
+                output: 20,
+                cache_read: 30,
+                cache_write: 40,
+                cost_usd: Some(0.25),
+                estimate: true,
+                context_used: Some(50),
+            },
+        },
+        asked(Asks::Permission {
+            tool: "Write".into(),
+            input: json!({"file_path": "NEW.md"}),
+            can_remember: true,
+        }),
+        asked(Asks::Plan {
+            plan: "1. Read".into(),
+        }),
+        asked(Asks::Choices {
+            items: vec![Choice {
+                question: "Which?".into(),
+                header: Some("Way".into()),
+                options: vec![ChoiceOption {
+                    label: "A".into(),
+                    description: "the first".into(),
+                }],
+                multiple: false,
+            }],
+        }),
+        answered(Answer::Approve {
+            remember: true,
+            message: None,
+        }),
+        answered(Answer::Reject {
+            message: Some("no".into()),
+        }),
+        answered(Answer::Choices {
+            answers: [("Which?".to_owned(), vec!["A".to_owned()])].into(),
+        }),
+        Event::QuestionClosed {
+            key: key(),
+            question: "7f6f".into(),
+        },
+        Event::FilesKept {
+            key: key(),
+            attempt: ATTEMPT,
+            commit: "56".repeat(20),
+        },
+        Event::FilesFinished {
+            outcome: Finished {
+                branch: "baton/implement-00000001".into(),
+                commit: Some("78".repeat(20)),
+                merged_into: None,
+                conflicts: vec!["src/app.py".into()],
+                detail: "It would conflict.".into(),
+            },
+        },
+        Event::BudgetWarned {
+            detail: "80 % of the budget are used".into(),
+        },
+    ]
 }
 
 fn slot_events() -> Vec<slot::Event> {

@@ -92,6 +92,7 @@ fn pause(driver: &mut Driver) {
     let pause = Command::Pause {
         detail: None,
         reason: PauseReason::Request,
+        immediate: false,
         by: USER,
     };
     driver.send(&pause).unwrap();

@@ -164,11 +164,13 @@ fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
             Command::Tick
         }
         Op::Pause(0) => Command::Pause {
+            immediate: false,
             detail: None,
             reason: PauseReason::Parent,
             by: Actor::Parent(RunId::from_bits(2)),
         },
         Op::Pause(_) => Command::Pause {
+            immediate: false,
             detail: Some("lunch".into()),
             reason: PauseReason::Request,
             by,

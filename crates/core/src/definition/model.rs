@@ -63,7 +63,8 @@ pub struct Worktree {
 }
 
 /// See [`Worktree`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WorktreeMode {
     /// The user's directory as it is.
     Stay,
@@ -74,7 +75,8 @@ pub enum WorktreeMode {
 }
 
 /// See [`Worktree`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Finish {
     /// The branch stays.
     Keep,

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::big::Big;
-use crate::definition::{Budget, OnFull, StepKind};
+use crate::activity::{Answer, Question, Usage};
+use crate::definition::{Budget, Finish, OnFull, StepKind, WorktreeMode};
 use crate::ids::{AttemptId, DefinitionId, ProjectId, RunId, UserId};
 use crate::time::Timestamp;
 
@@ -32,6 +33,9 @@ pub enum Event {
         attempt: AttemptId,
         number: u32,
         cause: Cause,
+        /// Messages at the head of an agent's prompt.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        heads: Vec<u32>,
     },
     /// That process and its whole tree are gone.
     AttemptEnded {
@@ -47,6 +51,53 @@ pub enum Event {
         until: Timestamp,
         failure: StepError,
     },
+    /// An agent's usage limit is reached: its session goes on at this time.
+    UsageLimitReached {
+        key: Key,
+        until: Timestamp,
+        detail: String,
+    },
+    /// An agent's own session is known.
+    SessionKnown {
+        key: Key,
+        attempt: AttemptId,
+        session: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transcript: Option<String>,
+    },
+    /// The sums of what an attempt's session used so far.
+    SessionUsed {
+        key: Key,
+        attempt: AttemptId,
+        usage: Usage,
+    },
+    /// A session asks, and waits for a person.
+    QuestionAsked {
+        key: Key,
+        attempt: AttemptId,
+        question: Box<Question>,
+    },
+    /// Somebody answered; the session is told.
+    QuestionAnswered {
+        key: Key,
+        question: String,
+        answer: Answer,
+        by: Actor,
+    },
+    /// The question needs no answer any more.
+    QuestionClosed { key: Key, question: String },
+    /// The run's files as an attempt left them.
+    FilesKept {
+        key: Key,
+        attempt: AttemptId,
+        commit: String,
+    },
+    /// The ended run's branch was finished as its definition says.
+    FilesFinished { outcome: Finished },
+    /// 80 % of the budget are used.
+    BudgetWarned { detail: String },
     /// The step waits for a person's yes or no.
     ApprovalRequested {
         key: Key,
@@ -98,12 +149,18 @@ pub enum Event {
         number: u32,
         after: Key,
         partial: bool,
+        /// The git commit that holds the files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
     },
     /// Nothing new starts; paused when no process runs.
     PauseRequested {
         reason: PauseReason,
         detail: Option<String>,
         by: Actor,
+        /// Agents are interrupted; else their steps end first.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        immediate: bool,
     },
     /// A pause that was not yet reached is taken back.
     PauseWithdrawn { by: Actor },
@@ -174,6 +231,53 @@ pub struct RunCreated {
     pub pause_policy: PausePolicy,
     /// The run's own directory.
     pub directory: String,
+    /// Its branch or worktree, when it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Workspace>,
+}
+
+/// A run's own branch or worktree, fixed when it is created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workspace {
+    /// A worktree of its own, or the user's checkout on the run's branch.
+    pub mode: WorktreeMode,
+    /// The repository's root: absolute.
+    pub repository: String,
+    /// The work tree's root: absolute.
+    pub root: String,
+    /// The run's branch.
+    pub branch: String,
+    /// The commit it begins from.
+    pub base: String,
+    /// The branch that commit was the tip of, when there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<String>,
+    /// Globs of files to copy from the user's directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copy: Vec<String>,
+    /// A command to run first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+    /// What becomes of the branch at the end.
+    pub finish: Finish,
+}
+
+/// What became of an ended run's branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The branch that holds the work.
+    pub branch: String,
+    /// Its tip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The branch it was merged into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
+    /// Files in which the merge would have conflicts: nothing was merged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<String>,
+    /// In words: for the thread.
+    pub detail: String,
 }
 
 /// A project as a run knows it.
@@ -291,6 +395,10 @@ pub enum Cause {
     Lost,
     /// The one before was parked by a pause.
     Parked,
+    /// The one before met a usage limit.
+    UsageLimit,
+    /// The session to go on in was gone: it begins anew.
+    SessionLost,
 }
 
 /// How an attempt ended.
@@ -313,8 +421,16 @@ pub enum AttemptEnd {
     Lost { detail: String },
     /// It was ended because the run was cancelled.
     Stopped {},
-    /// It was ended by an immediate pause.
+    /// It was ended by an immediate pause; an agent's session is kept.
     Parked {},
+    /// The agent's usage limit is reached; its session is kept.
+    UsageLimit {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resets_at: Option<Timestamp>,
+        detail: String,
+    },
+    /// The session that was to go on does not exist any more.
+    SessionLost { detail: String },
 }
 
 /// What a step gave.
@@ -397,6 +513,26 @@ pub enum ErrorCode {
     Value,
     Disk,
     Secret,
+    /// An agent's CLI is missing.
+    AgentMissing,
+    /// An agent is not logged in, its key is refused or has no credit.
+    AgentLogin,
+    /// An agent cannot do what is asked of it (mode, model, directory).
+    AgentSetup,
+    /// The model's service failed.
+    AgentService,
+    /// The agent's turns, money or context are used up.
+    AgentLimit,
+    /// Its usage limit, and the definition says not to wait.
+    UsageLimit,
+    /// The agent ended without a result, or broke its protocol.
+    AgentNoResult,
+    /// It was silent for too long.
+    AgentSilent,
+    /// The run's branch or worktree could not be made or restored.
+    Workspace,
+    /// A merge would have conflicts.
+    MergeConflict,
 }
 
 impl ErrorCode {
@@ -411,12 +547,22 @@ impl ErrorCode {
             | Self::Timeout
             | Self::Output
             | Self::Disk
+            | Self::AgentService
+            | Self::AgentNoResult
+            | Self::AgentSilent
+            | Self::Workspace
             | Self::ChildFailed => true,
             Self::Lost
             | Self::Template
             | Self::Rejected
             | Self::ItemFailed
             | Self::Value
+            | Self::AgentMissing
+            | Self::AgentLogin
+            | Self::AgentSetup
+            | Self::AgentLimit
+            | Self::UsageLimit
+            | Self::MergeConflict
             | Self::Secret => false,
         }
     }
@@ -551,7 +697,11 @@ impl Event {
                 AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => {
                     output.bigs()
                 }
-                AttemptEnd::Lost { .. } | AttemptEnd::Stopped {} | AttemptEnd::Parked {} => vec![],
+                AttemptEnd::Lost { .. }
+                | AttemptEnd::Stopped {}
+                | AttemptEnd::Parked {}
+                | AttemptEnd::UsageLimit { .. }
+                | AttemptEnd::SessionLost { .. } => vec![],
             },
             Self::StepCompleted { output, .. } | Self::StepFailed { output, .. } => output.bigs(),
             Self::ApprovalRequested { message, .. } => vec![message],
@@ -569,6 +719,15 @@ impl Event {
             | Self::AttemptStarted { .. }
             | Self::StepRequeued { .. }
             | Self::RetryScheduled { .. }
+            | Self::UsageLimitReached { .. }
+            | Self::SessionKnown { .. }
+            | Self::SessionUsed { .. }
+            | Self::QuestionAsked { .. }
+            | Self::QuestionAnswered { .. }
+            | Self::QuestionClosed { .. }
+            | Self::FilesKept { .. }
+            | Self::FilesFinished { .. }
+            | Self::BudgetWarned { .. }
             | Self::ApprovalAnswered { .. }
             | Self::WaitStarted { .. }
             | Self::LostAsked { .. }

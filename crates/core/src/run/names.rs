@@ -18,6 +18,8 @@ pub struct Ended {
     pub output: StepOutput,
     /// Why it failed.
     pub error: Option<StepError>,
+    /// The native id of its agent's session.
+    pub session: Option<String>,
 }
 
 impl Object for Ended {
@@ -50,7 +52,10 @@ impl Object for Ended {
                 ),
             },
             "artifacts" => Value::from(Vec::<Value>::new()),
-            "session_id" => Value::from(()),
+            "session_id" => match &self.session {
+                Some(id) => Value::from(id.as_str()),
+                None => Value::from(()),
+            },
             "exit_code" => match self.output.exit_code {
                 Some(code) => Value::from(code),
                 None => Value::from(()),
@@ -91,7 +96,13 @@ impl Run {
             ("number", Value::from(created.number)),
             ("name", Value::from(created.name.as_str())),
             ("url", Value::from(format!("/runs/{}", created.run))),
-            ("branch", Value::from(())),
+            (
+                "branch",
+                created
+                    .workspace
+                    .as_ref()
+                    .map_or(Value::from(()), |w| Value::from(w.branch.as_str())),
+            ),
             ("path", Value::from(created.directory.as_str())),
             (
                 "instruction",

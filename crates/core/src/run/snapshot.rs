@@ -10,11 +10,12 @@ use super::big::Big;
 use super::event::{Action, RunCreated};
 use super::outbox::Outbox;
 use super::plan::Plan;
+use super::session::{Files, Instruction, Spending};
 use super::state::{At, Checkpoint, Run, Slot, Status, Step};
 use crate::time::Timestamp;
 
 /// Raised whenever a folded state means something else than before.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// Everything of a run that is not shared or derived. Long texts stand in it by their hash.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct Snapshot {
     outbox: Outbox,
     messages: u32,
     open_messages: BTreeMap<u32, Action>,
+    instructions: BTreeMap<u32, Instruction>,
+    files: Files,
+    spending: Spending,
     running_ms: u64,
     running_since: Option<Timestamp>,
 }
@@ -62,6 +66,9 @@ impl Snapshot {
             outbox: run.outbox.clone(),
             messages: run.messages,
             open_messages: run.open_messages.clone(),
+            instructions: run.instructions.clone(),
+            files: run.files.clone(),
+            spending: run.spending,
             running_ms: run.running_ms,
             running_since: run.running_since,
         }
@@ -131,6 +138,9 @@ impl Snapshot {
             outbox: self.outbox,
             messages: self.messages,
             open_messages: self.open_messages,
+            instructions: self.instructions,
+            files: self.files,
+            spending: self.spending,
             running_ms: self.running_ms,
             running_since: self.running_since,
             plan,

@@ -13,6 +13,7 @@ use super::event::{
 use super::names::Ended;
 use super::outbox::Outbox;
 use super::plan::Plan;
+use super::session::{Files, Instruction, Session, Spending};
 use crate::definition;
 use crate::ids::{AttemptId, RunId, StepId};
 use crate::time::Timestamp;
@@ -72,6 +73,12 @@ pub struct Run {
     pub messages: u32,
     /// Messages whose action is not yet done.
     pub open_messages: BTreeMap<u32, Action>,
+    /// Instructions that are not done, by message number.
+    pub instructions: BTreeMap<u32, Instruction>,
+    /// How its files stand.
+    pub files: Files,
+    /// How far its money and tokens have come.
+    pub spending: Spending,
     /// Milliseconds during which at least one process ran, up to `running_since`.
     pub running_ms: u64,
     /// Since when at least one process runs without a break.
@@ -228,6 +235,12 @@ pub struct Step {
     pub item: Option<Value>,
     /// The children of a `foreach`.
     pub items: Vec<Step>,
+    /// An agent's session.
+    #[serde(default)]
+    pub session: Option<Box<Session>>,
+    /// The commit that holds the files as its last attempt left them.
+    #[serde(default)]
+    pub commit: Option<String>,
 }
 
 /// Where a step stands.
@@ -249,6 +262,15 @@ pub enum State {
         until: Timestamp,
         /// Since when it waits.
         since: Timestamp,
+    },
+    /// An agent waits for its usage limit to be reset.
+    UsageLimit {
+        /// When.
+        until: Timestamp,
+        /// Since when it waits.
+        since: Timestamp,
+        /// In the agent's words.
+        detail: String,
     },
     /// Waits for a person.
     Approval {
@@ -310,6 +332,7 @@ impl State {
             Self::Working { .. }
             | Self::Settling
             | Self::Backoff { .. }
+            | Self::UsageLimit { .. }
             | Self::Approval { .. }
             | Self::AskLost { .. }
             | Self::Timer { .. }
@@ -335,7 +358,9 @@ impl State {
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         match self {
-            Self::Backoff { until, .. } | Self::Timer { until, .. } => Some(*until),
+            Self::Backoff { until, .. }
+            | Self::UsageLimit { until, .. }
+            | Self::Timer { until, .. } => Some(*until),
             Self::Approval { expires, .. } | Self::Child { expires, .. } => *expires,
             Self::Pending
             | Self::Working { .. }
@@ -361,6 +386,9 @@ pub struct Checkpoint {
     pub ends: u64,
     /// Another step was running: it cannot be gone back to.
     pub partial: bool,
+    /// The git commit that holds the files.
+    #[serde(default)]
+    pub commit: Option<String>,
 }
 
 impl Step {
@@ -382,6 +410,8 @@ impl Step {
             order: 0,
             item: None,
             items: Vec::new(),
+            session: None,
+            commit: None,
         }
     }
 }

@@ -71,7 +71,7 @@ impl Run {
                 Slot::None | Slot::Held => self.worker(),
             }),
             Status::Running(running) if running.in_flight.is_empty() => Some(self.first_wait()),
-            Status::Running(_) => None,
+            Status::Running(_) => self.all_ask(),
             Status::Cancelling(cancelling) => Some(Waiting {
                 reason: WaitReason::Cancelling,
                 since: cancelling.since,
@@ -87,6 +87,26 @@ impl Run {
             | Status::Failed { .. }
             | Status::Cancelled { .. } => None,
         }
+    }
+
+    /// When every process at work is an agent that waits for a person: what the first one asks.
+    fn all_ask(&self) -> Option<Waiting> {
+        let in_flight = self.in_flight()?;
+        let mut first: Option<Waiting> = None;
+        for &at in in_flight.values() {
+            let step = self.step(at)?;
+            let asked = step.session.as_deref()?.unanswered()?;
+            let line = asked.question.text.lines().next().unwrap_or_default();
+            if first.as_ref().is_none_or(|wait| asked.since < wait.since) {
+                first = Some(Waiting {
+                    reason: WaitReason::Question,
+                    since: asked.since,
+                    until: None,
+                    detail: format!("{} asks: {line}", step.key),
+                });
+            }
+        }
+        first
     }
 
     fn slot_detail(&self) -> String {
@@ -147,6 +167,14 @@ impl Run {
                     .map_or("", |error| error.message.as_str());
                 let detail = format!("{key} is tried again at {until}: {why}");
                 (WaitReason::Retry, *since, Some(*until), detail)
+            }
+            State::UsageLimit {
+                until,
+                since,
+                detail,
+            } => {
+                let detail = format!("{key} goes on at {until}: {detail}");
+                (WaitReason::UsageLimit, *since, Some(*until), detail)
             }
             State::Child {
                 run,

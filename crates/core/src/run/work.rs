@@ -5,16 +5,55 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::big::Big;
-use super::event::{AttemptEnd, ErrorCode, StepError, StepOutput};
-use super::state::{At, Run};
-use crate::definition::Action;
-use crate::definition::template::{EnvPart, Expression, Names, Program, TemplateError};
+use super::event::{AttemptEnd, Cause, ErrorCode, StepError, StepOutput};
+use super::state::{At, Run, Step};
+use crate::definition::template::{EnvPart, Expression, Names, Program, TemplateError, Text};
+use crate::definition::{Action, Agent, Tools};
 
-/// The work of one attempt. Agents come with part 2.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The work of one attempt.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Work {
     /// A command in a child process.
     Script(ScriptWork),
+    /// A turn or more of an agent's session.
+    Agent(Box<AgentWork>),
+}
+
+/// A session of an agent, new or going on, ready but for its secrets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentWork {
+    /// The agent, as the step names it.
+    pub agent: String,
+    /// What it is told first.
+    pub prompt: String,
+    /// The step's own prompt, for when the session to go on in is gone.
+    pub asked: String,
+    /// Added to its system prompt.
+    pub system_prompt: Option<String>,
+    /// The model.
+    pub model: Option<String>,
+    /// The permission mode, as document 2 names them.
+    pub permission: Option<String>,
+    /// At most this many turns.
+    pub max_turns: Option<u32>,
+    /// Tools it may and may not use.
+    pub tools: Option<Tools>,
+    /// MCP servers handed to it.
+    pub mcp: Option<serde_json::Value>,
+    /// The JSON Schema its answer must fit.
+    pub output: Option<serde_json::Value>,
+    /// The native id of the session to go on in.
+    pub resume: Option<String>,
+    /// What is left of the budget, in dollars.
+    pub budget_usd: Option<f64>,
+    /// Relative to the run's directory; checked not to leave it.
+    pub cwd: Option<String>,
+    /// The environment over that of the run; later entries win. Secrets are put in at launch.
+    pub env: BTreeMap<String, Vec<EnvPart>>,
+    /// The longest it may run; time in which it waits for people does not count.
+    pub timeout: Option<Duration>,
+    /// Globs of files to keep.
+    pub artifacts: Vec<String>,
 }
 
 /// A command in a child process, ready but for its secrets.
@@ -188,11 +227,15 @@ impl Run {
     /// [`StepError`] when a template gives no value, or a path leaves the run's directory.
     pub fn work(&self, at: At, env: &BTreeMap<String, String>) -> Result<Work, StepError> {
         let declared = self.declared(at);
-        let Action::Script(script) = &declared.action else {
-            return Err(StepError {
-                code: ErrorCode::Value,
-                message: "only script steps have a process of their own yet".into(),
-            });
+        let script = match &declared.action {
+            Action::Script(script) => script,
+            Action::Agent(agent) => return self.agent_work(at, agent, env),
+            Action::Remote(_) | Action::Approval(_) | Action::Wait(_) | Action::Workflow(_) => {
+                return Err(StepError {
+                    code: ErrorCode::Value,
+                    message: "this kind of step has no process of its own".into(),
+                });
+            }
         };
         let names = self.names(Some(at), env);
         let wrong = |error: TemplateError| StepError {
@@ -222,6 +265,81 @@ impl Run {
             outputs: declared.outputs.clone(),
             artifacts: declared.artifacts.clone(),
         }))
+    }
+
+    fn agent_work(
+        &self,
+        at: At,
+        agent: &Agent,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Work, StepError> {
+        let declared = self.declared(at);
+        let names = self.names(Some(at), env);
+        let wrong = |error: TemplateError| StepError {
+            code: ErrorCode::Template,
+            message: error.to_string(),
+        };
+        let render = |text: &Option<Text>| -> Result<Option<String>, StepError> {
+            text.as_ref()
+                .map(|text| text.render(&names).map_err(wrong))
+                .transpose()
+        };
+        let asked = agent.prompt.render(&names).map_err(wrong)?;
+        let mut vars = BTreeMap::new();
+        for (name, text) in self.plan.definition.env.iter().chain(&declared.env) {
+            vars.insert(name.clone(), text.render_env(&names).map_err(wrong)?);
+        }
+        let step = self.step(at).ok_or_else(|| StepError {
+            code: ErrorCode::Value,
+            message: "there is no such step".into(),
+        })?;
+        let own = self.resumes(at);
+        let resume = if own {
+            step.session.as_deref().and_then(|s| s.native.clone())
+        } else {
+            self.session_to_go_on_in(step, agent)?
+        };
+        let spent = self.usage().cost_usd.unwrap_or(0.0) - self.spending.usd_from;
+        Ok(Work::Agent(Box::new(AgentWork {
+            agent: agent.agent.clone(),
+            prompt: self.prompt(step, &asked, own),
+            asked,
+            system_prompt: render(&agent.system_prompt)?,
+            model: render(&agent.model)?,
+            permission: agent.permission.clone(),
+            max_turns: agent.max_turns,
+            tools: agent.tools.clone(),
+            mcp: agent.mcp.clone(),
+            output: agent.output.clone(),
+            resume,
+            budget_usd: self.created.budget.usd.map(|usd| (usd - spent).max(0.01)),
+            cwd: match render(&agent.cwd)? {
+                Some(path) => Some(inside(&path, &self.created.directory)?),
+                None => None,
+            },
+            env: vars,
+            timeout: declared.timeout,
+            artifacts: declared.artifacts.clone(),
+        })))
+    }
+
+    /// The session of the earlier step that `session:` names, unless this step has begun anew.
+    fn session_to_go_on_in(&self, step: &Step, agent: &Agent) -> Result<Option<String>, StepError> {
+        let Some(name) = &agent.session else {
+            return Ok(None);
+        };
+        if step.next_cause == Cause::SessionLost {
+            return Ok(None);
+        }
+        let other = self.find(name).and_then(|at| self.step(at));
+        let session = other.and_then(|other| other.session.as_deref());
+        match session.and_then(|session| session.native.clone()) {
+            Some(native) => Ok(Some(native)),
+            None => Err(StepError {
+                code: ErrorCode::Value,
+                message: format!("step `{name}` has no session to go on in"),
+            }),
+        }
     }
 }
 

@@ -158,6 +158,9 @@ pub fn attempt_has_a_cause(run: &Run, key: &str, number: u32, cause: Cause) {
             "{key}: a retry without a failure"
         ),
         Cause::Lost => assert!(step.lost > 0, "{key}: nothing was lost"),
+        Cause::UsageLimit | Cause::SessionLost => {
+            assert!(step.session.is_some(), "{key}: it has no session");
+        }
         Cause::Parked => assert!(number > 1, "{key}: nothing was parked"),
     }
 }

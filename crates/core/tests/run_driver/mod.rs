@@ -95,6 +95,7 @@ fn created(source: &str, plan: &Plan, then: PauseThen, inherited: Vec<Inherited>
             then,
         },
         directory: "/p".into(),
+        workspace: None,
     }
 }
 
@@ -207,6 +208,7 @@ impl Driver {
                 attempt,
                 number,
                 cause,
+                ..
             } => {
                 let other = self.living.iter().find(|(_, of)| *of == key);
                 assert_eq!(other, None, "two attempts of `{key}` at once");

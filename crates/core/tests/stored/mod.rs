@@ -62,7 +62,8 @@ fn extend(value: &mut Value) {
         Value::Object(object) => {
             let tagged = object.len() == 1 && TAGS.iter().any(|tag| object.contains_key(*tag));
             for (name, inner) in object.iter_mut() {
-                if name != "metadata" {
+                // These hold what others write: nothing of a version of ours.
+                if !["metadata", "input", "answers"].contains(&name.as_str()) {
                     extend(inner);
                 }
             }

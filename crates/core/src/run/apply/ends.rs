@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::event::{Inherited, InheritedEnd, Key, ResetReason, StepOutput};
 use super::super::names::{Ended, expression_name};
 use super::super::outbox::{ChildOrder, Message};
+use super::super::session::Session;
 use super::super::state::{At, Run, State, Status, Step};
 use super::Illegal;
 use crate::time::Timestamp;
@@ -76,6 +77,7 @@ impl Run {
             status: step.state.word(),
             output: step.last_output.clone(),
             error,
+            session: step.session.as_deref().and_then(|s| s.native.clone()),
         };
         let name = expression_name(&step.key);
         Arc::make_mut(&mut self.values).insert(name, Arc::new(ended));
@@ -165,6 +167,7 @@ impl Run {
             self.reset(place, keeps_items);
         }
         let ends = keys.len();
+        let mut target = None;
         if *because != ResetReason::Retry && ends > 0 {
             // A checkpoint taken after an undone step describes a past that is no longer this
             // run's.
@@ -184,6 +187,12 @@ impl Run {
             if let Some(first) = first {
                 self.checkpoints.retain(|number, _| *number < first);
             }
+        }
+        if *because != ResetReason::Retry {
+            // Those that are left describe what still holds: the newest of them has the files.
+            let whole = self.checkpoints.values().filter(|c| !c.partial);
+            target = whole.rev().find_map(|c| c.commit.clone()).or(target);
+            self.restore_files(target);
         }
         if let Status::Paused(pause) = &mut self.status {
             let still = |at: &At| matches!(self.steps[at.step].state, State::Failed(_));
@@ -230,8 +239,16 @@ impl Run {
             }
         }
         if let Some(step) = self.step_mut(place) {
+            let session = step.session.take().map(|before| {
+                Box::new(Session {
+                    past: before.usage(),
+                    agent: before.agent,
+                    ..Session::default()
+                })
+            });
             *step = Step {
                 tries: step.tries,
+                session,
                 item: step.item.take(),
                 ..Step::new(run, std::mem::take(&mut step.key))
             };

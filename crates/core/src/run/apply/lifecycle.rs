@@ -96,8 +96,7 @@ impl Run {
             Status::Paused(pause) => {
                 let failing = pause.failing;
                 if pause.reason == PauseReason::Budget {
-                    // Whoever resumes a run that used its budget up grants it once more.
-                    self.running_ms = 0;
+                    self.grant_budget();
                 }
                 self.tell_children(ChildOrder::Resume);
                 self.status = match self.slot {
@@ -182,6 +181,7 @@ impl Run {
         let outcome = ChildOutcome::Completed {
             outputs: Big::new(outputs),
         };
+        self.files.finishing = self.created.workspace.is_some();
         self.finish(
             Status::Completed {
                 at: now,

@@ -5,6 +5,7 @@ mod ends;
 mod lifecycle;
 
 pub use lifecycle::ends_a_step;
+mod session;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use super::event::{Event, RunCreated};
 use super::outbox::{Message, Outbox};
 use super::plan::Plan;
+use super::session::{Files, Spending};
 use super::state::{Run, Slot, State, Status, Step};
 use crate::time::Timestamp;
 
@@ -73,6 +75,9 @@ impl Run {
             outbox,
             messages: 0,
             open_messages: BTreeMap::new(),
+            instructions: BTreeMap::new(),
+            files: Files::default(),
+            spending: Spending::default(),
             running_ms: 0,
             running_since: None,
             plan,
@@ -105,7 +110,8 @@ impl Run {
                 attempt,
                 number,
                 cause: _,
-            } => self.attempt_started(key, *attempt, *number, at),
+                heads,
+            } => self.attempt_started(key, *attempt, *number, heads, at),
             Event::AttemptEnded { key, attempt, end } => self.attempt_ended(key, *attempt, end, at),
             Event::StepRequeued { key, cause } => self.step_requeued(key, *cause),
             Event::RetryScheduled {
@@ -113,6 +119,31 @@ impl Run {
                 until,
                 failure,
             } => self.retry_scheduled(key, *until, failure, at),
+            Event::UsageLimitReached { key, until, detail } => {
+                self.usage_limit_reached(key, *until, detail, at)
+            }
+            Event::SessionKnown {
+                key,
+                session,
+                model,
+                transcript,
+                ..
+            } => self.session_known(key, session, model.as_ref(), transcript.as_ref()),
+            Event::SessionUsed { key, usage, .. } => self.session_used(key, *usage),
+            Event::QuestionAsked { key, question, .. } => self.question_asked(key, question, at),
+            Event::QuestionAnswered {
+                key,
+                question,
+                answer,
+                by,
+            } => self.question_answered(key, question, answer, by, at),
+            Event::QuestionClosed { key, question } => self.question_closed(key, question, at),
+            Event::FilesKept { key, commit, .. } => self.files_kept(key, commit),
+            Event::FilesFinished { .. } => self.files_finished(),
+            Event::BudgetWarned { .. } => {
+                self.spending.warned = true;
+                Ok(())
+            }
             Event::ApprovalRequested {
                 key,
                 message,
@@ -176,10 +207,11 @@ impl Run {
                 number,
                 after,
                 partial,
-            } => self.checkpoint_taken(*number, after, *partial, at),
-            Event::PauseRequested { reason, detail, by } => {
-                self.pause_requested(*reason, detail.as_ref(), by, at)
-            }
+                commit,
+            } => self.checkpoint_taken(*number, after, *partial, commit.as_deref(), at),
+            Event::PauseRequested {
+                reason, detail, by, ..
+            } => self.pause_requested(*reason, detail.as_ref(), by, at),
             Event::PauseWithdrawn { .. } => self.pause_withdrawn(),
             Event::RunPaused {} => self.run_paused(at),
             Event::PauseTimedOut { .. } => self.pause_timed_out(),
@@ -190,14 +222,11 @@ impl Run {
             Event::RunFailed { error } => self.run_failed(error, at),
             Event::StepsReset { keys, because, .. } => self.steps_reset(keys, because),
             Event::MessagePosted(message) => {
-                self.messages = self.messages.max(message.message + 1);
-                self.note_action(message.message, message.action, message.status);
+                self.message_posted(message);
                 Ok(())
             }
             Event::MessageStatus { message, status } => {
-                if let Some(&action) = self.open_messages.get(message) {
-                    self.note_action(*message, action, *status);
-                }
+                self.message_status(*message, *status);
                 Ok(())
             }
             Event::Delivered { message } => {

@@ -12,9 +12,11 @@ impl Run {
         key: &str,
         attempt: AttemptId,
         number: u32,
+        heads: &[u32],
         now: Timestamp,
     ) -> Result<(), Illegal> {
         let place = self.place(key, "attempt_started")?;
+        self.begin_session(place, heads);
         self.leave(place);
         let Status::Running(running) = &mut self.status else {
             return Err(self.illegal("attempt_started", "only a running run starts processes"));
@@ -65,9 +67,11 @@ impl Run {
                     step.lost = 0;
                 }
                 AttemptEnd::Lost { .. } => step.lost += 1,
+                AttemptEnd::UsageLimit { .. } | AttemptEnd::SessionLost { .. } => step.lost = 0,
                 AttemptEnd::Stopped {} | AttemptEnd::Parked {} => {}
             }
         }
+        self.end_session(place, matches!(end, AttemptEnd::SessionLost { .. }));
         Ok(())
     }
 
@@ -97,6 +101,28 @@ impl Run {
             step.state = State::Backoff { until, since: now };
             step.failures.push(failure.clone());
             step.next_cause = Cause::Retry;
+        }
+        Ok(())
+    }
+
+    pub(super) fn usage_limit_reached(
+        &mut self,
+        key: &str,
+        until: Timestamp,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<(), Illegal> {
+        let place = self.place(key, "usage_limit_reached")?;
+        self.leave(place);
+        self.active.insert(place);
+        self.timers.insert((until, place));
+        if let Some(step) = self.step_mut(place) {
+            step.state = State::UsageLimit {
+                until,
+                since: now,
+                detail: detail.to_owned(),
+            };
+            step.next_cause = Cause::UsageLimit;
         }
         Ok(())
     }
@@ -191,6 +217,7 @@ impl Run {
         number: u32,
         after: &str,
         partial: bool,
+        commit: Option<&str>,
         at: Timestamp,
     ) -> Result<(), Illegal> {
         if number < self.next_checkpoint {
@@ -202,7 +229,11 @@ impl Run {
             at,
             ends: self.ends,
             partial,
+            commit: commit.map(str::to_owned),
         };
+        if let Some(commit) = commit {
+            self.files.newest = Some(commit.to_owned());
+        }
         self.checkpoints.insert(number, checkpoint);
         Ok(())
     }

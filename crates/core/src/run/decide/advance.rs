@@ -94,6 +94,7 @@ impl Run {
             State::Working { .. }
             | State::Settling
             | State::Backoff { .. }
+            | State::UsageLimit { .. }
             | State::Child { .. } => true,
             State::Items { .. }
             | State::Approval { .. }
@@ -229,12 +230,19 @@ impl Run {
             };
         }
         match &declared.action {
-            Action::Script(_) => match self.work(place, context.env) {
+            Action::Script(_) | Action::Agent(_) => match self.work(place, context.env) {
                 Ok(_) => vec![Event::AttemptStarted {
                     key,
                     attempt: context.mint.attempt(),
                     number: step.tries + 1,
                     cause: step.next_cause,
+                    heads: match declared.action {
+                        Action::Agent(_) => self
+                            .instructions_for(step)
+                            .map(|(number, _)| number)
+                            .collect(),
+                        _ => vec![],
+                    },
                 }],
                 Err(error) => fails(error),
             },
@@ -269,7 +277,7 @@ impl Run {
                 }],
                 Err(error) => fails(template_failure(&error)),
             },
-            Action::Agent(_) | Action::Remote(_) => fails(StepError {
+            Action::Remote(_) => fails(StepError {
                 code: ErrorCode::Value,
                 message: "this kind of step is not available yet".into(),
             }),

@@ -4,6 +4,7 @@ use super::super::big::Big;
 use super::super::event::{Actor, Cause, ErrorCode, Event, StepError, StepOutput};
 use super::super::state::{At, Run, State, Status};
 use super::Refusal;
+use crate::activity::Answer;
 use crate::definition::{Action, OnReject};
 
 impl Run {
@@ -20,8 +21,10 @@ impl Run {
             ));
         }
         let waits = |at: &At| {
-            self.step(*at)
-                .is_some_and(|s| matches!(s.state, State::Approval { .. } | State::AskLost { .. }))
+            self.step(*at).is_some_and(|s| {
+                matches!(s.state, State::Approval { .. } | State::AskLost { .. })
+                    || self.asks_yes_or_no(s)
+            })
         };
         let place = match step {
             Some(name) => {
@@ -50,6 +53,21 @@ impl Run {
         };
         if !matches!(self.status, Status::Running(_) | Status::Paused(_)) {
             return Err(self.invalid_state("nothing waits for an answer"));
+        }
+        if let Some(step) = self.step(place)
+            && self.asks_yes_or_no(step)
+            && let Some(asked) = step.session.as_deref().and_then(|s| s.unanswered())
+        {
+            let message = message.map(str::to_owned);
+            let answer = if approved {
+                Answer::Approve {
+                    remember: false,
+                    message,
+                }
+            } else {
+                Answer::Reject { message }
+            };
+            return self.reply(Some(&step.key), Some(&asked.question.id), &answer, by);
         }
         Ok(self.answered(place, approved, message, by))
     }
@@ -140,6 +158,12 @@ impl Run {
                 Ok(vec![Event::StepCompleted {
                     key,
                     output: StepOutput::default(),
+                }])
+            }
+            (Status::Running(_) | Status::Paused(_), State::UsageLimit { .. }) => {
+                Ok(vec![Event::StepRequeued {
+                    key,
+                    cause: Cause::UsageLimit,
                 }])
             }
             (Status::Running(_) | Status::Paused(_), State::Backoff { .. }) => {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::event::{AttemptEnd, Cause, ErrorCode, Event, StepError, StepOutput};
-use super::super::state::{At, Run, Status};
+use super::super::event::{
+    ActionStatus, AttemptEnd, Cause, ErrorCode, Event, Finished, StepError, StepOutput,
+};
+use super::super::state::{At, Run, Status, Step};
 use super::{Context, Refusal};
-use crate::definition::{OnLost, Retry};
+use crate::definition::{OnLost, OnUsageLimit, Retry};
 use crate::ids::AttemptId;
+use crate::time::Timestamp;
 
 /// Attempts lost one after another before the step fails.
 pub const LOST_LIMIT: u32 = 5;
@@ -41,14 +44,39 @@ impl Run {
             ]
         };
         events.extend(match end {
-            AttemptEnd::Succeeded { .. } => vec![
-                Event::StepCompleted {
+            AttemptEnd::Succeeded { .. } => {
+                let mut events = self.processed(step);
+                events.push(Event::StepCompleted {
                     key: key.clone(),
                     output: StepOutput::default(),
-                },
-                self.checkpoint(place, partial),
-            ],
+                });
+                events.push(self.checkpoint(place, partial));
+                events
+            }
             _ if cancelling => vec![],
+            AttemptEnd::UsageLimit { resets_at, detail } => {
+                match self.declared(place).on_usage_limit {
+                    OnUsageLimit::Wait => vec![Event::UsageLimitReached {
+                        key: key.clone(),
+                        until: usage_limit_end(*resets_at, context),
+                        detail: detail.clone(),
+                    }],
+                    OnUsageLimit::Fail => fails(StepError {
+                        code: ErrorCode::UsageLimit,
+                        message: detail.clone(),
+                    }),
+                }
+            }
+            AttemptEnd::SessionLost { detail } => {
+                let text = format!("The session of `{key}` is gone ({detail}); a new one begins.");
+                vec![
+                    Event::StepRequeued {
+                        key: key.clone(),
+                        cause: Cause::SessionLost,
+                    },
+                    self.says(0, Some(&key), text),
+                ]
+            }
             AttemptEnd::Failed { error, .. } => {
                 let retry = self.declared(place).retry;
                 let failures = u32::try_from(step.failures.len()).unwrap_or(u32::MAX) + 1;
@@ -88,6 +116,19 @@ impl Run {
         Ok(events)
     }
 
+    /// The ended run's branch was finished: said once.
+    pub(super) fn finished(&self, outcome: &Finished) -> Vec<Event> {
+        if !self.files.finishing || !matches!(self.status, Status::Completed { .. }) {
+            return vec![];
+        }
+        vec![
+            Event::FilesFinished {
+                outcome: outcome.clone(),
+            },
+            self.says(0, None, outcome.detail.clone()),
+        ]
+    }
+
     pub(super) fn checkpoint(&self, place: At, partial: bool) -> Event {
         let after = self
             .step(place)
@@ -97,8 +138,37 @@ impl Run {
             number: self.next_checkpoint,
             after,
             partial,
+            commit: self.step(place).and_then(|step| step.commit.clone()),
         }
     }
+
+    /// The instructions that this step's session took are done with it.
+    fn processed(&self, step: &Step) -> Vec<Event> {
+        if step.session.is_none() {
+            return vec![];
+        }
+        let done = self.instructions.iter().filter(|(_, wait)| {
+            let fits = |for_step: &String| *for_step == step.key;
+            wait.taken && wait.step.as_ref().is_none_or(fits)
+        });
+        let done = done.map(|(&message, _)| Event::MessageStatus {
+            message,
+            status: ActionStatus::Processed,
+        });
+        done.collect()
+    }
+}
+
+/// When a session goes on after its usage limit: a little after the reset, at most a day from now;
+/// where the agent does not say when, it is looked at again after five minutes.
+fn usage_limit_end(resets_at: Option<Timestamp>, context: &mut Context) -> Timestamp {
+    let random = context.mint.random();
+    let jitter = Duration::from_millis(1_000 + random % 9_000);
+    let reset = match resets_at {
+        Some(at) => at.max(context.now).plus(jitter),
+        None => context.now.plus(Duration::from_secs(300) + jitter),
+    };
+    reset.min(context.now.plus(Duration::from_secs(24 * 3600)))
 }
 
 /// The wait after this many failures. With jitter a random length between half of it and all of it.

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::event::{Action, Actor, AttemptEnd, ChildOutcome, Key, PauseReason, RunCreated};
+use super::super::event::{
+    Action, Actor, AttemptEnd, ChildOutcome, Finished, Key, PauseReason, RunCreated,
+};
+use crate::activity::{Answer, Question, Usage};
 use crate::ids::{AttemptId, RunId};
 
 /// What a run can be told.
@@ -17,6 +20,29 @@ pub enum Command {
         /// How.
         end: AttemptEnd,
     },
+    /// An attempt in flight says something of itself.
+    Hear {
+        /// Which.
+        attempt: AttemptId,
+        /// What.
+        news: News,
+    },
+    /// An ended run's branch was finished.
+    FilesFinished {
+        /// What became of it.
+        outcome: Finished,
+    },
+    /// A person's answer to a session's question.
+    Reply {
+        /// The step's key or id; `None` when only one asks.
+        step: Option<String>,
+        /// The question's id; `None` when only one is open.
+        question: Option<String>,
+        /// The answer.
+        answer: Answer,
+        /// Who.
+        by: Actor,
+    },
     /// Look at the time.
     Tick,
     /// Start nothing new; be paused when no process runs.
@@ -25,6 +51,8 @@ pub enum Command {
         detail: Option<String>,
         /// Why.
         reason: PauseReason,
+        /// Agents are interrupted; else their steps end first.
+        immediate: bool,
         /// Who.
         by: Actor,
     },
@@ -95,6 +123,39 @@ pub enum Command {
     Delivered {
         /// Its number.
         message: u32,
+    },
+}
+
+/// What an attempt in flight says of itself. Repeats change nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// Its agent's own session is known.
+    Session {
+        /// The native id.
+        session: String,
+        /// The model, as the agent names it.
+        model: Option<String>,
+        /// Where the agent keeps its transcript.
+        transcript: Option<String>,
+    },
+    /// The session asks a person and waits.
+    Asked(Question),
+    /// A question needs no answer any more.
+    Closed {
+        /// Its id.
+        question: String,
+    },
+    /// The sums of what this attempt used so far.
+    Used(Usage),
+    /// The session confirmed that this message arrived.
+    Taken {
+        /// The message's number.
+        message: u32,
+    },
+    /// The run's files as the attempt left them: a git commit.
+    Files {
+        /// Its id.
+        commit: String,
     },
 }
 

@@ -11,10 +11,11 @@ mod fork;
 mod pause;
 mod post;
 mod resume;
+mod session;
 mod start;
 mod tick;
 
-pub use command::{Command, ResumeFrom};
+pub use command::{Command, News, ResumeFrom};
 pub use fork::inherited;
 pub use start::{unavailable, unfit};
 
@@ -86,8 +87,21 @@ impl Run {
         match command {
             Command::Start(_) => Err(Refusal::Exists),
             Command::AttemptEnded { attempt, end } => self.end_attempt(*attempt, end, context),
+            Command::Hear { attempt, news } => self.hear(*attempt, news),
+            Command::FilesFinished { outcome } => Ok(self.finished(outcome)),
+            Command::Reply {
+                step,
+                question,
+                answer,
+                by,
+            } => self.reply(step.as_deref(), question.as_deref(), answer, by),
             Command::Tick => Ok(self.tick(context)),
-            Command::Pause { detail, by, reason } => self.pause(detail.as_deref(), by, *reason),
+            Command::Pause {
+                detail,
+                by,
+                reason,
+                immediate,
+            } => self.pause(detail.as_deref(), by, *reason, *immediate),
             Command::Resume { from, by, text } => self.resume(from.as_ref(), text.as_deref(), by),
             Command::Cancel { reason, by } => self.cancel(reason.as_deref(), by),
             Command::Answer {

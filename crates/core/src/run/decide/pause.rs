@@ -10,10 +10,13 @@ impl Run {
         detail: Option<&str>,
         by: &Actor,
         reason: PauseReason,
+        immediate: bool,
     ) -> Result<Vec<Event>, Refusal> {
         match &self.status {
             Status::Pending { .. } => {}
             Status::Running(running) if running.pause.is_none() => {}
+            // A pause that waits for its agents becomes one that interrupts them.
+            Status::Running(_) if immediate && self.live_sessions().next().is_some() => {}
             Status::Running(_) => return Err(self.invalid_state("it is pausing already")),
             Status::Paused(_) if reason == PauseReason::Parent => return Ok(vec![]),
             Status::Paused(_) => return Err(self.invalid_state("it is paused already")),
@@ -29,6 +32,7 @@ impl Run {
             reason,
             detail,
             by: by.clone(),
+            immediate,
         }])
     }
 }

@@ -40,7 +40,9 @@ impl Run {
             Action::Comment => (ActionStatus::Processed, vec![]),
             Action::Instruction => (ActionStatus::Pending, vec![]),
             Action::Pause => {
-                let effects = self.pause(Some(content), by, PauseReason::Request)?;
+                let immediate = metadata.and_then(|metadata| metadata.get("immediate"));
+                let immediate = immediate.and_then(Value::as_bool).unwrap_or(false);
+                let effects = self.pause(Some(content), by, PauseReason::Request, immediate)?;
                 (ActionStatus::Acknowledged, effects)
             }
             Action::Resume => match &self.status {

@@ -4,40 +4,27 @@ use super::super::event::{Action as MessageAction, Event, RunError};
 use super::super::plan::Plan;
 use super::super::state::{Run, Slot, Status};
 use super::Refusal;
-use crate::definition::{Action, Definition, WorktreeMode};
+use crate::definition::{Action, Definition};
 
-/// Names what a definition needs that this part of Baton does not have: agent and remote steps and
-/// worktrees come with later parts.
+/// Names what a definition needs that this part of Baton does not have: remote steps, isolated
+/// children and triggers come with later parts.
 #[must_use]
 pub fn unavailable(definition: &Definition) -> Option<String> {
     let step = definition.steps.iter().find_map(|step| match &step.action {
-        Action::Agent(agent) => Some(format!(
-            "step `{}` needs the agent `{}`: agent steps are not available yet",
-            step.id, agent.agent
-        )),
         Action::Remote(remote) => Some(format!(
             "step `{}` needs the provider `{}`: remote steps are not available yet",
             step.id, remote.provider
         )),
-        Action::Script(_) | Action::Approval(_) | Action::Wait(_) | Action::Workflow(_) => {
+        Action::Agent(_)
+        | Action::Script(_)
+        | Action::Approval(_)
+        | Action::Wait(_)
+        | Action::Workflow(_) => {
             let isolated = step.foreach.as_ref().is_some_and(|foreach| foreach.isolate)
                 || matches!(&step.action, Action::Workflow(workflow) if workflow.isolate);
-            isolated.then(|| {
-                format!(
-                    "step `{}` says `isolate: true`: worktrees are not available yet",
-                    step.id
-                )
-            })
+            isolated.then(|| format!("step `{}` says `isolate: true`: not available yet", step.id))
         }
     });
-    let worktree = || {
-        match definition.worktree.as_ref().map(|worktree| worktree.mode) {
-        Some(WorktreeMode::Worktree | WorktreeMode::Branch) => {
-            Some("`worktree` asks for a branch or a worktree of its own: not available yet; `worktree: stay` works".to_owned())
-        }
-        Some(WorktreeMode::Stay) | None => None,
-    }
-    };
     let triggers = || {
         let triggers = &definition.triggers;
         let has = triggers.schedule.is_some() || triggers.webhook.is_some();
@@ -45,7 +32,7 @@ pub fn unavailable(definition: &Definition) -> Option<String> {
             "`triggers`: schedules and webhooks are not available yet; without them it can be run by hand".to_owned()
         })
     };
-    step.or_else(worktree).or_else(triggers)
+    step.or_else(triggers)
 }
 
 /// Why a run cannot have been given these facts.

@@ -21,6 +21,7 @@ impl Run {
                             format!("the budget of {minutes} minutes of running time is used up")
                         }),
                         by: SYSTEM,
+                        immediate: true,
                     }];
                 }
                 let mut due: Vec<At> = Vec::new();
@@ -70,7 +71,7 @@ impl Run {
             }]
         };
         match &step.state {
-            State::Backoff { .. } => self.start(place, context),
+            State::Backoff { .. } | State::UsageLimit { .. } => self.start(place, context),
             State::Timer { .. } => {
                 vec![Event::StepCompleted {
                     key,
@@ -103,6 +104,7 @@ impl Run {
     pub fn waiting_since(&self, place: At) -> Option<Timestamp> {
         match self.step(place)?.state {
             State::Backoff { since, .. }
+            | State::UsageLimit { since, .. }
             | State::Approval { since, .. }
             | State::AskLost { since }
             | State::Timer { since, .. }

@@ -1,0 +1,183 @@
+//! An agent step's session as the run's state knows it: its native id, what it asks, what it used;
+//! the instructions that wait for a session; and how the run's files stand.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Actor, Cause, Key};
+use super::state::{At, Run, Step};
+use crate::activity::{Answer, Question, Usage};
+use crate::definition::Action;
+use crate::ids::AttemptId;
+use crate::time::Timestamp;
+
+/// The conversation of an agent step. It outlives its attempts: a parked or lost one goes on in it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Session {
+    /// The agent, as its step names it.
+    pub agent: String,
+    /// Its native id; `None` before it is known, and when it was lost.
+    pub native: Option<String>,
+    /// The model, as the agent names it.
+    pub model: Option<String>,
+    /// Where the agent keeps its transcript, if it says.
+    pub transcript: Option<String>,
+    /// What earlier attempts used.
+    pub past: Usage,
+    /// What the current or last attempt used.
+    pub now: Usage,
+    /// Questions of the attempt in flight that are not closed.
+    pub asked: Vec<Asked>,
+    /// Messages at the head of the current attempt's prompt.
+    pub heads: Vec<u32>,
+    /// How long the attempt in flight has waited for answers, up to `asking_since`.
+    pub asked_ms: u64,
+    /// Since when at least one question is unanswered.
+    pub asking_since: Option<Timestamp>,
+}
+
+/// A question that a session waits on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What it asks.
+    pub question: Question,
+    /// Since when.
+    pub since: Timestamp,
+    /// What was answered, and by whom; the agent has not confirmed it yet.
+    pub answer: Option<(Answer, Actor)>,
+}
+
+/// An instruction that no session has taken to its end yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instruction {
+    /// What it says.
+    pub content: String,
+    /// Only for this step.
+    pub step: Option<Key>,
+    /// Before the agent does anything more.
+    pub now: bool,
+    /// A session confirmed that it arrived.
+    pub taken: bool,
+}
+
+/// How a run's own files stand (runs with a worktree or branch).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Files {
+    /// Counts how often the files were to be brought back to a checkpoint.
+    pub generation: u32,
+    /// What they were to be brought back to last; `None`: the commit the run began from.
+    pub target: Option<String>,
+    /// The newest checkpoint's commit.
+    pub newest: Option<String>,
+    /// The run has ended and its branch is not finished yet.
+    pub finishing: bool,
+}
+
+/// How far a run's money and tokens have come.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Spending {
+    /// Dollars spent when the budget was last granted.
+    pub usd_from: f64,
+    /// Tokens used when the budget was last granted.
+    pub tokens_from: u64,
+    /// The thread was told that 80 % are used.
+    pub warned: bool,
+}
+
+impl Session {
+    /// What all attempts used together.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        add(self.past, self.now)
+    }
+
+    /// The first question nobody has answered.
+    #[must_use]
+    pub fn unanswered(&self) -> Option<&Asked> {
+        self.asked.iter().find(|asked| asked.answer.is_none())
+    }
+
+    /// How long the attempt in flight has waited for people, up to this time, in milliseconds.
+    #[must_use]
+    pub fn waited_ms(&self, now: Timestamp) -> u64 {
+        let current = self.asking_since.map_or(0, |since| {
+            u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
+        });
+        self.asked_ms.saturating_add(current)
+    }
+
+    /// Notes whether people are waited for from now on.
+    pub(super) fn note_asking(&mut self, now: Timestamp) {
+        match (self.unanswered().is_some(), self.asking_since) {
+            (true, None) => self.asking_since = Some(now),
+            (false, Some(_)) => {
+                self.asked_ms = self.waited_ms(now);
+                self.asking_since = None;
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+}
+
+fn add(a: Usage, b: Usage) -> Usage {
+    Usage {
+        input: a.input + b.input,
+        output: a.output + b.output,
+        cache_read: a.cache_read + b.cache_read,
+        cache_write: a.cache_write + b.cache_write,
+        cost_usd: match (a.cost_usd, b.cost_usd) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+        },
+        estimate: a.estimate || b.estimate,
+        context_used: b.context_used.or(a.context_used),
+    }
+}
+
+impl Run {
+    /// What all sessions of the run used together.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let sessions = self.all().filter_map(|(_, step)| step.session.as_deref());
+        sessions.fold(Usage::default(), |sum, session| add(sum, session.usage()))
+    }
+
+    /// The instructions for this step that no session has confirmed, oldest first.
+    pub fn instructions_for<'a>(
+        &'a self,
+        step: &'a Step,
+    ) -> impl Iterator<Item = (u32, &'a Instruction)> {
+        let parent = step.key.split_once('.').map_or("", |(parent, _)| parent);
+        let fits = move |for_step: &Key| *for_step == step.key || for_step == parent;
+        self.instructions
+            .iter()
+            .filter(move |(_, wait)| !wait.taken && wait.step.as_ref().is_none_or(fits))
+            .map(|(&number, wait)| (number, wait))
+    }
+
+    /// Whether the step at this place is an agent's.
+    #[must_use]
+    pub fn is_agent(&self, at: At) -> bool {
+        matches!(self.declared(at).action, Action::Agent(_))
+    }
+
+    /// Whether the next attempt of this step goes on in the session of the one before.
+    #[must_use]
+    pub fn resumes(&self, at: At) -> bool {
+        self.step(at).is_some_and(|step| {
+            let goes_on = matches!(
+                step.next_cause,
+                Cause::Lost | Cause::Parked | Cause::UsageLimit
+            );
+            goes_on && step.session.as_deref().is_some_and(|s| s.native.is_some())
+        })
+    }
+
+    /// The agents' attempts in flight.
+    pub fn live_sessions(&self) -> impl Iterator<Item = (AttemptId, At, &Step)> {
+        let in_flight = self.in_flight().into_iter().flatten();
+        in_flight.filter_map(|(&attempt, &at)| {
+            let step = self.step(at)?;
+            self.is_agent(at).then_some((attempt, at, step))
+        })
+    }
+}
