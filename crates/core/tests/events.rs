@@ -255,6 +255,7 @@ fn created_with_a_worktree() -> RunCreated {
             copy: vec![".env*".into()],
             setup: Some("pnpm install".into()),
             finish: Finish::Merge,
+            shared: false,
         }),
         ..plainly_created()
     }

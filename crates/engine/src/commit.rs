@@ -44,10 +44,8 @@ fn needs_decision(run: &Run) -> bool {
                 || running.failing.is_some()
         }
         Status::Cancelling(_) => true,
-        Status::Paused(_)
-        | Status::Completed { .. }
-        | Status::Failed { .. }
-        | Status::Cancelled { .. } => false,
+        Status::Completed { .. } => run.files.finishing,
+        Status::Paused(_) | Status::Failed { .. } | Status::Cancelled { .. } => false,
     }
 }
 

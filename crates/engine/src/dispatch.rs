@@ -8,14 +8,15 @@ use std::time::Duration;
 use baton_core::ids::AttemptId;
 use baton_core::run::decide::{Command, Refusal};
 use baton_core::run::event::{
-    Actor, AttemptEnd, ChildOutcome, Event, Parent, PauseReason, RunCreated, StepOutput,
+    Action, Actor, AttemptEnd, ChildOutcome, Event, Parent, PauseReason, RunCreated, StepOutput,
+    Workspace,
 };
-use baton_core::run::{At, ChildOrder, Message, Run, Status, command_id};
+use baton_core::run::{At, ChildOrder, Message, Run, Status, Step, command_id, instruction_text};
 use baton_core::slot;
 
 use crate::commit::Committed;
 use crate::handle::{Engine, SendError, lock};
-use crate::ports::{Launch, Reports, StopReason};
+use crate::ports::{FilesAt, FinishFiles, Launch, Reports, StopReason, Word};
 use crate::start::StartRequest;
 
 /// How long to wait before delivering again what could not be delivered.
@@ -23,10 +24,16 @@ const DELIVERY_RETRY: Duration = Duration::from_secs(1);
 
 /// Whether [`Engine::dispatch`] does anything about such an event.
 pub(crate) fn acts_on(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::AttemptStarted { .. } | Event::AttemptEnded { .. } | Event::CancelRequested { .. }
-    )
+    match event {
+        Event::AttemptStarted { .. }
+        | Event::AttemptEnded { .. }
+        | Event::CancelRequested { .. }
+        | Event::QuestionAnswered { .. }
+        | Event::RunCompleted { .. } => true,
+        Event::PauseRequested { immediate, .. } => *immediate,
+        Event::MessagePosted(posted) => posted.action == Action::Instruction,
+        _ => false,
+    }
 }
 
 impl Engine {
@@ -48,6 +55,25 @@ impl Engine {
                     lock(&self.inner.attempts).remove(attempt);
                 }
                 Event::CancelRequested { .. } => self.stop_all(run),
+                Event::PauseRequested { immediate, .. } if *immediate => self.park_all(run),
+                Event::MessagePosted(posted) => self.tell(run, posted.message),
+                Event::QuestionAnswered {
+                    key,
+                    question,
+                    answer,
+                    ..
+                } => {
+                    let place = run.find(key);
+                    let asks = |(_, at, _): &(AttemptId, At, &Step)| Some(*at) == place;
+                    if let Some((attempt, _, _)) = run.live_sessions().find(asks) {
+                        let word = Word::Answer {
+                            question: question.clone(),
+                            answer: answer.clone(),
+                        };
+                        self.inner.outside.runners.say(attempt, word);
+                    }
+                }
+                Event::RunCompleted { .. } => self.finish(run),
                 _ => {}
             }
         }
@@ -63,9 +89,43 @@ impl Engine {
                 self.launch(run, place, attempt, env, true);
             }
         }
-        if matches!(run.status, Status::Cancelling(_)) {
-            self.stop_all(run);
+        match &run.status {
+            Status::Cancelling(_) => self.stop_all(run),
+            Status::Running(running) if running.pause.as_ref().is_some_and(|p| p.immediate) => {
+                self.park_all(run);
+            }
+            Status::Completed { .. } => self.finish(run),
+            _ => {}
         }
+    }
+
+    /// Interrupts the agents at work; what they have come to is kept.
+    fn park_all(&self, run: &Run) {
+        for (attempt, _, _) in run.live_sessions() {
+            self.inner.outside.runners.stop(attempt, StopReason::Park);
+        }
+    }
+
+    /// Says an instruction to every live session that it is for.
+    fn tell(&self, run: &Run, message: u32) {
+        for (attempt, _, step) in run.live_sessions() {
+            if let Some(word) = word(run, step, message) {
+                self.inner.outside.runners.say(attempt, word);
+            }
+        }
+    }
+
+    fn finish(&self, run: &Run) {
+        let Some(files) = files_at(run).filter(|_| run.files.finishing) else {
+            return;
+        };
+        let finish = FinishFiles {
+            run: run.created.run,
+            name: run.created.name.clone(),
+            files,
+        };
+        let reports: Arc<dyn Reports> = Arc::new(self.clone());
+        self.inner.outside.runners.finish(finish, reports);
     }
 
     fn launch(
@@ -97,6 +157,13 @@ impl Engine {
             try_number: step.tries,
             work,
             directory: PathBuf::from(&run.created.directory),
+            files: files_at(run),
+            words: words(run, step),
+            since: step.attempt_since.unwrap_or(run.updated_at),
+            waited_ms: match step.session.as_deref() {
+                Some(session) => session.waited_ms(self.inner.outside.clock.now()),
+                None => 0,
+            },
         };
         if taken_back {
             self.inner.outside.runners.take_back(launch, reports);
@@ -182,6 +249,7 @@ impl Engine {
                     ChildOrder::Pause => Command::Pause {
                         detail: None,
                         reason: PauseReason::Parent,
+                        immediate: false,
                         by,
                     },
                     ChildOrder::Resume => Command::Resume {
@@ -266,6 +334,10 @@ impl Engine {
             instruction: source.instruction.clone(),
             pause_policy: source.pause_policy,
             directory: source.directory.clone(),
+            workspace: source.workspace.clone().map(|workspace| Workspace {
+                shared: true,
+                ..workspace
+            }),
             id: Some(id),
         };
         match self.start(request).await {
@@ -278,4 +350,45 @@ impl Engine {
             Err(error) => Ok(Err(error.to_string())),
         }
     }
+}
+
+/// A run's own branch or worktree as it is to stand.
+fn files_at(run: &Run) -> Option<FilesAt> {
+    Some(FilesAt {
+        workspace: run.created.workspace.clone()?,
+        project: PathBuf::from(&run.created.project.path),
+        generation: run.files.generation,
+        target: run.files.target.clone(),
+        newest: run.files.newest.clone(),
+    })
+}
+
+/// This instruction for this step's session, unless it was at the head of its prompt.
+fn word(run: &Run, step: &Step, message: u32) -> Option<Word> {
+    let heads = &step.session.as_deref()?.heads;
+    let (_, wait) = run
+        .instructions_for(step)
+        .find(|(number, _)| *number == message && !heads.contains(number))?;
+    Some(Word::Tell {
+        message,
+        text: instruction_text(message, &wait.content),
+        now: wait.now,
+    })
+}
+
+/// All that this step's session may not have heard yet.
+fn words(run: &Run, step: &Step) -> Vec<Word> {
+    let Some(session) = step.session.as_deref() else {
+        return vec![];
+    };
+    let tells = run.instructions_for(step);
+    let tells = tells.filter_map(|(number, _)| word(run, step, number));
+    let answers = session.asked.iter().filter_map(|asked| {
+        let (answer, _) = asked.answer.as_ref()?;
+        Some(Word::Answer {
+            question: asked.question.id.clone(),
+            answer: answer.clone(),
+        })
+    });
+    answers.chain(tells).collect()
 }

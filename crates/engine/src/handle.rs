@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_core::ids::{AttemptId, CommandId, Mint, RunId};
 use baton_core::run::Run;
-use baton_core::run::decide::{Command, Refusal};
-use baton_core::run::event::{AttemptEnd, Event};
+use baton_core::run::decide::{Command, News, Refusal};
+use baton_core::run::event::{AttemptEnd, Event, Finished};
 use baton_core::slot;
 use tokio::sync::{mpsc, oneshot};
 
@@ -305,6 +305,33 @@ impl Reports for Engine {
             return;
         };
         let command = Command::AttemptEnded { attempt, end };
+        self.mail_run(
+            run,
+            RunMail::Command {
+                command,
+                id: None,
+                reply: None,
+            },
+        );
+    }
+
+    fn news(&self, attempt: AttemptId, news: News) {
+        let Some(run) = lock(&self.inner.attempts).get(&attempt).copied() else {
+            return;
+        };
+        let command = Command::Hear { attempt, news };
+        self.mail_run(
+            run,
+            RunMail::Command {
+                command,
+                id: None,
+                reply: None,
+            },
+        );
+    }
+
+    fn finished(&self, run: RunId, outcome: Finished) {
+        let command = Command::FilesFinished { outcome };
         self.mail_run(
             run,
             RunMail::Command {

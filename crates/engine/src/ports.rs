@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use baton_core::activity::Answer;
 use baton_core::ids::{AttemptId, CommandId, ProjectId, RunId};
 use baton_core::run::big::Hash;
-use baton_core::run::event::{AttemptEnd, ProjectRef};
+use baton_core::run::decide::News;
+use baton_core::run::event::{AttemptEnd, Finished, ProjectRef, Workspace};
 use baton_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -253,6 +255,65 @@ pub trait Runners: Send + Sync + 'static {
 
     /// Ends an attempt and its whole tree. Repeats change nothing.
     fn stop(&self, attempt: AttemptId, reason: StopReason);
+
+    /// Says something to an agent's session. Its number or question makes a repeat harmless. What
+    /// cannot be said to it while it works is dropped: it is at the head of its next prompt.
+    fn say(&self, attempt: AttemptId, word: Word) {
+        let _ = (attempt, word);
+    }
+
+    /// Finishes the branch of a completed run as its definition says, and reports it. A repeat ends
+    /// in the same state.
+    fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
+        let _ = (finish, reports);
+    }
+}
+
+/// Something to say to a session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Word {
+    /// An instruction.
+    Tell {
+        /// Its number.
+        message: u32,
+        /// With its number: `[message 3] …`.
+        text: String,
+        /// Before the agent does anything more, where it can tell the difference.
+        now: bool,
+    },
+    /// The answer to its question.
+    Answer {
+        /// The question's id.
+        question: String,
+        /// The answer.
+        answer: Answer,
+    },
+}
+
+/// A completed run's branch, to be finished.
+#[derive(Debug, Clone)]
+pub struct FinishFiles {
+    /// The run.
+    pub run: RunId,
+    /// Its name, for the commit's message.
+    pub name: String,
+    /// Its branch or worktree.
+    pub files: FilesAt,
+}
+
+/// A run's own branch or worktree, and how its files are to stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesAt {
+    /// Where it is.
+    pub workspace: Workspace,
+    /// The user's directory.
+    pub project: PathBuf,
+    /// How often the files were to be brought back.
+    pub generation: u32,
+    /// To what, last: a checkpoint's commit; `None`: what the run began from.
+    pub target: Option<String>,
+    /// The newest checkpoint's commit: what a worktree deleted by hand is made again from.
+    pub newest: Option<String>,
 }
 
 /// Why an attempt is stopped.
@@ -269,6 +330,12 @@ pub trait Reports: Send + Sync + 'static {
     /// The attempt and its whole tree are gone. Comes once per attempt and host; a repeat is
     /// harmless.
     fn ended(&self, attempt: AttemptId, end: AttemptEnd);
+
+    /// An attempt in flight says something of itself. A repeat is harmless.
+    fn news(&self, attempt: AttemptId, news: News);
+
+    /// A completed run's branch was finished.
+    fn finished(&self, run: RunId, outcome: Finished);
 
     /// A stop that takes long: these processes will not end.
     fn still_running(&self, attempt: AttemptId, pids: Vec<u32>);
@@ -293,6 +360,14 @@ pub struct Launch {
     pub work: baton_core::run::work::Work,
     /// The run's own directory.
     pub directory: PathBuf,
+    /// Its own branch or worktree, to be made ready first.
+    pub files: Option<FilesAt>,
+    /// What is to be said to its session, in this order; what was said before is harmless.
+    pub words: Vec<Word>,
+    /// When the attempt was decided on.
+    pub since: Timestamp,
+    /// How long it has waited for people, in milliseconds: not part of its timeout.
+    pub waited_ms: u64,
 }
 
 /// Finds definitions for child runs.

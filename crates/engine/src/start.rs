@@ -9,7 +9,7 @@ use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, Refusal, unfit};
 use baton_core::run::event::{
     Actor, DefinitionRef, Inherited, Parent, PausePolicy, ProjectRef, RunCreated, SlotClaim,
-    SourceKind,
+    SourceKind, Workspace,
 };
 use serde_json::Value;
 
@@ -47,6 +47,8 @@ pub struct StartRequest {
     pub pause_policy: PausePolicy,
     /// The run's own directory.
     pub directory: String,
+    /// Its own branch or worktree.
+    pub workspace: Option<Workspace>,
     /// The id of the command: a repeat starts no second run.
     pub id: Option<CommandId>,
 }
@@ -133,6 +135,7 @@ impl Engine {
             instruction: request.instruction,
             pause_policy: request.pause_policy,
             directory: request.directory,
+            workspace: request.workspace,
         };
         let command = Command::Start(Box::new(created));
         let reply = self.send(run, command, request.id).await?;

@@ -149,6 +149,7 @@ impl Life {
             instruction: None,
             pause_policy: PausePolicy::default(),
             directory: "/sample".into(),
+            workspace: None,
             id: Some(baton_core::ids::CommandId(format!("start-{run}"))),
         };
         self.engine.start(request).await.map(|(run, _)| run)

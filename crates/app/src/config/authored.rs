@@ -33,6 +33,18 @@ pub struct Authored {
     /// See `default.toml`.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
+    /// See `default.toml`.
+    #[serde(default)]
+    pub agents: Agents,
+}
+
+/// `[agents]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Agents {
+    pub silence: Option<Length>,
+    pub retrying: Option<Length>,
 }
 
 /// `[pause]`.

@@ -34,6 +34,10 @@ pub struct Config {
     pub log_max_bytes: u64,
     /// Environment variables that definitions may read.
     pub env_allow: Vec<String>,
+    /// How long an agent may say nothing.
+    pub agent_silence: Duration,
+    /// How long an agent's model service may only fail.
+    pub agent_retrying: Duration,
     /// Secrets kept in the environment: name to variable.
     pub secrets: BTreeMap<String, String>,
 }
@@ -49,6 +53,8 @@ impl Default for Config {
             pause_on_timeout: OnTimeout::Stay,
             log_max_bytes: 1 << 30,
             env_allow: Vec::new(),
+            agent_silence: Duration::from_secs(1800),
+            agent_retrying: Duration::from_secs(300),
             secrets: BTreeMap::new(),
         }
     }
@@ -162,6 +168,8 @@ fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Result<Authored, Co
         ..Authored::default()
     };
     authored.pause.timeout = length("BATON_PAUSE_TIMEOUT")?;
+    authored.agents.silence = length("BATON_AGENTS_SILENCE")?;
+    authored.agents.retrying = length("BATON_AGENTS_RETRYING")?;
     let name = "BATON_PAUSE_ON_TIMEOUT";
     authored.pause.on_timeout = parsed(name, said(name), |text| match text {
         "stay" => Ok(OnTimeout::Stay),
@@ -214,6 +222,8 @@ impl Config {
         set(&mut self.stop_grace, authored.stop_grace);
         set(&mut self.idle_exit, authored.idle_exit);
         set(&mut self.pause_timeout, authored.pause.timeout);
+        set(&mut self.agent_silence, authored.agents.silence);
+        set(&mut self.agent_retrying, authored.agents.retrying);
         if let Some(url) = authored.database_url {
             self.database = Some(database(&url)?);
         }

@@ -21,6 +21,10 @@ pub struct Settings {
     pub log_max_bytes: u64,
     /// What a long pause leads to.
     pub pause_policy: PausePolicy,
+    /// How long an agent may say nothing.
+    pub agent_silence: Duration,
+    /// How long an agent's model service may only fail.
+    pub agent_retrying: Duration,
     /// How long a background host stays without anything to do.
     pub idle_exit: Duration,
 }
@@ -44,6 +48,8 @@ impl From<Config> for Settings {
                     OnTimeout::Cancel => PauseThen::Cancel,
                 },
             },
+            agent_silence: config.agent_silence,
+            agent_retrying: config.agent_retrying,
             idle_exit: config.idle_exit,
         }
     }

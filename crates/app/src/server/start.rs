@@ -109,6 +109,7 @@ pub async fn start(
     let request = StartRequest {
         run: Some(run),
         directory: project.path.clone(),
+        workspace: None,
         project: reference(&project),
         key: found.key,
         path: found.path,
@@ -249,6 +250,7 @@ pub async fn fork(
         instruction: body.message.or_else(|| recorded.instruction.clone()),
         pause_policy: recorded.pause_policy,
         directory: recorded.directory.clone(),
+        workspace: None,
         id: caller.command.clone(),
     };
     launch(&host, run, request, caller.command).await

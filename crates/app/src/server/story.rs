@@ -180,6 +180,7 @@ impl Story {
                 attempt,
                 number,
                 cause,
+                ..
             } => self.attempts.entry(key.clone()).or_default().push(Tried {
                 id: *attempt,
                 number: *number,

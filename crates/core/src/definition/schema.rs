@@ -40,6 +40,28 @@ pub(crate) fn compile(
         .build(schema)
 }
 
+/// Checks a value.
+///
+/// # Errors
+/// What does not fit, each with its JSON pointer, in one sentence; or that the schema is none.
+pub fn check(schema: &Value, value: &Value) -> Result<(), String> {
+    let validator = compile(schema).map_err(|error| format!("bad schema: {error}"))?;
+    let problems: Vec<String> = validator
+        .iter_errors(value)
+        .take(MAX_ERRORS)
+        .map(|error| {
+            let pointer = error.instance_path().to_string();
+            let place = if pointer.is_empty() { "/" } else { &pointer };
+            format!("{place}: {error}")
+        })
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("; "))
+    }
+}
+
 /// Checks args and puts the schema's defaults in, nested ones too. Names that the schema does not
 /// list are refused, at every level that lists `properties`, unless `additionalProperties` is
 /// written there. Without a schema only `{}` is accepted.

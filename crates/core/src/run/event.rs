@@ -260,6 +260,9 @@ pub struct Workspace {
     pub setup: Option<String>,
     /// What becomes of the branch at the end.
     pub finish: Finish,
+    /// It is the parent run's: only made ready, never checkpointed, restored or finished from here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// What became of an ended run's branch.

@@ -17,6 +17,7 @@ pub mod work;
 pub use apply::{Illegal, ends_a_step};
 pub use outbox::{ChildOrder, Message, Outbox, command_id};
 pub use plan::Plan;
+pub use prompt::instruction_text;
 pub use session::{Asked, Files, Instruction, Session, Spending};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot};
 pub use state::*;

@@ -185,6 +185,9 @@ pub struct Pause {
     pub since: Timestamp,
     /// When it was asked for.
     pub requested_at: Timestamp,
+    /// Agents are interrupted.
+    #[serde(default)]
+    pub immediate: bool,
     /// Its policy for long pauses has acted.
     pub timed_out: bool,
     /// The step that will fail the run once it goes on.
@@ -223,6 +226,9 @@ pub struct Step {
     pub next_cause: Cause,
     /// The last attempt.
     pub last_attempt: Option<AttemptId>,
+    /// When that was decided on.
+    #[serde(default)]
+    pub attempt_since: Option<Timestamp>,
     /// What the last attempt that ended gave.
     pub last_output: StepOutput,
     /// When it first started since the last reset.
@@ -404,6 +410,7 @@ impl Step {
             lost: 0,
             next_cause: Cause::First,
             last_attempt: None,
+            attempt_since: None,
             last_output: StepOutput::default(),
             started_at: None,
             ended_at: None,

@@ -201,6 +201,7 @@ fn write(event: &Event, run: &Run, at: Timestamp) -> Result<()> {
             attempt,
             number,
             cause,
+            ..
         } => in_logs(run, key, |place, found| {
             if *number > 1 {
                 place.put_aside(key, number - 1)?;

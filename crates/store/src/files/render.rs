@@ -74,6 +74,12 @@ pub(super) fn output(attempt: AttemptId, end: &AttemptEnd, at: Timestamp) -> Val
         AttemptEnd::Lost { detail } => ("lost", Some(json!({"message": detail})), None),
         AttemptEnd::Stopped {} => ("stopped", None, None),
         AttemptEnd::Parked {} => ("parked", None, None),
+        AttemptEnd::UsageLimit { detail, .. } => {
+            ("usage_limit", Some(json!({"message": detail})), None)
+        }
+        AttemptEnd::SessionLost { detail } => {
+            ("session_lost", Some(json!({"message": detail})), None)
+        }
     };
     let mut value = json!({
         "attempt": attempt,
@@ -136,6 +142,7 @@ pub(super) fn checkpoint(run: &Run, number: u32, partial: bool, at: Timestamp) -
         "execution_id": run.created.run,
         "number": number,
         "partial": partial,
+        "commit": run.checkpoints.get(&number).and_then(|c| c.commit.as_deref()),
         "timestamp": at.to_string(),
         "current_phase": run.current_phase(),
         "current_step_index": run.current_step_index(),
@@ -169,6 +176,9 @@ fn result(step: &Step) -> Value {
     }
     if let State::Failed(error) = &step.state {
         value["error"] = json!(error.message);
+    }
+    if let Some(native) = step.session.as_deref().and_then(|s| s.native.as_deref()) {
+        value["sessionId"] = json!(native);
     }
     value
 }

@@ -132,7 +132,7 @@ pub struct AttemptRow {
     pub cause: Cause,
     pub started_at: Timestamp,
     pub ended_at: Option<Timestamp>,
-    /// `succeeded failed lost stopped parked`, once it has ended.
+    /// `succeeded failed lost stopped parked usage_limit session_lost`, once it has ended.
     pub how: Option<String>,
     pub error: Option<StepError>,
     pub exit_code: Option<i32>,
@@ -149,6 +149,8 @@ impl AttemptRow {
             AttemptEnd::Lost { .. } => ("lost", None, None),
             AttemptEnd::Stopped {} => ("stopped", None, None),
             AttemptEnd::Parked {} => ("parked", None, None),
+            AttemptEnd::UsageLimit { .. } => ("usage_limit", None, None),
+            AttemptEnd::SessionLost { .. } => ("session_lost", None, None),
         };
         self.how = Some(how.to_owned());
         self.error = error;

@@ -57,6 +57,7 @@ impl Batch {
                 attempt,
                 number,
                 cause,
+                ..
             } => {
                 dirty.steps.step(run, key);
                 dirty.attempts.push(AttemptRow {
@@ -83,6 +84,12 @@ impl Batch {
             Event::StepSkipped { key, .. }
             | Event::StepRequeued { key, .. }
             | Event::RetryScheduled { key, .. }
+            | Event::UsageLimitReached { key, .. }
+            | Event::SessionKnown { key, .. }
+            | Event::SessionUsed { key, .. }
+            | Event::QuestionAsked { key, .. }
+            | Event::QuestionAnswered { key, .. }
+            | Event::QuestionClosed { key, .. }
             | Event::ApprovalRequested { key, .. }
             | Event::ApprovalAnswered { key, .. }
             | Event::WaitStarted { key, .. }
@@ -101,7 +108,10 @@ impl Batch {
                 dirty.messages.push(row);
             }
             Event::MessageStatus { message, status } => dirty.statuses.push((*message, *status)),
-            Event::Delivered { .. } => {}
+            Event::Delivered { .. }
+            | Event::FilesKept { .. }
+            | Event::FilesFinished { .. }
+            | Event::BudgetWarned { .. } => {}
             Event::SlotGranted {}
             | Event::RunStarted {}
             | Event::PauseRequested { .. }

@@ -57,6 +57,7 @@ fn command(rng: &mut Rng, world: &World, run: RunId) -> Command {
         .unwrap_or_default();
     match rng.below(9) {
         0 | 1 => Command::Pause {
+            immediate: false,
             detail: None,
             reason: PauseReason::Request,
             by,

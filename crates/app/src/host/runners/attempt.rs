@@ -1,18 +1,24 @@
 //! One attempt from its launch to its end, on a thread of its own.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use baton_core::definition::template::Program as Rendered;
 use baton_core::ids::AttemptId;
 use baton_core::run::event::{AttemptEnd, ErrorCode, StepError, StepOutput};
-use baton_core::run::work::{ExitHow, ScriptExit, ScriptWork, Work, conclude};
-use baton_engine::ports::{Launch, Reports};
+use baton_core::run::work::{AgentWork, ExitHow, ScriptExit, ScriptWork, Work, conclude};
+use baton_engine::ports::{Launch, Reports, Runners, StopReason};
 use baton_runner::{
-    AttemptDir, AttemptSpec, End, ExitRecord, Notice, Outcome, Program, Shepherd, Stdin, TakeBack,
+    AttemptDir, AttemptSpec, Conversation, End, ExitRecord, Notice, Outcome, Program, SessionSpec,
+    Shepherd, Stdin, TakeBack,
 };
 
+use super::agent::{self, Activities, Begin, Limits, Places, Prepared, Talk};
+use super::environment::Vendor;
 use super::{ShepherdRunners, artifacts, environment, logs};
+use crate::host::clock::{self, SystemClock};
 use crate::host::settings::millis;
 
 /// A stop that takes longer is reported with the processes that resist.
@@ -70,6 +76,18 @@ impl ShepherdRunners {
                 Err(end) => return Some(*end),
             }
         }
+        if let Work::Agent(work) = &launch.work {
+            let log_dir = match self.log_dir(launch) {
+                Ok(log_dir) => log_dir,
+                Err(end) => return Some(*end),
+            };
+            if let Err(end) = self.converse(launch, work, &dir, log_dir, true) {
+                // It cannot be spoken with; that it is gone must be certain all the same.
+                let attempt = launch.attempt;
+                tracing::error!(%attempt, ?end, "an agent cannot be taken back: it is stopped");
+                self.stop(attempt, StopReason::Cancel);
+            }
+        }
         loop {
             match baton_runner::take_back(&dir, self.inner.generation) {
                 Ok(TakeBack::Living(shepherd)) => {
@@ -80,7 +98,7 @@ impl ShepherdRunners {
                         Waited::TakenOver => None,
                     };
                 }
-                Ok(TakeBack::Ended(record)) => return Some(judge(launch, &record)),
+                Ok(TakeBack::Ended(record)) => return Some(self.judge(launch, &record)),
                 Ok(TakeBack::NeverStarted) => return Some(lost("it had not begun")),
                 Ok(TakeBack::Lost { still_running }) if still_running.is_empty() => {
                     return Some(lost("its shepherd is gone and left no record"));
@@ -111,8 +129,10 @@ impl ShepherdRunners {
             return Err(Box::new(AttemptEnd::Stopped {}));
         }
         let dir = self.dir(launch.attempt)?;
-        let Work::Script(work) = &launch.work;
-        let spec = self.spec(launch, work)?;
+        let spec = match &launch.work {
+            Work::Script(work) => self.script(launch, work)?,
+            Work::Agent(work) => self.agent(launch, work, &dir)?,
+        };
         let shepherd = baton_runner::launch(&self.inner.binary, &dir, &spec).map_err(|error| {
             let cause = std::error::Error::source(&error);
             let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -123,60 +143,186 @@ impl ShepherdRunners {
         Ok(shepherd)
     }
 
-    fn spec(&self, launch: &Launch, work: &ScriptWork) -> Result<AttemptSpec, Box<AttemptEnd>> {
+    fn script(&self, launch: &Launch, work: &ScriptWork) -> Result<AttemptSpec, Box<AttemptEnd>> {
         let inner = &self.inner;
-        let env = environment::of_child(&inner.environments, &inner.secrets, launch, work)
+        let (environments, secrets) = (&inner.environments, &inner.secrets);
+        let env = environment::of_child(environments, secrets, launch, &work.env, Vendor::Nobody)
             .map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?;
-        let log_dir = logs::prepare(&inner.data_dir, launch).map_err(|error| {
+        let program = match &work.program {
+            Rendered::Shell(text) => Program::Shell(text.clone()),
+            Rendered::Words(words) => Program::Words(words.clone()),
+        };
+        let log_dir = self.log_dir(launch)?;
+        let common = self.spec(launch, work.cwd.as_deref(), env, log_dir);
+        Ok(AttemptSpec {
+            program,
+            timeout_ms: work.timeout.map(millis),
+            ..common
+        })
+    }
+
+    /// An agent's process; its conversation is made known for [`Self::wait`].
+    fn agent(
+        &self,
+        launch: &Launch,
+        work: &AgentWork,
+        dir: &AttemptDir,
+    ) -> Result<AttemptSpec, Box<AttemptEnd>> {
+        let log_dir = self.log_dir(launch)?;
+        let prepared = self.converse(launch, work, dir, log_dir, false)?;
+        // What it writes to standard error is for the attempt's end, not for its answer.
+        let common = self.spec(launch, work.cwd.as_deref(), prepared.env, dir.path().join("stderr"));
+        Ok(AttemptSpec {
+            program: Program::Words(prepared.words),
+            stdin: if prepared.stdin { Stdin::Pipe } else { Stdin::Null },
+            session: Some(prepared.session),
+            ..common
+        })
+    }
+
+    /// Makes the conversation with an agent, new or taken back.
+    fn converse(
+        &self,
+        launch: &Launch,
+        work: &AgentWork,
+        dir: &AttemptDir,
+        log_dir: PathBuf,
+        taken_back: bool,
+    ) -> Result<Ready, Box<AttemptEnd>> {
+        let inner = &self.inner;
+        let vendor = agent::vendor(&work.agent);
+        let env = environment::of_child(
+            &inner.environments,
+            &inner.secrets,
+            launch,
+            &work.env,
+            vendor,
+        );
+        let env = match env {
+            Err(_) if taken_back => BTreeMap::new(),
+            env => env.map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?,
+        };
+        let places = Places {
+            scratch: dir.path().to_owned(),
+            log_dir: log_dir.clone(),
+            taken_back,
+        };
+        let Prepared {
+            words,
+            env,
+            stdin,
+            session,
+            driver,
+        } = agent::prepare(launch, work, env, &places)
+            .map_err(|error| Box::new(failed(error.code, error.message)))?;
+        let now = clock::now();
+        let waited = Duration::from_millis(launch.waited_ms);
+        let talk = Talk::new(Begin {
+            attempt: launch.attempt,
+            driver,
+            conversation: Conversation::new(&session, 0),
+            log: Activities::open(&log_dir),
+            reports: self.reports(launch.attempt),
+            clock: Arc::new(SystemClock),
+            schema: work.output.clone(),
+            resumed: work.resume.is_some(),
+            limits: Limits {
+                timeout: work.timeout,
+                worked: now.since(launch.since).saturating_sub(waited),
+                silence: inner.settings.agent_silence,
+                retrying: inner.settings.agent_retrying,
+            },
+        });
+        if let Some(living) = self.lock().get_mut(&launch.attempt) {
+            living.talk = Some(Arc::new(talk));
+        }
+        Ok(Ready {
+            words,
+            env,
+            stdin,
+            session,
+        })
+    }
+
+    fn log_dir(&self, launch: &Launch) -> Result<PathBuf, Box<AttemptEnd>> {
+        logs::prepare(&self.inner.data_dir, launch).map_err(|error| {
             Box::new(failed(
                 ErrorCode::Disk,
                 format!("the log directory: {error}"),
             ))
-        })?;
-        let cwd = match &work.cwd {
-            Some(inside) => launch.directory.join(inside),
-            None => launch.directory.clone(),
-        };
+        })
+    }
+
+    /// What all attempts have in common.
+    fn spec(
+        &self,
+        launch: &Launch,
+        cwd: Option<&str>,
+        env: BTreeMap<String, String>,
+        log_dir: PathBuf,
+    ) -> AttemptSpec {
+        let inner = &self.inner;
         let data_dir = inner.data_dir.to_string_lossy().into_owned();
         let words = ["host", "--background", "--data-dir"];
         let words = words.into_iter().map(str::to_owned).chain([data_dir]);
-        Ok(AttemptSpec {
+        AttemptSpec {
             v: 1,
             attempt: launch.attempt.to_string(),
             generation: inner.generation,
             host_binary: inner.binary.clone(),
             host_args: words.collect(),
             host_restart_ms: 1_000,
-            program: match &work.program {
-                Rendered::Shell(text) => Program::Shell(text.clone()),
-                Rendered::Words(words) => Program::Words(words.clone()),
+            program: Program::Words(Vec::new()),
+            cwd: match cwd {
+                Some(inside) => launch.directory.join(inside),
+                None => launch.directory.clone(),
             },
-            cwd,
             env,
             secrets: inner.secrets.values(launch.project.id),
             log_dir,
             log_max_bytes: inner.settings.log_max_bytes,
-            timeout_ms: work.timeout.map(millis),
+            timeout_ms: None,
             orphan_grace_ms: millis(inner.settings.orphan_grace),
             stop_grace_ms: inner.settings.stop_grace,
             stdin: Stdin::Null,
-        })
+            session: None,
+        }
     }
 
-    fn wait(&self, launch: &Launch, shepherd: &Shepherd, reports: &dyn Reports) -> Waited {
+    fn wait(&self, launch: &Launch, shepherd: &Arc<Shepherd>, reports: &dyn Reports) -> Waited {
         let attempt = launch.attempt;
+        let talk = self.talk(attempt);
+        if let Some(talk) = &talk {
+            talk.begin(shepherd.clone());
+        }
+        let mut words = Some(&launch.words);
         let mut resisting: Option<Instant> = None;
-        let outcome = shepherd.wait_noticing(|notice| {
-            if let Notice::StillRunning { pids: which } = notice {
+        let outcome = shepherd.wait_noticing(|notice| match notice {
+            Notice::StillRunning { pids: which } => {
                 let asked = self.stopped(attempt);
                 let since = *resisting.get_or_insert_with(|| asked.unwrap_or_else(Instant::now));
                 if since.elapsed() >= STUBBORN {
                     reports.still_running(attempt, pids(&which));
                 }
             }
+            Notice::Raw { bytes } => {
+                if let Some(talk) = &talk {
+                    talk.hear(bytes);
+                    // What the run has for it, once it is known what it has heard.
+                    for word in words.take().into_iter().flatten() {
+                        talk.say(word.clone());
+                    }
+                }
+            }
+            Notice::Said { .. } => {
+                if let Some(talk) = &talk {
+                    talk.said();
+                }
+            }
+            Notice::Started { .. } => {}
         });
         match outcome {
-            Outcome::Ended(record) => Waited::End(judge(launch, &record)),
+            Outcome::Ended(record) => Waited::End(self.judge(launch, &record)),
             Outcome::TakenOver => Waited::TakenOver,
             Outcome::Lost { still_running } if still_running.is_empty() => {
                 Waited::End(lost("its shepherd is gone and left no record"))
@@ -186,6 +332,29 @@ impl ShepherdRunners {
                 Waited::End(self.outlast(launch, reports))
             }
         }
+    }
+
+    /// What an exit record means for the attempt; of a successful one the artifacts are kept.
+    fn judge(&self, launch: &Launch, record: &ExitRecord) -> AttemptEnd {
+        let (mut end, globs) = match &launch.work {
+            Work::Script(work) => (judge_script(work, record), &work.artifacts),
+            Work::Agent(work) => {
+                let parked = self.lock().get(&launch.attempt).is_some_and(|living| {
+                    matches!(living.stopped, Some((StopReason::Park, _)))
+                });
+                let end = match self.talk(launch.attempt) {
+                    Some(talk) => talk.end(record, parked),
+                    None => lost("its conversation cannot be read"),
+                };
+                (end, &work.artifacts)
+            }
+        };
+        if let AttemptEnd::Succeeded { output } = &mut end
+            && !globs.is_empty()
+        {
+            output.warnings = artifacts::keep(launch, globs);
+        }
+        end
     }
 
     /// Waits until nothing is left of an attempt whose shepherd died.
@@ -201,7 +370,7 @@ impl ShepherdRunners {
             )]
             std::thread::sleep(LOOK_AGAIN);
             match baton_runner::take_back(&dir, self.inner.generation) {
-                Ok(TakeBack::Ended(record)) => return judge(launch, &record),
+                Ok(TakeBack::Ended(record)) => return self.judge(launch, &record),
                 Ok(TakeBack::Lost { still_running }) if !still_running.is_empty() => {
                     reports.still_running(launch.attempt, pids(&still_running));
                 }
@@ -213,6 +382,14 @@ impl ShepherdRunners {
             }
         }
     }
+}
+
+/// How an agent's process is started.
+struct Ready {
+    words: Vec<String>,
+    env: BTreeMap<String, String>,
+    stdin: bool,
+    session: SessionSpec,
 }
 
 enum Waited {
@@ -233,9 +410,8 @@ fn pids(found: &[i32]) -> Vec<u32> {
         .collect()
 }
 
-/// What an exit record means for the attempt; of a successful one the artifacts are kept.
-fn judge(launch: &Launch, record: &ExitRecord) -> AttemptEnd {
-    let Work::Script(work) = &launch.work;
+/// What an exit record means for a script's attempt.
+fn judge_script(work: &ScriptWork, record: &ExitRecord) -> AttemptEnd {
     let how = match &record.end {
         End::Exited { code } => ExitHow::Code(*code),
         End::Signaled { signal } => ExitHow::Signal(*signal),
@@ -256,11 +432,5 @@ fn judge(launch: &Launch, record: &ExitRecord) -> AttemptEnd {
             (output, None) => Ok(output.clone()),
         },
     };
-    let mut end = conclude(work, &exit);
-    if let AttemptEnd::Succeeded { output } = &mut end
-        && !work.artifacts.is_empty()
-    {
-        output.warnings = artifacts::keep(launch, &work.artifacts);
-    }
-    end
+    conclude(work, &exit)
 }

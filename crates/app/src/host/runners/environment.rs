@@ -3,30 +3,39 @@
 use std::collections::BTreeMap;
 
 use baton_core::definition::template::EnvPart;
-use baton_core::run::work::ScriptWork;
 use baton_engine::ports::Launch;
 
 use crate::host::environments::{Environment, RunEnvironments};
 use crate::host::secrets::Secrets;
 
 /// Keys of agents' vendors: only that vendor's agent gets them.
-const VENDOR_KEYS: [&str; 12] = [
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
-    "AWS_BEARER_TOKEN_BEDROCK",
-    "CLAUDE_CODE_OAUTH_TOKEN",
-    "CLAUDE_API_KEY",
-    "CODEX_API_KEY",
-    "OPENAI_API_KEY",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "GOOGLE_GENAI_API_KEY",
-    "AZURE_OPENAI_API_KEY",
-    "OPENROUTER_API_KEY",
+const VENDOR_KEYS: [(&str, Vendor); 12] = [
+    ("ANTHROPIC_API_KEY", Vendor::Anthropic),
+    ("ANTHROPIC_AUTH_TOKEN", Vendor::Anthropic),
+    ("AWS_BEARER_TOKEN_BEDROCK", Vendor::Anthropic),
+    ("CLAUDE_CODE_OAUTH_TOKEN", Vendor::Anthropic),
+    ("CLAUDE_API_KEY", Vendor::Anthropic),
+    ("CODEX_API_KEY", Vendor::OpenAi),
+    ("OPENAI_API_KEY", Vendor::OpenAi),
+    ("AZURE_OPENAI_API_KEY", Vendor::OpenAi),
+    ("GEMINI_API_KEY", Vendor::Google),
+    ("GOOGLE_API_KEY", Vendor::Google),
+    ("GOOGLE_GENAI_API_KEY", Vendor::Google),
+    ("OPENROUTER_API_KEY", Vendor::Nobody),
 ];
 
-/// The environment of a script: its run's, less Baton's own variables and the vendors' keys, with
-/// the step's own on top.
+/// Whose agent gets a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    Anthropic,
+    OpenAi,
+    Google,
+    /// Scripts, and agents of which the vendor is not known.
+    Nobody,
+}
+
+/// The environment of a step's process: its run's, less Baton's own variables and the keys of other
+/// vendors, with the step's own on top.
 ///
 /// # Errors
 /// A sentence that names the secret that is missing.
@@ -34,12 +43,13 @@ pub fn of_child(
     environments: &RunEnvironments,
     secrets: &Secrets,
     launch: &Launch,
-    work: &ScriptWork,
+    own: &BTreeMap<String, Vec<EnvPart>>,
+    vendor: Vendor,
 ) -> Result<BTreeMap<String, String>, String> {
-    let mut env = inherited(environments.of(launch.run));
+    let mut env = inherited(environments.of(launch.run), vendor);
     env.insert("BATON_RUN_ID".into(), launch.run.to_string());
     env.insert("BATON_STEP".into(), launch.key.clone());
-    for (name, parts) in &work.env {
+    for (name, parts) in own {
         let mut value = String::new();
         for part in parts {
             match part {
@@ -57,11 +67,13 @@ pub fn of_child(
     Ok(env)
 }
 
-fn inherited(mut environment: Environment) -> Environment {
+fn inherited(mut environment: Environment, vendor: Vendor) -> Environment {
     environment.retain(|name, _| {
         let baton = name.starts_with("BATON_");
         let impossible = name.is_empty() || name.contains(['=', '\0']);
-        !baton && !impossible && !VENDOR_KEYS.contains(&name.as_str())
+        let key = VENDOR_KEYS.iter().find(|(key, _)| key == name);
+        let foreign = key.is_some_and(|(_, of)| vendor == Vendor::Nobody || *of != vendor);
+        !baton && !impossible && !foreign
     });
     environment
 }
@@ -80,7 +92,13 @@ mod tests {
             "",
         ];
         let all = names.iter().map(|name| ((*name).to_owned(), String::new()));
-        let left: Vec<String> = inherited(all.collect()).into_keys().collect();
+        let left: Vec<String> = inherited(all.clone().collect(), Vendor::Nobody)
+            .into_keys()
+            .collect();
         assert_eq!(left, ["PATH"]);
+        let left: Vec<String> = inherited(all.collect(), Vendor::OpenAi)
+            .into_keys()
+            .collect();
+        assert_eq!(left, ["OPENAI_API_KEY", "PATH"]);
     }
 }

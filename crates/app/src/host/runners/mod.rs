@@ -4,6 +4,7 @@
 //! Owns what lies between a decision and a process: directories, the child's environment, secrets.
 //! What an end means is `core`'s to say ([`conclude`](baton_core::run::work::conclude)).
 
+mod agent;
 mod artifacts;
 mod attempt;
 mod environment;
@@ -17,9 +18,10 @@ use std::time::Instant;
 
 use baton_core::ids::AttemptId;
 use baton_core::run::event::AttemptEnd;
-use baton_engine::ports::{Launch, Reports, Runners, StopReason};
+use baton_engine::ports::{Launch, Reports, Runners, StopReason, Word};
 use baton_runner::Shepherd;
 
+use self::agent::Talk;
 use super::environments::RunEnvironments;
 use super::secrets::Secrets;
 use super::settings::Settings;
@@ -52,6 +54,9 @@ pub struct Inner {
 struct Living {
     shepherd: Option<Arc<Shepherd>>,
     stopped: Option<(StopReason, Instant)>,
+    /// The conversation, when it is an agent's.
+    talk: Option<Arc<Talk>>,
+    reports: Option<Arc<dyn Reports>>,
 }
 
 impl ShepherdRunners {
@@ -82,7 +87,11 @@ impl ShepherdRunners {
         if self.lock().contains_key(&attempt) {
             return;
         }
-        self.lock().insert(attempt, Living::default());
+        let living = Living {
+            reports: Some(reports.clone()),
+            ..Living::default()
+        };
+        self.lock().insert(attempt, living);
         let runners = self.clone();
         let to = reports.clone();
         // Reports may start tasks; the engine calls from inside its runtime.
@@ -135,6 +144,18 @@ impl ShepherdRunners {
         }
     }
 
+    fn talk(&self, attempt: AttemptId) -> Option<Arc<Talk>> {
+        self.lock().get(&attempt)?.talk.clone()
+    }
+
+    /// Lets every conversation look at the time. Called about once a second.
+    pub fn tick(&self) {
+        let talks: Vec<_> = self.lock().values().filter_map(|l| l.talk.clone()).collect();
+        for talk in talks {
+            talk.tick();
+        }
+    }
+
     fn stopped(&self, attempt: AttemptId) -> Option<Instant> {
         self.lock().get(&attempt)?.stopped.map(|(_, at)| at)
     }
@@ -156,8 +177,15 @@ impl Runners for ShepherdRunners {
         self.start(launch, reports, true);
     }
 
+    fn say(&self, attempt: AttemptId, word: Word) {
+        if let Some(talk) = self.talk(attempt) {
+            talk.say(word);
+        }
+    }
+
     fn stop(&self, attempt: AttemptId, reason: StopReason) {
-        let shepherd = match self.lock().get_mut(&attempt) {
+        let mut all = self.lock();
+        let shepherd = match all.get_mut(&attempt) {
             Some(living) => {
                 let at = living.stopped.map_or_else(Instant::now, |(_, at)| at);
                 // A cancel outranks a park that came before it.
@@ -165,7 +193,15 @@ impl Runners for ShepherdRunners {
                 if parked {
                     living.stopped = Some((reason, at));
                 }
-                living.shepherd.clone()
+                // An agent that can be interrupted ends its turn and then itself; its watchdog stops
+                // it if it does not.
+                let talk = living.talk.clone().filter(|_| reason == StopReason::Park);
+                let shepherd = living.shepherd.clone();
+                drop(all);
+                match talk {
+                    Some(talk) if talk.park() => None,
+                    _ => shepherd,
+                }
             }
             None => None,
         };

@@ -49,11 +49,8 @@ async fn pause(
     caller: Caller,
     Body(body): Body<Pause>,
 ) -> Answer<Json<Value>> {
-    if body.immediate {
-        let detail = "`immediate` interrupts agents' turns, and agents are not available yet";
-        return Err(Problem::unfit("not_available", detail).with_error("/immediate", detail));
-    }
     tell(&host, &id, caller, |by| Command::Pause {
+        immediate: body.immediate,
         detail: body.reason,
         reason: PauseReason::Request,
         by,

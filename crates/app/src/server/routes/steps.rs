@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use baton_core::activity::{Answer as Given, Asks};
 use baton_core::run::decide::Command;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -116,12 +117,66 @@ async fn tell(
     Ok(Json(json!({"data": data})))
 }
 
-/// Only agents ask questions; they come with part 2.
-async fn answer(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
+/// An answer to an agent's question: choices by question, or for the only one that is open.
+#[derive(Deserialize)]
+struct Answers {
+    question_id: Option<String>,
+    answers: Value,
+}
+
+async fn answer(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+    Body(body): Body<Answers>,
+) -> Answer<Json<Value>> {
     let (story, at) = find::step(&host, &id).await?;
-    let key = story.run.step(at).map_or("", |step| step.key.as_str());
-    let refusal = format!("step `{key}` asks nothing");
-    Err(baton_core::run::decide::Refusal::NotWaiting(refusal).into())
+    let asked = story.run.step(at).and_then(|step| step.session.as_deref());
+    let asked = asked.and_then(|session| session.unanswered());
+    let answers = given(&body.answers, asked.map(|asked| &asked.question.asks))?;
+    let by = caller.by;
+    tell(
+        &host,
+        &id,
+        |step| Command::Reply {
+            step: Some(step),
+            question: body.question_id,
+            answer: Given::Choices { answers },
+            by,
+        },
+        caller.command,
+    )
+    .await
+}
+
+/// `{"question": "answer" | ["one", "two"]}`, or one answer for the only question.
+fn given(
+    answers: &Value,
+    asks: Option<&Asks>,
+) -> Answer<std::collections::BTreeMap<String, Vec<String>>> {
+    let wrong = || {
+        let detail = "answers are a text, a list of texts, or an object of these by question";
+        Problem::field("/answers", detail)
+    };
+    let list = |value: &Value| match value {
+        Value::String(one) => Ok(vec![one.clone()]),
+        Value::Array(many) => many
+            .iter()
+            .map(|one| one.as_str().map(str::to_owned).ok_or_else(wrong))
+            .collect(),
+        _ => Err(wrong()),
+    };
+    match (answers, asks) {
+        (Value::Object(by_question), _) => by_question
+            .iter()
+            .map(|(question, answer)| Ok((question.clone(), list(answer)?)))
+            .collect(),
+        (one, Some(Asks::Choices { items })) => match items.as_slice() {
+            [item] => Ok([(item.question.clone(), list(one)?)].into()),
+            _ => Err(wrong()),
+        },
+        (one, _) => Ok([(String::new(), list(one)?)].into()),
+    }
 }
 
 async fn skip_wait(

@@ -106,6 +106,7 @@ async fn tell(
 
 async fn pause(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
     let command = Command::Pause {
+        immediate: false,
         detail: None,
         reason: PauseReason::Request,
         by: caller.by,

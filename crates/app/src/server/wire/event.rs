@@ -69,6 +69,7 @@ fn key_of(event: &Event) -> Option<&str> {
         | Event::AttemptEnded { key, .. }
         | Event::StepRequeued { key, .. }
         | Event::RetryScheduled { key, .. }
+        | Event::UsageLimitReached { key, .. }
         | Event::ApprovalRequested { key, .. }
         | Event::ApprovalAnswered { key, .. }
         | Event::WaitStarted { key, .. }
@@ -221,9 +222,29 @@ impl Telling<'_> {
                 number,
                 after,
                 partial,
+                commit,
             } => {
-                let data = json!({"number": number, "step_key": after, "partial": partial});
+                let data = json!({
+                    "number": number, "step_key": after, "partial": partial, "commit": commit,
+                });
                 self.tell("workflow.checkpoint.created", data);
+            }
+            Event::SessionKnown { key, .. }
+            | Event::SessionUsed { key, .. }
+            | Event::QuestionAsked { key, .. }
+            | Event::QuestionAnswered { key, .. }
+            | Event::QuestionClosed { key, .. } => {
+                let step = story.run.find(key).and_then(|at| story.run.step(at));
+                if let Some((step, session)) =
+                    step.and_then(|step| Some((step, step.session.as_deref()?)))
+                {
+                    let data = json!({
+                        "step_id": step.id.to_string(),
+                        "step_key": key,
+                        "session": step::session(step, session),
+                    });
+                    self.tell("workflow.step.session", data);
+                }
             }
             Event::MessagePosted(_) => {
                 let Some(said) = story.thread.last() else {

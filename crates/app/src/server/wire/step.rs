@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use baton_core::run::event::{AttemptEnd, StepError, StepOutput};
-use baton_core::run::{At, Run, State, Step};
+use baton_core::run::{At, Run, Session, State, Step};
 use serde_json::{Map, Value, json};
 
 use crate::host::{self, Kept};
@@ -77,8 +77,8 @@ pub fn row(run: &Run, at: At, step: &Step) -> Value {
         "status": step.state.word(),
         "needs": needs.collect::<Vec<_>>(),
         "log_directory_path": format!(".agent/workflows/executions/{id}/logs/{}", step.key),
-        "agent_session_id": null,
-        "session": null,
+        "agent_session_id": step.session.as_deref().and_then(|s| s.native.as_deref()),
+        "session": step.session.as_deref().map(|s| session(step, s)),
         "error_message": error.map(|error| &error.message),
         "attempt": step.tries,
         "max_attempts": declared.retry.attempts,
@@ -136,6 +136,14 @@ fn waiting(step: &Step) -> Value {
             "reason": "retry", "since": time(*since), "until": time(*until),
             "detail": step.failures.last().map(|error| &error.message),
         }),
+        State::UsageLimit {
+            until,
+            since,
+            detail,
+        } => json!({
+            "reason": "usage_limit", "since": time(*since), "until": time(*until),
+            "detail": detail,
+        }),
         State::Child {
             run,
             expires,
@@ -145,8 +153,14 @@ fn waiting(step: &Step) -> Value {
             "reason": "child", "since": time(*since), "until": maybe_time(*expires),
             "detail": format!("its child run {run}"),
         }),
+        State::Working { .. } => match step.session.as_deref().and_then(|s| s.unanswered()) {
+            Some(asked) => json!({
+                "reason": "question", "since": time(asked.since), "until": null,
+                "detail": asked.question.text,
+            }),
+            None => Value::Null,
+        },
         State::Pending
-        | State::Working { .. }
         | State::Settling
         | State::Items { .. }
         | State::Completed
@@ -154,6 +168,44 @@ fn waiting(step: &Step) -> Value {
         | State::Skipped(_)
         | State::Cancelled => Value::Null,
     }
+}
+
+/// An agent's session (api.md, "Runs"). Its todos are in the activities.
+#[must_use]
+pub fn session(step: &Step, session: &Session) -> Value {
+    let usage = session.usage();
+    let questions = session.asked.iter().map(|asked| {
+        json!({
+            "id": asked.question.id,
+            "text": asked.question.text,
+            "ask": asked.question.asks,
+            "since": time(asked.since),
+            "answered": asked.answer.is_some(),
+        })
+    });
+    json!({
+        "id": step.id.to_string(),
+        "agent": session.agent,
+        "native_session_id": session.native,
+        "model": session.model,
+        "status": match &step.state {
+            State::Working { .. } if session.unanswered().is_some() => "waiting",
+            State::Working { .. } => "running",
+            state if state.is_ended() => state.word(),
+            _ => "idle",
+        },
+        "usage": {
+            "input": usage.input,
+            "output": usage.output,
+            "cache_read": usage.cache_read,
+            "cache_write": usage.cache_write,
+        },
+        "cost_usd": usage.cost_usd,
+        "cost_is_estimate": usage.estimate,
+        "context_used": usage.context_used,
+        "transcript_path": session.transcript,
+        "questions": questions.collect::<Vec<_>>(),
+    })
 }
 
 fn outcome(members: &mut Map<String, Value>, output: &StepOutput) {
@@ -206,5 +258,13 @@ pub fn ended(end: &AttemptEnd) -> (&'static str, Value, Option<i32>) {
         }
         AttemptEnd::Stopped {} => ("stopped", Value::Null, None),
         AttemptEnd::Parked {} => ("parked", Value::Null, None),
+        AttemptEnd::UsageLimit { detail, .. } => {
+            let error = json!({"code": "usage_limit", "message": detail});
+            ("usage_limit", error, None)
+        }
+        AttemptEnd::SessionLost { detail } => {
+            let error = json!({"code": "session_lost", "message": detail});
+            ("session_lost", error, None)
+        }
     }
 }

@@ -34,6 +34,7 @@ impl Run {
         reason: PauseReason,
         detail: Option<&String>,
         by: &Actor,
+        immediate: bool,
         now: Timestamp,
     ) -> Result<(), Illegal> {
         let request = Pause {
@@ -42,6 +43,7 @@ impl Run {
             by: by.clone(),
             since: now,
             requested_at: now,
+            immediate,
             timed_out: false,
             failing: None,
         };
@@ -181,7 +183,7 @@ impl Run {
         let outcome = ChildOutcome::Completed {
             outputs: Big::new(outputs),
         };
-        self.files.finishing = self.created.workspace.is_some();
+        self.files.finishing = self.created.workspace.as_ref().is_some_and(|w| !w.shared);
         self.finish(
             Status::Completed {
                 at: now,

@@ -210,8 +210,11 @@ impl Run {
                 commit,
             } => self.checkpoint_taken(*number, after, *partial, commit.as_deref(), at),
             Event::PauseRequested {
-                reason, detail, by, ..
-            } => self.pause_requested(*reason, detail.as_ref(), by, at),
+                reason,
+                detail,
+                by,
+                immediate,
+            } => self.pause_requested(*reason, detail.as_ref(), by, *immediate, at),
             Event::PauseWithdrawn { .. } => self.pause_withdrawn(),
             Event::RunPaused {} => self.run_paused(at),
             Event::PauseTimedOut { .. } => self.pause_timed_out(),

@@ -174,7 +174,7 @@ impl Run {
 
     /// The files go back to a checkpoint's, or to what the run began from.
     pub(super) fn restore_files(&mut self, target: Option<String>) {
-        if self.created.workspace.is_some() {
+        if self.created.workspace.as_ref().is_some_and(|w| !w.shared) {
             self.files.generation += 1;
             self.files.newest.clone_from(&target);
             self.files.target = target;

@@ -28,6 +28,7 @@ impl Run {
             step.state = State::Working { attempt };
             step.tries = number;
             step.last_attempt = Some(attempt);
+            step.attempt_since = Some(now);
             step.started_at.get_or_insert(now);
         }
         Ok(())
