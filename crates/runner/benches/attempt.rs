@@ -30,6 +30,7 @@ fn spec(root: &Path, id: &str, program: Program) -> AttemptSpec {
             term_to_kill: 1_000,
         },
         stdin: Stdin::Null,
+        session: None,
     }
 }
 

@@ -160,6 +160,7 @@ impl ShepherdRunners {
             orphan_grace_ms: millis(inner.settings.orphan_grace),
             stop_grace_ms: inner.settings.stop_grace,
             stdin: Stdin::Null,
+            session: None,
         })
     }
 
