@@ -76,7 +76,7 @@ impl Append {
     pub(crate) fn finish(&mut self) {
         self.flush();
         if let Err(error) = self.file.sync_data() {
-            self.failure = Some(error.to_string());
+            self.failure.get_or_insert_with(|| error.to_string());
         }
     }
 
