@@ -458,13 +458,17 @@ fn a_disk_that_takes_no_more_of_raw_holds_the_agent_up_and_loses_none_of_the_res
     let lab = Lab::new();
     let spec = with_session(
         &lab,
-        lab.shell("head -c 3000000 /dev/zero; echo done > done"),
+        lab.shell("echo first; echo ready >&2; head -c 3000000 /dev/zero; echo done > done"),
     );
     fs::create_dir_all(lab.path("session")).unwrap();
     std::os::unix::fs::symlink("/dev/full", lab.path("session/raw.jsonl")).unwrap();
     let host = Host::of(lab.launch(&spec));
-    host.shepherd.note("1", None).unwrap();
-    host.await_said("1");
+    lab.await_log(&spec, "ready");
+    // Between two of them the shepherd reads what is there.
+    for id in ["1", "2"] {
+        host.shepherd.note(id, None).unwrap();
+        host.await_said(id);
+    }
     host.shepherd.stop();
     let told = record(host.end());
     assert_eq!(told.end, stopped("stop"));

@@ -151,9 +151,11 @@ impl Shepherd {
         })
     }
 
-    /// Ends the child's standard input, after what was written.
+    /// Ends the child's standard input, after what was written. Said again after a reconnect, so
+    /// that an error is none for who waits.
     pub fn close_stdin(&self) -> io::Result<()> {
-        self.tell(&ToShepherd::CloseStdin {})
+        let mut orders = lock(&self.orders);
+        self.send(orders.close())
     }
 
     /// Blocks until the attempt has ended or is lost. While that cannot be found out (the data

@@ -93,7 +93,8 @@ impl Conversation {
     /// given until then.
     ///
     /// While the attempt runs `up_to` must be no more than a [`crate::Notice::Raw`] told, since an
-    /// order that belongs before what follows may not be noted yet. Reading a long conversation
+    /// order that belongs before what follows may not be noted yet. After a
+    /// [`crate::Notice::Said`] the last number may be used again: the order can be there by then. Reading a long conversation
     /// step by step keeps little of it in memory. After an error nothing is lost: call again.
     pub fn read(&mut self, up_to: u64) -> io::Result<Vec<Entry>> {
         self.read_orders()?;

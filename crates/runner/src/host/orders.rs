@@ -9,7 +9,11 @@ use crate::wire::{MAX_ORDER, ToShepherd, line};
 
 /// The orders of one attempt that are not acknowledged yet, oldest first.
 #[derive(Default)]
-pub(crate) struct Orders(VecDeque<Order>);
+pub(crate) struct Orders {
+    open: VecDeque<Order>,
+    /// The end of the child's standard input, once it was asked for.
+    close: Option<Vec<u8>>,
+}
 
 struct Order {
     id: String,
@@ -29,18 +33,25 @@ impl Orders {
         let (ToShepherd::Stdin { id: Some(id), .. } | ToShepherd::Note { id, .. }) = message else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        self.0.push_back(Order { id, line });
-        Ok(self.0.back().map_or(&[], |order| &order.line))
+        self.open.push_back(Order { id, line });
+        Ok(self.open.back().map_or(&[], |order| &order.line))
+    }
+
+    /// Keeps that the child's standard input is to end; returns the line to send.
+    pub(crate) fn close(&mut self) -> &[u8] {
+        let message = || line(&ToShepherd::CloseStdin {});
+        self.close.get_or_insert_with(message)
     }
 
     /// Forgets the order, which is acknowledged.
     pub(crate) fn done(&mut self, id: &str) {
-        self.0.retain(|order| order.id != id);
+        self.open.retain(|order| order.id != id);
     }
 
     /// What is to be said again.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(|order| order.line.as_slice())
+        let open = self.open.iter().map(|order| &order.line);
+        open.chain(&self.close).map(Vec::as_slice)
     }
 }
 
@@ -48,7 +59,7 @@ impl fmt::Debug for Orders {
     /// Only the ids: the texts may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.0.iter().map(|order| &order.id))
+            .entries(self.open.iter().map(|order| &order.id))
             .finish()
     }
 }

@@ -144,30 +144,35 @@ impl<'a> Watch<'a> {
     /// Reads what the child has written.
     fn capture(&mut self, buffer: &mut [u8]) {
         let [stdout, stderr] = &mut self.captures;
-        stderr.read(buffer, &mut self.log);
-        let Some(session) = &mut self.session else {
-            stdout.read(buffer, &mut self.log);
-            return;
-        };
-        session.tick(Instant::now());
-        if !session.raw_is_stuck() {
-            stdout.read(buffer, session);
+        match &mut self.session {
+            None => {
+                stdout.read(buffer, &mut self.log);
+            }
+            Some(session) => {
+                session.tick(Instant::now());
+                if !session.raw_is_stuck() {
+                    stdout.read(buffer, session);
+                }
+            }
         }
+        stderr.read(buffer, &mut self.log);
         self.tell_raw();
     }
 
     /// Reads the rest; the tree is gone.
     fn finish(&mut self, buffer: &mut [u8]) {
         let [stdout, stderr] = &mut self.captures;
-        stderr.finish(buffer, &mut self.log);
-        let Some(session) = &mut self.session else {
-            return stdout.finish(buffer, &mut self.log);
-        };
-        stdout.finish(buffer, session);
-        session.finish();
-        if let Some((end, bytes)) = session.written_by_child() {
-            stdout.stand_in(&end, bytes);
+        match &mut self.session {
+            None => stdout.finish(buffer, &mut self.log),
+            Some(session) => {
+                stdout.finish(buffer, session);
+                session.finish();
+                if let Some((end, bytes)) = session.written_by_child() {
+                    stdout.stand_in(&end, bytes);
+                }
+            }
         }
+        stderr.finish(buffer, &mut self.log);
         self.tell_raw();
     }
 
@@ -193,10 +198,11 @@ impl<'a> Watch<'a> {
 
     /// Carries out an order, unless that was done before.
     fn order(&mut self, text: Option<String>, id: Option<String>, note: Option<&Value>) {
-        match id.as_deref().map(|id| self.stdin.order(id)) {
-            Some(Some(true)) => return id.into_iter().for_each(|id| self.acknowledge(id)),
-            Some(Some(false)) => return,
-            Some(None) | None => {}
+        if let Some(done) = id.as_deref().and_then(|id| self.stdin.order(id)) {
+            if done && let Some(id) = id {
+                self.acknowledge(id);
+            }
+            return;
         }
         if text.is_some() && !self.stdin.is_open() {
             return;
