@@ -484,20 +484,22 @@ fn a_disk_that_takes_no_more_of_raw_holds_the_agent_up_and_loses_none_of_the_res
 #[test]
 fn an_order_waits_until_it_is_noted() {
     let lab = Lab::new();
-    let mut spec = with_session(&lab, lab.shell(&format!("echo ready; {ECHO}")));
-    spec.orphan_grace_ms = 300;
+    let agent = format!("trap '' INT TERM; echo ready; {ECHO}");
+    let spec = with_session(&lab, lab.shell(&agent));
     fs::create_dir_all(lab.path("session")).unwrap();
     std::os::unix::fs::symlink("/dev/full", lab.path("session/said.jsonl")).unwrap();
-    let shepherd = lab.launch(&spec);
-    shepherd.say("1", "end\n", None).unwrap();
-    drop(shepherd);
-    let dir = lab.dir(&spec);
-    let read = || baton_runner::ExitRecord::read(&dir).unwrap();
-    until("the record", || read().is_some());
+    let host = Host::of(lab.launch(&spec));
+    until("ready", || raw(&lab) == "ready\n");
+    host.say("1", "end\n");
+    host.shepherd.note("2", None).unwrap();
+    host.shepherd.stop();
+    let told = record(host.waiting.join().unwrap());
     assert_eq!(raw(&lab), "ready\n");
-    let told = read().unwrap();
-    assert_eq!(told.end, stopped("orphaned"));
-    assert!(told.disk_error.unwrap().starts_with("said: No space left"));
+    assert_eq!(told.end, stopped("stop"));
+    let error = told.disk_error.unwrap();
+    assert!(error.starts_with("said: No space left"), "{error}");
+    let mut notices = host.notices.try_iter();
+    assert!(!notices.any(|notice| matches!(notice, Notice::Said { .. })));
 }
 
 #[test]
