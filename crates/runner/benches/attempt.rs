@@ -1,5 +1,5 @@
 //! What an attempt costs: from the exit record of one `true` to the start of the next one's
-//! child, and how fast output is captured. Prints a JSON object per line. Works in
+//! child, how fast output is captured, and how fast a conversation is kept and read. Prints a JSON object per line. Works in
 //! `BATON_BENCH_DIR`, by default below the target directory.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use baton_runner::{AttemptDir, AttemptSpec, Notice, Outcome, Program, Stdin, StopGrace, launch};
+use baton_runner::{
+    AttemptDir, AttemptSpec, Conversation, Notice, Outcome, Program, SessionSpec, Stdin, StopGrace,
+    launch,
+};
 
 fn spec(root: &Path, id: &str, program: Program) -> AttemptSpec {
     AttemptSpec {
@@ -30,6 +33,7 @@ fn spec(root: &Path, id: &str, program: Program) -> AttemptSpec {
             term_to_kill: 1_000,
         },
         stdin: Stdin::Null,
+        session: None,
     }
 }
 
@@ -98,6 +102,51 @@ fn capture(root: &Path, name: &str, secrets: Vec<String>, log_max_bytes: u64) {
     std::fs::remove_dir_all(root.join("logs")).unwrap();
 }
 
+/// A conversation of long lines: written by the agent, kept by the shepherd, read by a host while
+/// it goes on; then read again by another.
+fn conversation(root: &Path, name: &str, secrets: Vec<String>, stdout_to_file: bool) {
+    const LINES: u64 = 256;
+    const BYTES: u64 = LINES << 20;
+    let line = root.join("line");
+    std::fs::write(&line, format!("{}\n", "x".repeat((1 << 20) - 1))).unwrap();
+    let text = format!("for i in $(seq {LINES}); do cat {}; done", line.display());
+    let session = SessionSpec {
+        raw: root.join("session").join("raw.jsonl"),
+        said: root.join("session").join("said.jsonl"),
+        raw_max_bytes: 0,
+        stdout_to_file,
+    };
+    let spec = AttemptSpec {
+        secrets,
+        session: Some(session.clone()),
+        ..spec(root, &format!("conversation_{name}"), Program::Shell(text))
+    };
+    let dir = AttemptDir::new(root, &spec.attempt).unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_shepherd-for-tests"));
+    let (mut live, mut entries) = (Conversation::new(&session, 0), 0);
+    let begun = Instant::now();
+    let shepherd = launch(binary, &dir, &spec).unwrap();
+    let outcome = shepherd.wait_noticing(|notice| {
+        if let Notice::Raw { bytes } = notice {
+            entries += live.read(bytes).unwrap().len() as u64;
+        }
+    });
+    let kept = begun.elapsed();
+    assert!(matches!(outcome, Outcome::Ended(_)), "{outcome:?}");
+    assert_eq!(entries, LINES);
+    let begun = Instant::now();
+    let again = Conversation::new(&session, 0).rest().unwrap();
+    let read = begun.elapsed();
+    assert_eq!(again.len() as u64, LINES);
+    let speed = |time: Duration| BYTES as f64 / 1e6 / time.as_secs_f64();
+    println!(
+        r#"{{"bench":"conversation_{name}","bytes":{BYTES},"live_mb_per_s":{:.0},"replay_mb_per_s":{:.0}}}"#,
+        speed(kept),
+        speed(read)
+    );
+    std::fs::remove_dir_all(root.join("session")).unwrap();
+}
+
 fn main() {
     let place = std::env::var("BATON_BENCH_DIR");
     let place = place.unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
@@ -106,5 +155,8 @@ fn main() {
     capture(root.path(), "whole_log", Vec::new(), u64::MAX);
     capture(root.path(), "cut_log", Vec::new(), 64 << 20);
     let secrets: Vec<String> = (0..5).map(|n| format!("secret-value-number-{n}")).collect();
-    capture(root.path(), "cut_log_5_secrets", secrets, 64 << 20);
+    capture(root.path(), "cut_log_5_secrets", secrets.clone(), 64 << 20);
+    conversation(root.path(), "by_pipe", Vec::new(), false);
+    conversation(root.path(), "by_pipe_5_secrets", secrets, false);
+    conversation(root.path(), "by_file", Vec::new(), true);
 }

@@ -23,12 +23,13 @@ mod wire;
 
 pub use attempt_dir::{AttemptDir, InvalidAttemptId};
 pub use host::{
-    LaunchError, Notice, Outcome, Shepherd, TakeBack, TakeBackError, launch, take_back,
+    Conversation, Entry, LaunchError, MAX_CONVERSATION_LINE, Notice, Outcome, Shepherd, TakeBack,
+    TakeBackError, launch, take_back,
 };
 pub use record::{End, ExitRecord};
 pub use shepherd::{EXIT_BAD_USAGE, EXIT_CLAIMED, shepherd_main};
 pub use socket::{bind_unix, connect_unix};
-pub use spec::{AttemptSpec, Program, Stdin, StopGrace};
+pub use spec::{AttemptSpec, Program, SessionSpec, Stdin, StopGrace};
 
 /// Environment variable that marks every process of an attempt; its value is the attempt's id.
 pub const ATTEMPT_MARK: &str = "BATON_ATTEMPT";

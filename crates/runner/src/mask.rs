@@ -136,6 +136,9 @@ impl Masker {
 
 /// The texts a secret may appear as.
 fn forms(secret: &str) -> Vec<Vec<u8>> {
+    // Around a value they come from the file it was kept in, and a shell leaves them out. At its
+    // beginning they would also hold back the end of every line, for which someone may wait.
+    let secret = secret.trim_matches(['\n', '\r']);
     if secret.len() < MIN_LEN {
         return Vec::new();
     }

@@ -75,7 +75,8 @@ pub enum End {
     TimedOut,
     /// It was stopped.
     Stopped {
-        /// `stop` when a host asked, `orphaned` when no host came back.
+        /// `stop` when a host asked, `orphaned` when no host came back, `raw_limit` when its
+        /// conversation became longer than [`crate::SessionSpec::raw_max_bytes`].
         reason: String,
     },
 }

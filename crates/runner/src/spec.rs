@@ -48,6 +48,40 @@ pub struct AttemptSpec {
     pub stop_grace_ms: StopGrace,
     /// The child's standard input.
     pub stdin: Stdin,
+    /// The conversation to keep with the child; none: its standard output is output like any.
+    #[serde(default)]
+    pub session: Option<SessionSpec>,
+}
+
+/// A conversation with an agent: what it says on its standard output, and when it was told what.
+/// Both files outlive the host, so that the next one reads them with [`crate::Conversation`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSpec {
+    /// Where the child's standard output goes, as it came and masked, instead of `output.log`.
+    /// Appended to; made with mode 0600 when missing, and its directory too. On a full disk
+    /// nothing is left out: the child waits.
+    pub raw: PathBuf,
+    /// Where it is noted which orders were given and when: `{"id", "after", "note", "at"}`, one a
+    /// line, with `after` the length of `raw` at that moment. An order's text is never in it, as it
+    /// may hold secrets; its note is written as it is, and must hold none.
+    pub said: PathBuf,
+    /// The attempt is stopped as `raw_limit` once it has written more to `raw`; 0: never.
+    #[serde(default = "SessionSpec::default_raw_max_bytes")]
+    pub raw_max_bytes: u64,
+    /// The child's standard output is `raw` itself, for programs that lose output on a pipe. Then
+    /// **nothing in it is masked**, it may exceed the limit by what is written in 50 ms, and
+    /// growth is noticed that much later.
+    #[serde(default)]
+    pub stdout_to_file: bool,
+}
+
+impl SessionSpec {
+    /// The usual [`SessionSpec::raw_max_bytes`]: 1 GiB.
+    pub const RAW_MAX_BYTES: u64 = 1 << 30;
+
+    fn default_raw_max_bytes() -> u64 {
+        Self::RAW_MAX_BYTES
+    }
 }
 
 /// What to run.
@@ -75,7 +109,8 @@ pub struct StopGrace {
 pub enum Stdin {
     /// `/dev/null`.
     Null,
-    /// A pipe held by the shepherd, written to by [`crate::Shepherd::write_stdin`].
+    /// A pipe held by the shepherd, open also while no host is there; written to by
+    /// [`crate::Shepherd::say`] and [`crate::Shepherd::write_stdin`].
     Pipe,
 }
 

@@ -4,11 +4,16 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::record::ExitRecord;
 
 /// A line longer than this ends the connection.
 const MAX_LINE: usize = 64 * 1024 * 1024;
+
+/// The longest line an order may be. Shorter than what ends a connection, since part of the next
+/// line can have come with it.
+pub(crate) const MAX_ORDER: usize = 48 * 1024 * 1024;
 
 /// From a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +23,19 @@ pub(crate) enum ToShepherd {
     Hello { v: u32, generation: u64 },
     /// Stop the attempt's tree.
     Stop {},
-    /// Write to the child's standard input.
-    Stdin { text: String },
+    /// Write to the child's standard input. With an id it is an order: written once however often
+    /// it is repeated, noted in the session's `said`, and acknowledged by `said`.
+    Stdin {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Value>,
+    },
+    /// An order without a text: noted once, and acknowledged by `said`.
+    Note { id: String, note: Option<Value> },
+    /// Send a signal to the main process only, once. `INT` is known.
+    Signal { signal: String },
     /// End the child's standard input.
     CloseStdin {},
     /// The exit record has arrived.
@@ -39,6 +55,10 @@ pub(crate) enum ToHost {
         pid: i32,
         child_pid: Option<i32>,
     },
+    /// How long the session's `raw` is; said after the hello, and when it has grown.
+    Raw { bytes: u64 },
+    /// The order was written to the child's standard input as a whole, or only noted.
+    Said { id: String },
     /// Killed, and not gone yet.
     StillRunning { pids: Vec<i32> },
     /// The attempt has ended.
@@ -64,12 +84,16 @@ pub(crate) fn line(message: &impl Serialize) -> Vec<u8> {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     bytes: Vec<u8>,
+    /// Where the next line begins.
+    start: usize,
+    /// Up to where there is no end of it.
     scanned: usize,
 }
 
 impl Lines {
     /// Adds what was read.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.forget_taken();
         if self.bytes.len() + bytes.len() > MAX_LINE {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -87,17 +111,22 @@ impl Lines {
             return None;
         };
         let end = self.scanned + at;
-        let rest = self.bytes.split_off(end + 1);
-        let mut line = std::mem::replace(&mut self.bytes, rest);
-        line.truncate(end);
-        self.scanned = 0;
+        let line = self.bytes[self.start..end].to_vec();
+        (self.start, self.scanned) = (end + 1, end + 1);
         Some(line)
     }
 
     /// What is there without an end of line.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
+        self.forget_taken();
         self.scanned = 0;
         std::mem::take(&mut self.bytes)
+    }
+
+    fn forget_taken(&mut self) {
+        self.bytes.drain(..self.start);
+        self.scanned -= self.start;
+        self.start = 0;
     }
 }
 

@@ -6,6 +6,9 @@ use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::orders::Orders;
 use super::reaper::reap;
 use super::settle::{Settled, settle};
 use crate::attempt_dir::AttemptDir;
@@ -23,6 +26,7 @@ pub struct Shepherd {
     generation: u64,
     stream: Mutex<Arc<UnixStream>>,
     lines: Mutex<Lines>,
+    orders: Mutex<Orders>,
     child: Mutex<Option<Child>>,
 }
 
@@ -51,6 +55,18 @@ pub enum Notice {
         /// The main process's.
         child_pid: Option<i32>,
     },
+    /// The session's `raw` has so many bytes, for [`crate::Conversation::read`]. Said at the
+    /// beginning and when it has grown; the last time before the end, with all of it.
+    Raw {
+        /// Its length.
+        bytes: u64,
+    },
+    /// The order was written to the child's standard input as a whole, or noted if it has no
+    /// text. May be said more than once of one order.
+    Said {
+        /// The order's id.
+        id: String,
+    },
     /// These processes were killed and are not gone; said about once a second.
     StillRunning {
         /// Their ids.
@@ -66,12 +82,14 @@ impl Shepherd {
         child: Option<Child>,
     ) -> Self {
         let stream = Mutex::new(Arc::new(stream));
-        let (lines, child) = (Mutex::default(), Mutex::new(child));
+        let (lines, orders) = (Mutex::default(), Mutex::default());
+        let child = Mutex::new(child);
         let shepherd = Self {
             dir,
             generation,
             stream,
             lines,
+            orders,
             child,
         };
         shepherd.say_hello();
@@ -86,19 +104,58 @@ impl Shepherd {
     /// Asks for the attempt's tree to be stopped. That it is gone is what [`Shepherd::wait`] says;
     /// so does it when the shepherd cannot be reached any more, which is no error here.
     pub fn stop(&self) {
-        let _wait_reports_it = self.say(&ToShepherd::Stop {});
+        let _wait_reports_it = self.tell(&ToShepherd::Stop {});
     }
 
-    /// Hands `text` to the child's standard input. Kept by the shepherd until the child reads it.
-    pub fn write_stdin(&self, text: &str) -> io::Result<()> {
-        self.say(&ToShepherd::Stdin {
+    /// Gives the order `id`: writes `text` to the child's standard input, once in this attempt
+    /// however often the order is given and by however many hosts. [`Notice::Said`] acknowledges
+    /// it; one that finds the standard input closed never is. Orders reach the child in the order
+    /// they were given.
+    ///
+    /// With a session, when it was given is kept along with `note`, which must hold no secret; the
+    /// text is kept nowhere. Until it is acknowledged it is said again after each reconnect, so
+    /// that a broken connection is no error here; the end of the attempt comes from
+    /// [`Shepherd::wait`].
+    ///
+    /// Fails only for a text too long to be sent, from 8 MiB (of control characters) on; 47 MiB
+    /// of plain text pass.
+    pub fn say(&self, id: &str, text: &str, note: Option<Value>) -> io::Result<()> {
+        self.order(ToShepherd::Stdin {
             text: text.to_owned(),
+            id: Some(id.to_owned()),
+            note,
         })
     }
 
-    /// Ends the child's standard input, after what was written.
+    /// As [`Shepherd::say`], for an order that the child is not told: it is only noted, also when
+    /// there is no standard input.
+    pub fn note(&self, id: &str, note: Option<Value>) -> io::Result<()> {
+        let id = id.to_owned();
+        self.order(ToShepherd::Note { id, note })
+    }
+
+    /// Sends SIGINT to the main process alone, once. It has no id and is not repeated: where the
+    /// connection broke it fails, or is lost.
+    pub fn interrupt(&self) -> io::Result<()> {
+        let signal = "INT".to_owned();
+        self.tell(&ToShepherd::Signal { signal })
+    }
+
+    /// Hands `text` to the child's standard input. Kept by the shepherd until the child reads it;
+    /// neither acknowledged nor repeated.
+    pub fn write_stdin(&self, text: &str) -> io::Result<()> {
+        self.tell(&ToShepherd::Stdin {
+            text: text.to_owned(),
+            id: None,
+            note: None,
+        })
+    }
+
+    /// Ends the child's standard input, after what was written. Said again after a reconnect, so
+    /// that an error is none for who waits.
     pub fn close_stdin(&self) -> io::Result<()> {
-        self.say(&ToShepherd::CloseStdin {})
+        let mut orders = lock(&self.orders);
+        self.send(orders.close())
     }
 
     /// Blocks until the attempt has ended or is lost. While that cannot be found out (the data
@@ -120,9 +177,14 @@ impl Shepherd {
                 Some(ToHost::Hello { pid, child_pid, .. }) => {
                     notice(Notice::Started { pid, child_pid });
                 }
+                Some(ToHost::Raw { bytes }) => notice(Notice::Raw { bytes }),
+                Some(ToHost::Said { id }) => {
+                    lock(&self.orders).done(&id);
+                    notice(Notice::Said { id });
+                }
                 Some(ToHost::StillRunning { pids }) => notice(Notice::StillRunning { pids }),
                 Some(ToHost::Exited { record }) => {
-                    let _it_ends_anyway = self.say(&ToShepherd::Ack {});
+                    let _it_ends_anyway = self.tell(&ToShepherd::Ack {});
                     return Outcome::Ended(record);
                 }
                 Some(ToHost::Claimed {} | ToHost::TakenOver {}) => return Outcome::TakenOver,
@@ -161,9 +223,14 @@ impl Shepherd {
     }
 
     fn reconnect(&self, stream: UnixStream) {
+        // Held all along, so that no new order comes before those said again.
+        let orders = lock(&self.orders);
         *lock(&self.stream) = Arc::new(stream);
         *lock(&self.lines) = Lines::default();
         self.say_hello();
+        for line in orders.lines() {
+            let _next_reconnect = self.send(line);
+        }
     }
 
     /// Leaves the shepherd's process to the reaper.
@@ -178,13 +245,25 @@ impl Shepherd {
             v: 1,
             generation: self.generation,
         };
-        let _wait_reports_it = self.say(&hello);
+        let _wait_reports_it = self.tell(&hello);
     }
 
-    fn say(&self, message: &ToShepherd) -> io::Result<()> {
+    fn order(&self, message: ToShepherd) -> io::Result<()> {
+        // Held while sending, so that orders are sent as they are kept.
+        let mut orders = lock(&self.orders);
+        let line = orders.keep(message)?;
+        let _said_again_after_reconnect = self.send(line);
+        Ok(())
+    }
+
+    fn tell(&self, message: &ToShepherd) -> io::Result<()> {
+        self.send(&line(message))
+    }
+
+    fn send(&self, line: &[u8]) -> io::Result<()> {
         // Held while writing, so that lines of two threads do not mix.
         let stream = lock(&self.stream);
-        (&**stream).write_all(&line(message))
+        (&**stream).write_all(line)
     }
 }
 

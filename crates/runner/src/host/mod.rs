@@ -4,10 +4,13 @@
 //! process that does not answer, and never calls an attempt lost whose shepherd may still act.
 
 mod connection;
+mod conversation;
 mod launch;
+mod orders;
 mod reaper;
 mod settle;
 
 pub use connection::{Notice, Outcome, Shepherd};
+pub use conversation::{Conversation, Entry, MAX_LINE as MAX_CONVERSATION_LINE};
 pub use launch::{LaunchError, launch};
 pub use settle::{TakeBack, TakeBackError, take_back};

@@ -7,7 +7,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
-use super::log::{Log, Stream};
+use super::log::Stream;
 use crate::mask::Masker;
 
 /// How much is read at a time.
@@ -21,6 +21,12 @@ const TURN: usize = 4;
 const WIDE: usize = 1024 * 1024;
 
 const TAIL: usize = 64 * 1024;
+
+/// Where captured output goes.
+pub(crate) trait Sink {
+    /// Takes masked output of `stream`.
+    fn append(&mut self, stream: Stream, masked: &[u8]);
+}
 
 /// One captured stream of the child.
 pub(crate) struct Capture {
@@ -69,7 +75,7 @@ impl Capture {
     }
 
     /// Reads what is there, for one turn. False when nothing more is there now.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], log: &mut Log) -> bool {
+    pub(crate) fn read(&mut self, buffer: &mut [u8], sink: &mut dyn Sink) -> bool {
         for _ in 0..TURN {
             let Some(pipe) = &self.pipe else { return false };
             match rustix::io::read(pipe, &mut *buffer) {
@@ -80,7 +86,7 @@ impl Capture {
                 Ok(count) => {
                     self.widen(count);
                     self.bytes += count as u64;
-                    self.take(&buffer[..count], log);
+                    self.take(&buffer[..count], sink);
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return false,
@@ -94,23 +100,32 @@ impl Capture {
     }
 
     /// Reads the rest; every process that could write is gone.
-    pub(crate) fn finish(&mut self, buffer: &mut [u8], log: &mut Log) {
-        while self.read(buffer, log) {}
+    pub(crate) fn finish(&mut self, buffer: &mut [u8], sink: &mut dyn Sink) {
+        while self.read(buffer, sink) {}
         self.pipe = None;
         let mut masked = std::mem::take(&mut self.masked);
         self.masker.finish(&mut masked);
-        log.append(self.stream, &masked);
+        sink.append(self.stream, &masked);
         self.tail.push(&masked);
     }
 
-    fn take(&mut self, bytes: &[u8], log: &mut Log) {
+    /// Takes note of what the child wrote past this pipe: `bytes` in all, `end` the last of them.
+    pub(crate) fn stand_in(&mut self, end: &[u8], bytes: u64) {
+        let mut masked = Vec::new();
+        self.masker.push(end, &mut masked);
+        self.masker.finish(&mut masked);
+        self.tail.push(&masked);
+        self.bytes = bytes;
+    }
+
+    fn take(&mut self, bytes: &[u8], sink: &mut dyn Sink) {
         if self.masker.is_empty() {
-            log.append(self.stream, bytes);
+            sink.append(self.stream, bytes);
             return self.tail.push(bytes);
         }
         self.masked.clear();
         self.masker.push(bytes, &mut self.masked);
-        log.append(self.stream, &self.masked);
+        sink.append(self.stream, &self.masked);
         self.tail.push(&self.masked);
         self.masked.clear();
     }

@@ -1,7 +1,7 @@
 //! Starting the attempt's main process. Owns its environment, its streams and the words for a
 //! start that fails. No value ever becomes part of a shell text here.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -23,8 +23,12 @@ pub(crate) struct Child {
     pub(crate) stderr: Option<OwnedFd>,
 }
 
-/// Starts it. The error is for people.
-pub(crate) fn start(dir: &AttemptDir, spec: &AttemptSpec) -> Result<Child, String> {
+/// Starts it, with its standard output to a pipe or to the file `stdout`. The error is for people.
+pub(crate) fn start(
+    dir: &AttemptDir,
+    spec: &AttemptSpec,
+    stdout: Option<File>,
+) -> Result<Child, String> {
     let (name, mut command) = match &spec.program {
         Program::Shell(text) => {
             let mut command = Command::new("/bin/sh");
@@ -54,7 +58,8 @@ pub(crate) fn start(dir: &AttemptDir, spec: &AttemptSpec) -> Result<Child, Strin
         Stdin::Null => Stdio::null(),
         Stdin::Pipe => Stdio::piped(),
     });
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(stdout.map_or_else(Stdio::piped, Stdio::from));
+    command.stderr(Stdio::piped());
     let mut child = command
         .spawn()
         .map_err(|error| explain(name, spec, &error))?;

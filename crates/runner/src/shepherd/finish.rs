@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 
 use super::hosts::Hosts;
 use super::orphan::start_host;
+use super::session::Session;
 use super::watch::Ended;
 use crate::attempt_dir::AttemptDir;
 use crate::clock::unix_ms;
@@ -46,6 +47,7 @@ impl Finish<'_> {
             Err(error) => (None, Some(error.to_string())),
         };
         let [stdout, stderr] = &ended.captures;
+        let session = ended.session.as_ref();
         let record = ExitRecord {
             ended_at,
             stdout_tail: stdout.tail(),
@@ -55,7 +57,10 @@ impl Finish<'_> {
             log_cut: ended.log.is_cut(),
             output,
             output_error,
-            disk_error: ended.log.failure(),
+            disk_error: [session.and_then(Session::failure), ended.log.failure()]
+                .into_iter()
+                .flatten()
+                .reduce(|session, log| format!("{session}; {log}")),
             ..self.record(ended.end, ended.started_at)
         };
         self.publish(Some(draft), ended.hosts, record);

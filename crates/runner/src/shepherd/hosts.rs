@@ -12,12 +12,17 @@ use crate::wire::{Lines, ToHost, ToShepherd, line};
 /// What a host that does not read may leave unread before it is dropped.
 const MAX_UNREAD: usize = 16 * 1024 * 1024;
 
+/// How much of one host is read before its messages are carried out.
+const TURN: usize = 1024 * 1024;
+
 /// All connections of a shepherd.
 pub(crate) struct Hosts {
     listener: Option<UnixListener>,
     connections: Vec<Connection>,
     generation: u64,
     child: Option<i32>,
+    /// How long the session's `raw` is; none without one.
+    raw: Option<u64>,
     last_word: Vec<u8>,
 }
 
@@ -25,6 +30,9 @@ struct Connection {
     stream: UnixStream,
     lines: Lines,
     unsent: Vec<u8>,
+    /// To be said when nothing is unsent, or before anything else is queued: a host that does not
+    /// read is told once how far it has come, not at each step.
+    raw: Option<u64>,
     /// None before its hello.
     generation: Option<u64>,
     ended: bool,
@@ -38,6 +46,7 @@ impl Hosts {
             connections: Vec::new(),
             generation,
             child: None,
+            raw: None,
             last_word: Vec::new(),
         }
     }
@@ -118,6 +127,19 @@ impl Hosts {
         }
     }
 
+    /// Tells how long the session's `raw` is, if that is news; to later hosts after the hello.
+    pub(crate) fn tell_raw(&mut self, bytes: u64) {
+        if self.raw.replace(bytes) == Some(bytes) {
+            return;
+        }
+        for connection in &mut self.connections {
+            if connection.generation.is_some() {
+                connection.raw = Some(bytes);
+                connection.send();
+            }
+        }
+    }
+
     /// Sends `message` to every host that is there, and to each that says hello from now on.
     pub(crate) fn tell_last(&mut self, message: &ToHost) {
         self.tell(message);
@@ -152,6 +174,7 @@ impl Hosts {
         let connection = &mut self.connections[at];
         if connection.generation.is_none() {
             connection.queue(&hello);
+            connection.raw = self.raw;
             connection.queue(&self.last_word);
         }
         connection.generation = Some(generation);
@@ -173,6 +196,7 @@ impl Connection {
             stream,
             lines,
             unsent,
+            raw: None,
             generation: None,
             ended: false,
         }
@@ -187,12 +211,22 @@ impl Connection {
     }
 
     fn queue(&mut self, line: &[u8]) {
+        self.queue_raw();
         self.unsent.extend_from_slice(line);
         self.send();
         self.ended |= self.unsent.len() > MAX_UNREAD;
     }
 
+    fn queue_raw(&mut self) {
+        if let Some(bytes) = self.raw.take() {
+            self.unsent.extend(line(&ToHost::Raw { bytes }));
+        }
+    }
+
     fn send(&mut self) {
+        if self.unsent.is_empty() {
+            self.queue_raw();
+        }
         while !self.unsent.is_empty() && !self.ended {
             match self.stream.write(&self.unsent) {
                 Ok(count) if count > 0 => drop(self.unsent.drain(..count)),
@@ -203,11 +237,14 @@ impl Connection {
         }
     }
 
+    /// Reads what is there, for one turn: the lines in it are to be taken before there are many.
     fn receive(&mut self) {
         let mut buffer = [0; 16 * 1024];
-        while !self.ended {
+        let mut received = 0;
+        while !self.ended && received < TURN {
             match self.stream.read(&mut buffer) {
                 Ok(count) if count > 0 => {
+                    received += count;
                     self.ended = self.lines.push(&buffer[..count]).is_err();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

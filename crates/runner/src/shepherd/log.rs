@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::capture::Sink;
 use crate::clock::unix_ms;
 
 /// Pieces of one stream that follow each other within this time are one event.
@@ -95,25 +96,6 @@ impl Log {
         self.output = Some(output);
         self.events = Some(open("events.jsonl")?);
         Ok(())
-    }
-
-    /// Appends masked output of `stream`.
-    pub(crate) fn append(&mut self, stream: Stream, bytes: &[u8]) {
-        if self.cut || bytes.is_empty() {
-            return;
-        }
-        let fits = usize::try_from(self.room)
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
-        let from = self.offset;
-        self.room -= fits as u64;
-        self.write_or_count(&bytes[..fits]);
-        if self.offset > from {
-            self.note(stream, from, self.offset - from);
-        }
-        if fits < bytes.len() {
-            self.cut();
-        }
     }
 
     /// The log reached its limit.
@@ -243,5 +225,25 @@ impl Log {
         self.unmarked += lost as u64;
         self.failure = Some(error.to_string());
         self.retry_at = Some(Instant::now() + RETRY);
+    }
+}
+
+impl Sink for Log {
+    fn append(&mut self, stream: Stream, masked: &[u8]) {
+        if self.cut || masked.is_empty() {
+            return;
+        }
+        let fits = usize::try_from(self.room)
+            .unwrap_or(usize::MAX)
+            .min(masked.len());
+        let from = self.offset;
+        self.room -= fits as u64;
+        self.write_or_count(&masked[..fits]);
+        if self.offset > from {
+            self.note(stream, from, self.offset - from);
+        }
+        if fits < masked.len() {
+            self.cut();
+        }
     }
 }

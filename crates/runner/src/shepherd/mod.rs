@@ -4,13 +4,16 @@
 //! the word to a host. One thread, blocking only in `poll`. It never opens the journal and never
 //! judges how an attempt ended.
 
+mod append;
 mod capture;
 mod child;
 mod finish;
 mod hosts;
 mod log;
 mod orphan;
+mod session;
 mod signals;
+mod stdin;
 mod tree;
 mod watch;
 
@@ -30,8 +33,10 @@ use crate::record::{Draft, End};
 use crate::socket::bind_unix;
 use crate::spec::{AttemptSpec, VERSION};
 use crate::wire::{Lines, ToHost};
+use child::Child;
 use finish::Finish;
 use hosts::Hosts;
+use session::Session;
 use signals::Signals;
 use watch::Watch;
 
@@ -102,10 +107,10 @@ fn run(dir: &Path) -> io::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    match child::start(&dir, &spec) {
-        Ok(child) => {
+    match start(&dir, &spec) {
+        Ok((child, session)) => {
             hosts.greet(Some(child.pid));
-            let ended = Watch::new(&dir, &spec, child, hosts, signals).run();
+            let ended = Watch::new(&dir, &spec, (child, session), hosts, signals).run();
             finish.after(draft, ended);
         }
         Err(message) => {
@@ -115,6 +120,16 @@ fn run(dir: &Path) -> io::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the session, if there is one, and starts the child. The error is for people.
+fn start(dir: &AttemptDir, spec: &AttemptSpec) -> Result<(Child, Option<Session>), String> {
+    let session = spec.session.as_ref().map(Session::open).transpose()?;
+    let stdout = session.as_ref().map(Session::stdout).transpose();
+    let stdout =
+        stdout.map_err(|error| format!("could not pass on the session's file: {error}"))?;
+    let child = child::start(dir, spec, stdout.flatten())?;
+    Ok((child, session))
 }
 
 /// Everything that must be true before the child may start; none when the attempt is claimed.

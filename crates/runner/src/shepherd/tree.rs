@@ -6,7 +6,9 @@
 use std::io;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process_group, wait};
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group, wait,
+};
 
 use crate::proc::{self, Stat};
 use crate::sweep;
@@ -53,13 +55,28 @@ impl Tree {
         }
     }
 
+    /// Sends `signal` to the main process, while it lives.
+    pub(crate) fn signal_main(&self, signal: Signal) {
+        // Its id is safe to use while it is not reaped.
+        if self.status.is_none() {
+            let _ended = kill_process(self.main, signal);
+        }
+    }
+
+    /// Sends `signal` to the main process's group, while that process lives.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        if self.status.is_none() {
+            let _empty = kill_process_group(self.main, signal);
+        }
+    }
+
     /// Sends `signal` to each process of the tree once; as far as they can be found now.
     pub(crate) fn signal(&self, signal: Signal) {
         let mut members = self.members().unwrap_or_default();
         // The group's id is safe to use while its leader is not reaped; the kernel then reaches
         // all of it at once, also what is being forked.
+        self.signal_group(signal);
         if self.status.is_none() {
-            let _empty = kill_process_group(self.main, signal);
             let group = self.main.as_raw_nonzero().get();
             members.retain(|member| member.group != group);
         }

@@ -3,19 +3,20 @@
 //!
 //! Owns when to stop and how. Returns only when no process of the attempt is left.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use rustix::process::{Signal, WaitStatus};
+use serde_json::Value;
 
 use super::capture::{CHUNK, Capture};
 use super::child::Child;
 use super::hosts::Hosts;
 use super::log::{Log, Stream};
 use super::orphan::{Orphan, start_host};
+use super::session::Session;
 use super::signals::Signals;
+use super::stdin::Stdin;
 use super::tree::Tree;
 use crate::attempt_dir::AttemptDir;
 use crate::clock::unix_ms;
@@ -40,11 +41,10 @@ pub(crate) struct Watch<'a> {
     hosts: Hosts,
     signals: Signals,
     orphan: Orphan,
-    stdin: Option<OwnedFd>,
-    unwritten: Vec<u8>,
-    close_stdin: bool,
+    stdin: Stdin,
     captures: [Capture; 2],
     log: Log,
+    session: Option<Session>,
     started_at: u64,
     timeout: Option<Instant>,
     stop: Option<Stop>,
@@ -56,6 +56,7 @@ pub(crate) struct Ended {
     pub(crate) end: End,
     pub(crate) started_at: u64,
     pub(crate) log: Log,
+    pub(crate) session: Option<Session>,
     /// Standard output and standard error, read to their ends.
     pub(crate) captures: [Capture; 2],
 }
@@ -76,19 +77,14 @@ enum Step {
 }
 
 impl<'a> Watch<'a> {
-    /// Begins with the child just started.
+    /// Begins with the child just started, and the conversation with it.
     pub(crate) fn new(
         dir: &'a AttemptDir,
         spec: &'a AttemptSpec,
-        child: Child,
+        (child, session): (Child, Option<Session>),
         hosts: Hosts,
         signals: Signals,
     ) -> Self {
-        if let Some(stdin) = &child.stdin
-            && let Ok(flags) = rustix::fs::fcntl_getfl(stdin)
-        {
-            let _blocking = rustix::fs::fcntl_setfl(stdin, flags | rustix::fs::OFlags::NONBLOCK);
-        }
         let masker = Masker::new(&spec.secrets);
         let stdout = Capture::new(Stream::Stdout, child.stdout, masker.clone());
         let stderr = Capture::new(Stream::Stderr, child.stderr, masker);
@@ -99,11 +95,10 @@ impl<'a> Watch<'a> {
             hosts,
             signals,
             orphan: Orphan::new(spec),
-            stdin: child.stdin,
-            unwritten: Vec::new(),
-            close_stdin: false,
+            stdin: Stdin::new(child.stdin),
             captures: [stdout, stderr],
             log: Log::open(&spec.log_dir, spec.log_max_bytes),
+            session,
             started_at: unix_ms(),
             timeout: spec
                 .timeout_ms
@@ -115,6 +110,7 @@ impl<'a> Watch<'a> {
     /// Watches until the tree is gone.
     pub(crate) fn run(mut self) -> Ended {
         let mut buffer = vec![0; CHUNK];
+        self.tell_raw();
         while !self.tree.reap() {
             // First, since messages can have come with the specification.
             for message in self.hosts.handle() {
@@ -126,43 +122,104 @@ impl<'a> Watch<'a> {
             self.log.tick(now);
             self.wait_for_something(now);
             self.signals.clear();
-            for capture in &mut self.captures {
-                capture.read(&mut buffer, &mut self.log);
-            }
+            self.capture(&mut buffer);
             self.write_stdin();
         }
-        for capture in &mut self.captures {
-            capture.finish(&mut buffer, &mut self.log);
-        }
-        let end = self
-            .stop
-            .and_then(|stop| stop.cause)
-            .unwrap_or_else(|| own_end(self.tree.status()));
-        let (hosts, log, captures) = (self.hosts, self.log, self.captures);
+        self.finish(&mut buffer);
+        let cause = self.stop.and_then(|stop| stop.cause);
+        let session = self.session.as_ref();
+        let over = session.is_some_and(Session::is_over).then(raw_limit);
+        let end = cause.or(over);
+        let end = end.unwrap_or_else(|| own_end(self.tree.status()));
         Ended {
-            hosts,
+            hosts: self.hosts,
             end,
             started_at: self.started_at,
-            log,
-            captures,
+            log: self.log,
+            session: self.session,
+            captures: self.captures,
+        }
+    }
+
+    /// Reads what the child has written.
+    fn capture(&mut self, buffer: &mut [u8]) {
+        let [stdout, stderr] = &mut self.captures;
+        match &mut self.session {
+            None => {
+                stdout.read(buffer, &mut self.log);
+            }
+            Some(session) => {
+                session.tick(Instant::now());
+                if !session.raw_is_stuck() {
+                    stdout.read(buffer, session);
+                }
+            }
+        }
+        stderr.read(buffer, &mut self.log);
+        self.tell_raw();
+    }
+
+    /// Reads the rest; the tree is gone.
+    fn finish(&mut self, buffer: &mut [u8]) {
+        let [stdout, stderr] = &mut self.captures;
+        match &mut self.session {
+            None => stdout.finish(buffer, &mut self.log),
+            Some(session) => {
+                stdout.finish(buffer, session);
+                session.finish();
+                if let Some((end, bytes)) = session.written_by_child() {
+                    stdout.stand_in(&end, bytes);
+                }
+            }
+        }
+        stderr.finish(buffer, &mut self.log);
+        self.tell_raw();
+    }
+
+    fn tell_raw(&mut self) {
+        if let Some(session) = &self.session {
+            self.hosts.tell_raw(session.raw_bytes());
         }
     }
 
     fn obey(&mut self, message: ToShepherd) {
         match message {
-            ToShepherd::Stop {} => self.begin_stop(End::Stopped {
-                reason: "stop".to_owned(),
-            }),
-            ToShepherd::Stdin { text } if self.stdin.is_some() => {
-                self.unwritten.extend_from_slice(text.as_bytes());
-                self.write_stdin();
-            }
+            ToShepherd::Stop {} => self.begin_stop(stopped("stop")),
+            ToShepherd::Stdin { text, id, note } => self.order(Some(text), id, note.as_ref()),
+            ToShepherd::Note { id, note } => self.order(None, Some(id), note.as_ref()),
+            ToShepherd::Signal { signal } if signal == "INT" => self.tree.signal_main(Signal::INT),
             ToShepherd::CloseStdin {} => {
-                self.close_stdin = true;
+                self.stdin.close();
                 self.write_stdin();
             }
             _ => {}
         }
+    }
+
+    /// Carries out an order, unless that was done before.
+    fn order(&mut self, text: Option<String>, id: Option<String>, note: Option<&Value>) {
+        if let Some(done) = id.as_deref().and_then(|id| self.stdin.order(id)) {
+            if done && let Some(id) = id {
+                self.acknowledge(id);
+            }
+            return;
+        }
+        if text.is_some() && !self.stdin.is_open() {
+            return;
+        }
+        if let (Some(session), Some(id)) = (&mut self.session, &id) {
+            session.record(id, note);
+        }
+        match (text, id) {
+            (Some(text), id) => self.stdin.push(id, text),
+            (None, Some(id)) => self.stdin.push_note(id),
+            (None, None) => {}
+        }
+        self.write_stdin();
+    }
+
+    fn acknowledge(&mut self, id: String) {
+        self.hosts.tell(&ToHost::Said { id });
     }
 
     fn check_causes(&mut self, now: Instant) {
@@ -179,9 +236,10 @@ impl<'a> Watch<'a> {
             self.begin_stop(End::TimedOut);
         }
         if self.orphan.is_over(now) {
-            self.begin_stop(End::Stopped {
-                reason: "orphaned".to_owned(),
-            });
+            self.begin_stop(stopped("orphaned"));
+        }
+        if self.session.as_ref().is_some_and(Session::is_over) {
+            self.begin_stop(raw_limit());
         }
         if self.orphan.must_start(now) {
             if self.dir.is_gone() {
@@ -209,13 +267,23 @@ impl<'a> Watch<'a> {
     }
 
     fn go_on_stopping(&mut self, now: Instant) {
-        let Some(stop) = self.stop.as_mut().filter(|stop| now >= stop.at) else {
+        // SIGINT was for an agent alone: once it has gone, nobody is left to end in order, and its
+        // tools, in sessions of their own, know of nothing.
+        let alone = self.session.is_some() && self.tree.status().is_some();
+        let due =
+            |stop: &&mut Stop| now >= stop.at || alone && matches!(stop.next, Step::Terminate);
+        let Some(stop) = self.stop.as_mut().filter(due) else {
             return;
         };
         let grace = self.spec.stop_grace_ms;
         let (pause, next) = match stop.next {
             Step::Interrupt => {
-                self.tree.signal(Signal::INT);
+                // An agent ends its tools itself; one that loses them first goes on without them.
+                if self.session.is_some() {
+                    self.tree.signal_group(Signal::INT);
+                } else {
+                    self.tree.signal(Signal::INT);
+                }
                 (Duration::from_millis(grace.int_to_term), Step::Terminate)
             }
             Step::Terminate => {
@@ -257,36 +325,47 @@ impl<'a> Watch<'a> {
         // A cause that comes when a stop is under way changes nothing: do not wake up for it.
         let timeout = self.timeout.filter(|_| self.stop.is_none());
         let orphan = self.orphan.due().filter(|due| *due > now);
-        let due = [stop, timeout, orphan, self.log.due()]
+        let session = self.session.as_ref().and_then(Session::due);
+        let due = [stop, timeout, orphan, self.log.due(), session]
             .into_iter()
             .flatten()
             .min();
         let left = due.map(|due| timespec(due.saturating_duration_since(now)));
         let mut polled = vec![PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN)];
-        let streams = self.captures.iter().filter_map(Capture::fd);
+        let [stdout, stderr] = &self.captures;
+        let stuck = self.session.as_ref().is_some_and(Session::raw_is_stuck);
+        let streams = [stdout.fd().filter(|_| !stuck), stderr.fd()];
+        let streams = streams.into_iter().flatten();
         polled.extend(streams.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let stdin = self.stdin.iter().filter(|_| !self.unwritten.is_empty());
-        polled.extend(stdin.map(|stdin| PollFd::new(stdin, PollFlags::OUT)));
+        let stdin = self.stdin.fd().filter(|_| !self.said_is_stuck());
+        polled.extend(stdin.map(|stdin| PollFd::from_borrowed_fd(stdin, PollFlags::OUT)));
         self.hosts.fds(&mut polled);
         let _interrupted = poll(&mut polled, left.as_ref());
     }
 
     fn write_stdin(&mut self) {
-        while let Some(stdin) = self.stdin.as_ref().filter(|_| !self.unwritten.is_empty()) {
-            match rustix::io::write(stdin, &self.unwritten) {
-                Ok(count) => drop(self.unwritten.drain(..count)),
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
-                Err(_) => {
-                    self.unwritten.clear();
-                    self.close_stdin = true;
-                }
-            }
+        if self.said_is_stuck() {
+            return;
         }
-        if self.close_stdin {
-            self.stdin = None;
+        for id in self.stdin.write() {
+            self.acknowledge(id);
         }
     }
+
+    fn said_is_stuck(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::said_is_stuck)
+    }
+}
+
+fn stopped(reason: &str) -> End {
+    End::Stopped {
+        reason: reason.to_owned(),
+    }
+}
+
+/// The conversation became longer than it may.
+fn raw_limit() -> End {
+    stopped("raw_limit")
 }
 
 /// How the main process ended when nobody stopped it.

@@ -86,6 +86,7 @@ impl Lab {
                 term_to_kill: 100,
             },
             stdin: Stdin::Null,
+            session: None,
             attempt,
         }
     }
