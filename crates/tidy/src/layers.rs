@@ -33,6 +33,10 @@ const LAYERS: &[Layer] = &[
         may_use: &[CORE, ENGINE],
     },
     Layer {
+        package: "baton-worktree",
+        may_use: &[],
+    },
+    Layer {
         package: "baton-agents",
         may_use: &[CORE, ENGINE],
     },
@@ -51,6 +55,7 @@ const LAYERS: &[Layer] = &[
             ENGINE,
             "baton-store",
             "baton-runner",
+            "baton-worktree",
             "baton-agents",
             "baton-script",
             "baton-remote",
