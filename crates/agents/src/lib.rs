@@ -7,10 +7,13 @@
 //! line), `wire` (its messages), `normalize` (to activities). What an agent cannot do is said in its
 //! [`Capabilities`], never faked.
 
+mod codex;
 mod driver;
 mod outcome;
+mod prices;
 mod setup;
 
+pub use codex::{codex, codex_exec, native_candidates};
 pub use driver::{Capabilities, Driver, Exit, Order, Output};
 pub use outcome::{Failure, FailureKind, Turn};
 pub use setup::{Permission, Refused, Setup, Start};
