@@ -188,6 +188,8 @@ fn merge_content(tool: &mut ToolUse, update: &Value) {
             Some("diff") => {
                 let path = part["path"].as_str().unwrap_or_default();
                 let (old, new) = (part["oldText"].as_str(), part["newText"].as_str());
+                // Gemini CLI 0.61.0 gives a new file the old text "".
+                let old = old.filter(|_| part["_meta"]["kind"] != "add");
                 let new = new.unwrap_or_default();
                 add_path(tool, &part["path"]);
                 if old.is_none() {
