@@ -7,13 +7,23 @@
 //! line), `wire` (its messages), `normalize` (to activities). What an agent cannot do is said in its
 //! [`Capabilities`], never faked.
 
+mod acp;
+mod bounded;
 mod codex;
+mod command;
+mod diff;
 mod driver;
+mod gemini;
+mod kind;
 mod outcome;
 mod prices;
 mod setup;
 
+pub use acp::acp;
 pub use codex::{codex, codex_exec, native_candidates};
+pub use command::command;
 pub use driver::{Capabilities, Driver, Exit, Order, Output};
+pub use gemini::{gemini, gemini_stream};
+pub use kind::{AgentKind, driver};
 pub use outcome::{Failure, FailureKind, Turn};
 pub use setup::{Permission, Refused, Setup, Start};

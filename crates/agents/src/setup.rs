@@ -73,6 +73,9 @@ pub struct Start {
     pub files: Vec<(PathBuf, String)>,
     /// It is spoken to on its standard input; otherwise that is `/dev/null`.
     pub stdin: bool,
+    /// Its standard output must be the file `raw.jsonl` itself: into a pipe it loses its last lines
+    /// (Gemini CLI 0.61.0, after about 200 KB).
+    pub stdout_to_file: bool,
 }
 
 /// Why an agent cannot be started as asked: what is asked of it that it cannot do, and what would be

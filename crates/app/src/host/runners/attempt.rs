@@ -171,10 +171,19 @@ impl ShepherdRunners {
         let log_dir = self.log_dir(launch)?;
         let prepared = self.converse(launch, work, dir, log_dir, false)?;
         // What it writes to standard error is for the attempt's end, not for its answer.
-        let common = self.spec(launch, work.cwd.as_deref(), prepared.env, dir.path().join("stderr"));
+        let common = self.spec(
+            launch,
+            work.cwd.as_deref(),
+            prepared.env,
+            dir.path().join("stderr"),
+        );
         Ok(AttemptSpec {
             program: Program::Words(prepared.words),
-            stdin: if prepared.stdin { Stdin::Pipe } else { Stdin::Null },
+            stdin: if prepared.stdin {
+                Stdin::Pipe
+            } else {
+                Stdin::Null
+            },
             session: Some(prepared.session),
             ..common
         })
@@ -339,9 +348,10 @@ impl ShepherdRunners {
         let (mut end, globs) = match &launch.work {
             Work::Script(work) => (judge_script(work, record), &work.artifacts),
             Work::Agent(work) => {
-                let parked = self.lock().get(&launch.attempt).is_some_and(|living| {
-                    matches!(living.stopped, Some((StopReason::Park, _)))
-                });
+                let parked = self
+                    .lock()
+                    .get(&launch.attempt)
+                    .is_some_and(|living| matches!(living.stopped, Some((StopReason::Park, _))));
                 let end = match self.talk(launch.attempt) {
                     Some(talk) => talk.end(record, parked),
                     None => lost("its conversation cannot be read"),

@@ -150,7 +150,11 @@ impl ShepherdRunners {
 
     /// Lets every conversation look at the time. Called about once a second.
     pub fn tick(&self) {
-        let talks: Vec<_> = self.lock().values().filter_map(|l| l.talk.clone()).collect();
+        let talks: Vec<_> = self
+            .lock()
+            .values()
+            .filter_map(|l| l.talk.clone())
+            .collect();
         for talk in talks {
             talk.tick();
         }

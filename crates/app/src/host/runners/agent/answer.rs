@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named() {
-        let schema = json!({"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]});
+        let schema =
+            json!({"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]});
         assert_eq!(check(&schema, "{\"n\": 1}", None), Ok(json!({"n": 1})));
         let problem = check(&schema, "{\"n\": \"1\"}", None).unwrap_err();
         assert!(problem.contains("/n"), "{problem}");

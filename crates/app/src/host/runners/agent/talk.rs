@@ -385,7 +385,10 @@ impl State {
     fn check_said(&mut self, said: std::io::Result<()>) {
         if let Err(error) = said {
             let message = format!("it could not be told: {error}");
-            self.stop(Stopping::Failed(Failure::new(FailureKind::Protocol, message)));
+            self.stop(Stopping::Failed(Failure::new(
+                FailureKind::Protocol,
+                message,
+            )));
         }
     }
 

@@ -1,0 +1,234 @@
+//! The drivers against the real CLIs, in front of the scripted model servers of the recordings.
+//! `BATON_TEST_GEMINI` is Gemini CLI's path, `BATON_TEST_MODELS` the directory of `mock_gemini.py`.
+
+mod talk;
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use baton_agents::{
+    Driver, FailureKind, Order, Output, Permission, Setup, Turn, gemini, gemini_stream,
+};
+use baton_core::activity::{Activity, Answer};
+use talk::Talk;
+
+/// A project, a home, and a model server that knows both.
+struct World {
+    _dir: tempfile::TempDir,
+    cwd: PathBuf,
+    home: PathBuf,
+    url: String,
+    server: Child,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (cwd, home) = (dir.path().join("project"), dir.path().join("home"));
+        std::fs::create_dir_all(cwd.join("src")).unwrap();
+        std::fs::create_dir_all(home.join(".gemini")).unwrap();
+        let app = "def greet(name):\n    return 'hello ' + name\n\nprint(greet('world'))\n";
+        std::fs::write(cwd.join("src/app.py"), app).unwrap();
+        let settings = r#"{"privacy":{"usageStatisticsEnabled":false},"general":{"enableAutoUpdate":false,"maxAttempts":2},
+            "security":{"auth":{"selectedType":"gemini-api-key"}}}"#;
+        std::fs::write(home.join(".gemini/settings.json"), settings).unwrap();
+        let models = PathBuf::from(std::env::var("BATON_TEST_MODELS").unwrap());
+        let mut server = Command::new("python3")
+            .arg(models.join("mock_gemini.py"))
+            .args([
+                "--port",
+                "0",
+                "--var",
+                &format!("cwd={}", cwd.display()),
+                "--scenario",
+            ])
+            .arg(models.join("scenarios/gemini.json"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line.trim().rsplit(' ').next().unwrap().to_owned();
+        Self {
+            _dir: dir,
+            cwd,
+            home,
+            url,
+            server,
+        }
+    }
+
+    fn setup(&self, prompt: &str, permission: Permission) -> Setup {
+        Setup {
+            program: vec![std::env::var("BATON_TEST_GEMINI").unwrap()],
+            prompt: prompt.into(),
+            permission,
+            cwd: self.cwd.clone(),
+            scratch: self.home.clone(),
+            ..Setup::default()
+        }
+    }
+
+    fn env(&self) -> Vec<(&str, &str)> {
+        vec![
+            ("HOME", self.home.to_str().unwrap()),
+            ("GOOGLE_GEMINI_BASE_URL", &self.url),
+            ("GEMINI_API_KEY", "dummy"),
+        ]
+    }
+
+    fn start(&self, setup: &Setup) -> Talk {
+        let (start, driver) = gemini(setup).unwrap();
+        Talk::start(&start, driver, &setup.cwd, &self.env())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn fresh(setup: &Setup) -> Box<dyn Driver> {
+    gemini(setup).unwrap().1
+}
+
+fn print(outputs: &[Output]) {
+    for output in outputs {
+        let text = format!("{output:?}");
+        println!("{}", text.chars().take(600).collect::<String>());
+    }
+}
+
+#[test]
+#[ignore = "needs the real Gemini CLI and its mock server"]
+fn gemini_asks_and_edits() {
+    let world = World::new();
+    let setup = world.setup("[[edit]] change it", Permission::Default);
+    let mut talk = world.start(&setup);
+    let approve = Answer::Approve {
+        remember: false,
+        message: None,
+    };
+    for _ in 0..4 {
+        let question = talk.question();
+        println!("{question:?}");
+        let answer = approve.clone();
+        talk.order(Order::Answer {
+            question: question.id,
+            answer,
+        });
+    }
+    let turn = talk.turn();
+    let outputs = talk.finish(fresh(&setup));
+    print(&outputs);
+    assert!(matches!(turn, Turn::Done { text, .. } if text.starts_with("Done: greeting")));
+    assert!(
+        std::fs::read_to_string(world.cwd.join("src/app.py"))
+            .unwrap()
+            .contains("'hi '")
+    );
+    assert!(world.cwd.join("NOTES.md").exists());
+}
+
+#[test]
+#[ignore = "needs the real Gemini CLI and its mock server"]
+fn gemini_is_denied() {
+    let world = World::new();
+    let setup = world.setup("[[denied]] write", Permission::Default);
+    let mut talk = world.start(&setup);
+    for _ in 0..2 {
+        let question = talk.question();
+        println!("{question:?}");
+        let answer = Answer::Reject {
+            message: Some("no".into()),
+        };
+        talk.order(Order::Answer {
+            question: question.id,
+            answer,
+        });
+    }
+    let turn = talk.turn();
+    print(&talk.finish(fresh(&setup)));
+    assert!(matches!(turn, Turn::Done { .. }));
+    assert!(!world.cwd.join("NEW.md").exists());
+}
+
+#[test]
+#[ignore = "needs the real Gemini CLI and its mock server"]
+fn gemini_is_interrupted_and_goes_on_and_is_loaded() {
+    let world = World::new();
+    let mut setup = world.setup("[[sleep]] long", Permission::BypassPermissions);
+    let mut talk = world.start(&setup);
+    let session = talk.session();
+    talk.until("running tool", |output| match output {
+        Output::Activity {
+            activity: Activity::ToolUse(_),
+            ..
+        } => Some(()),
+        _ => None,
+    });
+    talk.order(Order::Interrupt {});
+    assert_eq!(talk.turn(), Turn::Interrupted);
+    talk.order(Order::Ask {
+        id: "a".into(),
+        text: "[[remember]] the word pelican".into(),
+    });
+    println!("{:?}", talk.turn());
+    print(&talk.finish(fresh(&setup)));
+
+    println!("---- load");
+    setup.resume = Some(session);
+    setup.prompt = "[[recall]] which word?".into();
+    let mut talk = world.start(&setup);
+    let turn = talk.turn();
+    print(&talk.finish(fresh(&setup)));
+    println!("{turn:?}");
+    assert!(matches!(turn, Turn::Done { .. }));
+
+    println!("---- load what is not there");
+    setup.resume = Some("fa7a0e7b-df6e-446d-b4db-70e66b5f5f4b".into());
+    let mut talk = world.start(&setup);
+    let lost = talk.until("loss", |output| match output {
+        Output::Fatal(failure) => Some(failure.clone()),
+        _ => None,
+    });
+    print(&talk.finish(fresh(&setup)));
+    assert_eq!(lost.kind, FailureKind::SessionLost);
+}
+
+#[test]
+#[ignore = "needs the real Gemini CLI and its mock server"]
+fn gemini_fails_as_it_does() {
+    let world = World::new();
+    for tag in [
+        "err401", "err403", "errquota", "cut", "maxtok", "safety", "same", "think",
+    ] {
+        println!("---- {tag}");
+        let setup = world.setup(&format!("[[{tag}]] x"), Permission::BypassPermissions);
+        let mut talk = world.start(&setup);
+        let turn = talk.turn();
+        print(&talk.finish(fresh(&setup)));
+        println!("==== {tag}: {turn:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs the real Gemini CLI and its mock server"]
+fn gemini_takes_settings() {
+    let world = World::new();
+    let mut setup = world.setup("[[loop]] x", Permission::BypassPermissions);
+    setup.max_turns = Some(3);
+    let mut talk = world.start(&setup);
+    let turn = talk.turn();
+    print(&talk.finish(fresh(&setup)));
+    println!("{turn:?}");
+    assert!(matches!(turn, Turn::Failed(failure) if failure.kind == FailureKind::MaxTurns));
+    let (start, driver) = gemini_stream(&setup).unwrap();
+    let talk = Talk::start(&start, driver, &world.cwd, &world.env());
+    print(&talk.end(gemini_stream(&setup).unwrap().1));
+}
