@@ -248,6 +248,7 @@ fn created_with_a_worktree() -> RunCreated {
         workspace: Some(Workspace {
             mode: WorktreeMode::Worktree,
             repository: "/srv/shop".into(),
+            inside: "app".into(),
             root: "/data/worktrees/prj_x/run_y".into(),
             branch: "baton/implement-00000001".into(),
             base: "12".repeat(20),

@@ -29,6 +29,7 @@ pub(crate) fn acts_on(event: &Event) -> bool {
         | Event::AttemptEnded { .. }
         | Event::CancelRequested { .. }
         | Event::QuestionAnswered { .. }
+        | Event::CheckpointTaken { .. }
         | Event::RunCompleted { .. } => true,
         Event::PauseRequested { immediate, .. } => *immediate,
         Event::MessagePosted(posted) => posted.action == Action::Instruction,
@@ -73,6 +74,11 @@ impl Engine {
                         self.inner.outside.runners.say(attempt, word);
                     }
                 }
+                Event::CheckpointTaken {
+                    number,
+                    commit: Some(commit),
+                    ..
+                } => self.keep(run, *number, commit),
                 Event::RunCompleted { .. } => self.finish(run),
                 _ => {}
             }
@@ -87,6 +93,11 @@ impl Engine {
         for (&attempt, &place) in in_flight {
             if !lock(&self.inner.attempts).contains_key(&attempt) {
                 self.launch(run, place, attempt, env, true);
+            }
+        }
+        for (&number, checkpoint) in &run.checkpoints {
+            if let Some(commit) = &checkpoint.commit {
+                self.keep(run, number, commit);
             }
         }
         match &run.status {
@@ -112,6 +123,13 @@ impl Engine {
             if let Some(word) = word(run, step, message) {
                 self.inner.outside.runners.say(attempt, word);
             }
+        }
+    }
+
+    fn keep(&self, run: &Run, number: u32, commit: &str) {
+        if let Some(workspace) = &run.created.workspace {
+            let runners = &self.inner.outside.runners;
+            runners.keep(run.created.run, workspace, number, commit);
         }
     }
 
@@ -356,9 +374,7 @@ impl Engine {
 fn files_at(run: &Run) -> Option<FilesAt> {
     Some(FilesAt {
         workspace: run.created.workspace.clone()?,
-        project: PathBuf::from(&run.created.project.path),
         generation: run.files.generation,
-        target: run.files.target.clone(),
         newest: run.files.newest.clone(),
     })
 }

@@ -262,6 +262,12 @@ pub trait Runners: Send + Sync + 'static {
         let _ = (attempt, word);
     }
 
+    /// Holds a checkpoint's commit by a name of its own, so that git keeps it. A repeat changes
+    /// nothing.
+    fn keep(&self, run: RunId, workspace: &Workspace, number: u32, commit: &str) {
+        let _ = (run, workspace, number, commit);
+    }
+
     /// Finishes the branch of a completed run as its definition says, and reports it. A repeat ends
     /// in the same state.
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
@@ -306,13 +312,10 @@ pub struct FinishFiles {
 pub struct FilesAt {
     /// Where it is.
     pub workspace: Workspace,
-    /// The user's directory.
-    pub project: PathBuf,
     /// How often the files were to be brought back.
     pub generation: u32,
-    /// To what, last: a checkpoint's commit; `None`: what the run began from.
-    pub target: Option<String>,
-    /// The newest checkpoint's commit: what a worktree deleted by hand is made again from.
+    /// The newest checkpoint's commit: what the files are brought back to, and what a worktree
+    /// deleted by hand is made again from; `None`: what the run began from.
     pub newest: Option<String>,
 }
 

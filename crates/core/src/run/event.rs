@@ -243,7 +243,10 @@ pub struct Workspace {
     pub mode: WorktreeMode,
     /// The repository's root: absolute.
     pub repository: String,
-    /// The work tree's root: absolute.
+    /// Where the project is in the repository; empty when it is all of it.
+    #[serde(default)]
+    pub inside: String,
+    /// The worktree: absolute, and named by the run. Of a branch, where its state is kept.
     pub root: String,
     /// The run's branch.
     pub branch: String,

@@ -64,9 +64,7 @@ pub struct Instruction {
 pub struct Files {
     /// Counts how often the files were to be brought back to a checkpoint.
     pub generation: u32,
-    /// What they were to be brought back to last; `None`: the commit the run began from.
-    pub target: Option<String>,
-    /// The newest checkpoint's commit.
+    /// The newest checkpoint's commit; `None`: the commit the run began from.
     pub newest: Option<String>,
     /// The run has ended and its branch is not finished yet.
     pub finishing: bool,

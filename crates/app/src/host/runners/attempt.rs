@@ -128,6 +128,12 @@ impl ShepherdRunners {
         if self.stopped(launch.attempt).is_some() {
             return Err(Box::new(AttemptEnd::Stopped {}));
         }
+        if let Err(error) = self.make_ready(launch) {
+            if self.stopped(launch.attempt).is_some() {
+                return Err(Box::new(AttemptEnd::Stopped {}));
+            }
+            return Err(Box::new(failed(error.code, error.message)));
+        }
         let dir = self.dir(launch.attempt)?;
         let spec = match &launch.work {
             Work::Script(work) => self.script(launch, work)?,
@@ -224,6 +230,9 @@ impl ShepherdRunners {
             driver,
         } = agent::prepare(launch, work, env, &places)
             .map_err(|error| Box::new(failed(error.code, error.message)))?;
+        let Some(reports) = self.reports(launch.attempt) else {
+            return Err(Box::new(AttemptEnd::Stopped {}));
+        };
         let now = clock::now();
         let waited = Duration::from_millis(launch.waited_ms);
         let talk = Talk::new(Begin {
@@ -231,7 +240,7 @@ impl ShepherdRunners {
             driver,
             conversation: Conversation::new(&session, 0),
             log: Activities::open(&log_dir),
-            reports: self.reports(launch.attempt),
+            reports,
             clock: Arc::new(SystemClock),
             schema: work.output.clone(),
             resumed: work.resume.is_some(),
@@ -263,7 +272,7 @@ impl ShepherdRunners {
     }
 
     /// What all attempts have in common.
-    fn spec(
+    pub(super) fn spec(
         &self,
         launch: &Launch,
         cwd: Option<&str>,

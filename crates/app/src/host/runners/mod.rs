@@ -10,15 +10,16 @@ mod attempt;
 mod environment;
 mod glob;
 mod logs;
+mod workspace;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use baton_core::ids::AttemptId;
-use baton_core::run::event::AttemptEnd;
-use baton_engine::ports::{Launch, Reports, Runners, StopReason, Word};
+use baton_core::ids::{AttemptId, RunId};
+use baton_core::run::event::{AttemptEnd, Workspace};
+use baton_engine::ports::{FinishFiles, Launch, Reports, Runners, StopReason, Word};
 use baton_runner::Shepherd;
 
 use self::agent::Talk;
@@ -28,6 +29,7 @@ use super::settings::Settings;
 
 pub use artifacts::{Kept, list as artifacts};
 pub use logs::{directories as log_directories, executions};
+pub use workspace::spec as workspace_spec;
 
 /// Enough for launching, waiting and concluding; only what is touched takes memory.
 const STACK: usize = 1024 * 1024;
@@ -121,6 +123,9 @@ impl ShepherdRunners {
         } else {
             self.launch_and_wait(launch, reports)
         };
+        if let Some(AttemptEnd::Succeeded { .. } | AttemptEnd::Failed { .. }) = &end {
+            self.keep_files(launch, reports);
+        }
         let reason = self.lock().remove(&launch.attempt).and_then(|l| l.stopped);
         let end = match (end, reason) {
             (Some(AttemptEnd::Stopped {}), Some((StopReason::Park, _))) => AttemptEnd::Parked {},
@@ -160,6 +165,11 @@ impl ShepherdRunners {
         }
     }
 
+    /// Where the attempt reports.
+    fn reports(&self, attempt: AttemptId) -> Option<Arc<dyn Reports>> {
+        self.lock().get(&attempt)?.reports.clone()
+    }
+
     fn stopped(&self, attempt: AttemptId) -> Option<Instant> {
         self.lock().get(&attempt)?.stopped.map(|(_, at)| at)
     }
@@ -185,6 +195,14 @@ impl Runners for ShepherdRunners {
         if let Some(talk) = self.talk(attempt) {
             talk.say(word);
         }
+    }
+
+    fn keep(&self, run: RunId, workspace: &Workspace, number: u32, commit: &str) {
+        self.keep_commit(run, workspace, number, commit);
+    }
+
+    fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
+        Self::finish_files(finish, reports);
     }
 
     fn stop(&self, attempt: AttemptId, reason: StopReason) {

@@ -176,8 +176,7 @@ impl Run {
     pub(super) fn restore_files(&mut self, target: Option<String>) {
         if self.created.workspace.as_ref().is_some_and(|w| !w.shared) {
             self.files.generation += 1;
-            self.files.newest.clone_from(&target);
-            self.files.target = target;
+            self.files.newest = target;
         }
     }
 

@@ -69,6 +69,11 @@ pub fn prepare(
         message,
     };
     let (kind, words) = AgentKind::parse(&work.agent).map_err(|r| setup_error(r.to_string()))?;
+    let words = if words.is_empty() {
+        vec![work.agent.clone()]
+    } else {
+        words
+    };
     let program = match find(kind, words.clone(), &env, &launch.directory) {
         // It is running: only how to speak with it is asked for.
         Err(_) if places.taken_back => words,
@@ -101,10 +106,9 @@ pub fn prepare(
         scratch: scratch.clone(),
         budget_usd: work.budget_usd,
         root: rustix::process::geteuid().is_root(),
-        is_sandbox: env.get("IS_SANDBOX").is_some_and(|value| value == "1"),
     };
     let (start, driver) =
-        baton_agents::driver(kind, &setup).map_err(|refused| setup_error(refused.to_string()))?;
+        baton_agents::driver(&kind, &setup).map_err(|refused| setup_error(refused.to_string()))?;
     for (path, content) in &start.files {
         files::write_private(path, content.as_bytes()).map_err(|error| StepError {
             code: ErrorCode::Disk,

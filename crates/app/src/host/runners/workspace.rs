@@ -1,0 +1,278 @@
+//! A run's own branch or worktree: made ready before an attempt, kept as a commit after it, finished
+//! at the run's end. What git does is `baton-worktree`'s; when, is the run's state's to say.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_core::definition::{Finish, WorktreeMode};
+use baton_core::ids::RunId;
+use baton_core::run::decide::News;
+use baton_core::run::event::{ErrorCode, Finished, StepError, Workspace};
+use baton_engine::ports::{FilesAt, FinishFiles, Launch, Reports};
+use baton_runner::{AttemptDir, AttemptSpec, End, Outcome, Program};
+use baton_worktree::{Error, How, Merged, Mode, Reason, Restore, Spec};
+
+use super::environment::{self, Vendor};
+use super::{ShepherdRunners, logs};
+use crate::host::settings::millis;
+
+/// The longest that a setup command may run.
+const SETUP: Duration = Duration::from_secs(3600);
+
+/// How often finishing is tried again when another git is at work.
+const TRIES: u32 = 20;
+
+/// And how long between.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Where a run works, as `baton-worktree` has it.
+pub fn spec(workspace: &Workspace) -> Spec {
+    let path = PathBuf::from(&workspace.root);
+    let run = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    Spec {
+        mode: match workspace.mode {
+            WorktreeMode::Stay => Mode::Stay,
+            WorktreeMode::Branch => Mode::Branch,
+            WorktreeMode::Worktree => Mode::Worktree,
+        },
+        root: PathBuf::from(&workspace.repository),
+        project: PathBuf::from(&workspace.inside),
+        run: run.unwrap_or_default(),
+        path,
+        branch: workspace.branch.clone(),
+        base: workspace.base.clone(),
+        copy: workspace.copy.clone(),
+    }
+}
+
+fn failure(error: &Error) -> StepError {
+    let code = match error {
+        Error::MergeConflict { .. } => ErrorCode::MergeConflict,
+        _ => ErrorCode::Workspace,
+    };
+    StepError {
+        code,
+        message: error.to_string(),
+    }
+}
+
+impl ShepherdRunners {
+    /// Has the run's files there as its state says, and its setup done.
+    pub(super) fn make_ready(&self, launch: &Launch) -> Result<(), StepError> {
+        let Some(files) = &launch.files else {
+            return Ok(());
+        };
+        let spec = spec(&files.workspace);
+        let want = restore(files);
+        let prepared = baton_worktree::ensure(&spec, &want).map_err(|error| failure(&error))?;
+        for note in &prepared.notes {
+            let (run, key) = (launch.run, &launch.key);
+            tracing::info!(%run, key, "{note}");
+        }
+        match &files.workspace.setup {
+            Some(command) if !prepared.setup_done => {
+                self.set_up(launch, command, &prepared.directory)?;
+                baton_worktree::mark_setup_done(&spec).map_err(|error| failure(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs the setup command under a shepherd that ends with this host: the next one begins anew.
+    fn set_up(&self, launch: &Launch, command: &str, directory: &Path) -> Result<(), StepError> {
+        let fails = |message: String| StepError {
+            code: ErrorCode::Workspace,
+            message: format!("the worktree's `setup` failed: {message}"),
+        };
+        let inner = &self.inner;
+        let env = environment::of_child(
+            &inner.environments,
+            &inner.secrets,
+            launch,
+            &BTreeMap::new(),
+            Vendor::Nobody,
+        )
+        .map_err(fails)?;
+        let id = format!("{}-setup", launch.attempt);
+        let dir = AttemptDir::new(&inner.data_dir, &id).map_err(|e| fails(e.to_string()))?;
+        let logs = logs::prepare(&inner.data_dir, launch).map_err(|e| fails(e.to_string()))?;
+        let common = self.spec(launch, None, env, logs.join("setup"));
+        let spec = AttemptSpec {
+            attempt: id,
+            program: Program::Shell(command.to_owned()),
+            cwd: directory.to_owned(),
+            timeout_ms: Some(millis(SETUP)),
+            orphan_grace_ms: 0,
+            host_binary: PathBuf::new(),
+            ..common
+        };
+        let shepherd = baton_runner::launch(&inner.binary, &dir, &spec)
+            .map_err(|error| fails(error.to_string()))?;
+        let shepherd = Arc::new(shepherd);
+        self.connected(launch.attempt, &shepherd);
+        let outcome = shepherd.wait();
+        let record = match outcome {
+            Outcome::Ended(record) => record,
+            Outcome::Lost { .. } | Outcome::TakenOver => {
+                return Err(fails("it was lost".into()));
+            }
+        };
+        let _no_longer_needed = std::fs::remove_dir_all(dir.path());
+        match &record.end {
+            End::Exited { code: 0 } => Ok(()),
+            End::Exited { code } => {
+                let lines = record.stderr_tail.lines().rev();
+                let last = lines.map(str::trim).find(|line| !line.is_empty());
+                let last = last.map(|line| format!(": {line}")).unwrap_or_default();
+                Err(fails(format!("exit code {code}{last}")))
+            }
+            End::Signaled { signal } => Err(fails(format!("ended by signal {signal}"))),
+            End::SpawnFailed { message } => Err(fails(message.clone())),
+            End::TimedOut => Err(fails("it ran longer than an hour".into())),
+            End::Stopped { .. } => Err(fails("it was stopped".into())),
+        }
+    }
+
+    /// Keeps the files as an attempt left them, and tells the run.
+    pub(super) fn keep_files(&self, launch: &Launch, reports: &dyn Reports) {
+        let Some(files) = launch
+            .files
+            .as_ref()
+            .filter(|files| !files.workspace.shared)
+        else {
+            return;
+        };
+        let subject = format!("{} (attempt {})", launch.key, launch.try_number);
+        let spec = spec(&files.workspace);
+        match baton_worktree::checkpoint(&spec, &subject, files.newest.as_deref()) {
+            Ok(Some(checkpoint)) => {
+                for warning in &checkpoint.warnings {
+                    tracing::warn!(run = %launch.run, "{warning}");
+                }
+                let commit = checkpoint.commit;
+                reports.news(launch.attempt, News::Files { commit });
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let (run, key) = (launch.run, &launch.key);
+                tracing::warn!(%run, key, %error, "its files could not be kept as a checkpoint");
+            }
+        }
+    }
+
+    pub(super) fn keep_commit(&self, run: RunId, workspace: &Workspace, number: u32, commit: &str) {
+        if workspace.shared {
+            return;
+        }
+        let root = Path::new(&workspace.repository);
+        let kept = baton_worktree::keep(root, &run.to_string(), u64::from(number), commit);
+        if let Err(error) = kept {
+            tracing::warn!(%run, number, %error, "a checkpoint's commit has no name yet");
+        }
+    }
+
+    /// Finishes a branch on a thread of its own, and reports it.
+    pub(super) fn finish_files(finish: FinishFiles, reports: Arc<dyn Reports>) {
+        let run = finish.run;
+        let thread = std::thread::Builder::new().name("finish".into());
+        let runtime = tokio::runtime::Handle::try_current();
+        let spawned = thread.spawn(move || {
+            let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            let outcome = finish_now(&finish);
+            reports.finished(finish.run, outcome);
+        });
+        if let Err(error) = spawned {
+            // The run stays live: the next host's recovery looks again.
+            tracing::error!(%run, %error, "no thread to finish a run's branch");
+        }
+    }
+}
+
+fn restore(files: &FilesAt) -> Restore {
+    if files.workspace.shared {
+        return Restore::default();
+    }
+    Restore {
+        generation: files.generation,
+        commit: files.newest.clone(),
+    }
+}
+
+fn finish_now(finish: &FinishFiles) -> Finished {
+    let workspace = &finish.files.workspace;
+    let how = match workspace.finish {
+        Finish::Keep => How::Keep,
+        Finish::Review => How::Review,
+        Finish::Merge => How::Merge {
+            into: workspace.base_branch.clone(),
+        },
+    };
+    let spec = spec(workspace);
+    let mut tries = 0;
+    let done = loop {
+        tries += 1;
+        match baton_worktree::finish(&spec, &how, &finish.name) {
+            Err(error) if error.may_pass() && tries < TRIES => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "another git sends no word when it is done; this thread does nothing else"
+                )]
+                std::thread::sleep(AGAIN);
+            }
+            done => break done,
+        }
+    };
+    match done {
+        Ok(Some(done)) => told(workspace, &how, done),
+        Ok(None) => Finished {
+            branch: workspace.branch.clone(),
+            commit: None,
+            merged_into: None,
+            conflicts: vec![],
+            detail: "The run worked in the project's own directory.".into(),
+        },
+        Err(error) => Finished {
+            branch: workspace.branch.clone(),
+            commit: None,
+            merged_into: None,
+            conflicts: vec![],
+            detail: format!("The branch {} was left as it is: {error}", workspace.branch),
+        },
+    }
+}
+
+fn told(workspace: &Workspace, how: &How, done: baton_worktree::Finished) -> Finished {
+    let into = workspace.base_branch.clone().unwrap_or_default();
+    let branch = &done.branch;
+    let mut detail = match (&done.merged, &done.reason, how) {
+        (_, Some(reason), _) => format!("The work is on branch {branch}, not merged: {reason}."),
+        (Merged::NothingToDo, ..) => format!("{into} has all of it already."),
+        (Merged::FastForward | Merged::MergeCommit(_), ..) => {
+            format!("Branch {branch} was merged into {into}.")
+        }
+        (Merged::No, None, How::Review) => format!("Branch {branch} waits for a review."),
+        (Merged::No, None, _) => format!("The work is on branch {branch}."),
+    };
+    for note in &done.notes {
+        detail.push(' ');
+        detail.push_str(note);
+    }
+    let merged = !matches!(done.merged, Merged::No);
+    Finished {
+        branch: done.branch,
+        commit: Some(done.commit),
+        merged_into: merged.then_some(into),
+        conflicts: match done.reason {
+            Some(Reason::Conflict(paths)) => paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+            _ => vec![],
+        },
+        detail,
+    }
+}
