@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use baton_core::ids::AttemptId;
 use baton_core::run::decide::{Command, Refusal};
-use baton_core::run::event::{
-    Actor, AttemptEnd, ChildOutcome, Event, Parent, PauseReason, RunCreated, StepOutput,
-};
+use baton_core::run::event::{Actor, ChildOutcome, Event, Parent, PauseReason, RunCreated};
 use baton_core::run::{At, ChildOrder, Message, Run, Status, command_id};
 use baton_core::slot;
 
@@ -71,15 +69,6 @@ impl Engine {
         let Some(step) = run.step(place) else { return };
         lock(&self.inner.attempts).insert(attempt, run.created.run);
         let reports: Arc<dyn Reports> = Arc::new(self.clone());
-        let work = match run.work(place, env) {
-            Ok(work) => work,
-            Err(error) => {
-                // It could be evaluated when it was decided; only a changed allow-list gets here.
-                let output = StepOutput::default();
-                reports.ended(attempt, AttemptEnd::Failed { error, output });
-                return;
-            }
-        };
         let launch = Launch {
             run: run.created.run,
             number: run.created.number,
@@ -87,7 +76,10 @@ impl Engine {
             key: step.key.clone(),
             attempt,
             try_number: step.tries,
-            work,
+            // It could be evaluated when it was decided; a changed allow-list gives an error here. The
+            // runner says when nothing of it runs.
+            work: run.work(place, env),
+            terms: run.terms(place),
             directory: PathBuf::from(&run.created.directory),
         };
         if taken_back {
@@ -265,7 +257,7 @@ impl Engine {
                 Ok(Ok(()))
             }
             Err(crate::start::StartError::Send(
-                error @ (SendError::Disk(_) | SendError::Stopping),
+                error @ (SendError::Disk(_) | SendError::Environment(_) | SendError::Stopping),
             )) => Err(error),
             Err(error) => Ok(Err(error.to_string())),
         }

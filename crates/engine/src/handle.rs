@@ -91,6 +91,9 @@ pub enum SendError {
     /// The disk says no; nothing changed.
     #[error("{0}")]
     Disk(String),
+    /// What the run's expressions may name cannot be read now; nothing changed.
+    #[error("{0}")]
+    Environment(String),
     /// The run's journal cannot be read by this version.
     #[error("{0}")]
     Damaged(String),

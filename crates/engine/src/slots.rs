@@ -220,7 +220,7 @@ impl Engine {
                     break;
                 }
                 Err(SendError::Stopping) => return,
-                Err(SendError::Disk(_)) => {
+                Err(SendError::Disk(_) | SendError::Environment(_)) => {
                     let clock = &self.inner.outside.clock;
                     clock.sleep_until(clock.now().plus(RETRY)).await;
                 }

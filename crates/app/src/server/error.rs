@@ -174,6 +174,9 @@ impl From<SendError> for Problem {
         match error {
             SendError::Refused(refusal) => refusal.into(),
             SendError::Disk(error) => Self::disk(&error),
+            SendError::Environment(error) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "environment", error)
+            }
             SendError::Damaged(error) => Self::internal(&error),
             SendError::Stopping => {
                 let detail = "the host is leaving; ask again";

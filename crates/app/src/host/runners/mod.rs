@@ -113,10 +113,15 @@ impl ShepherdRunners {
             self.launch_and_wait(launch, reports)
         };
         let reason = self.lock().remove(&launch.attempt).and_then(|l| l.stopped);
-        let end = match (end, reason) {
-            (Some(AttemptEnd::Stopped {}), Some((StopReason::Park, _))) => AttemptEnd::Parked {},
-            (Some(end), _) => end,
-            (None, _) => return,
+        let end = match (end, reason, &launch.work) {
+            (Some(AttemptEnd::Stopped {}), Some((StopReason::Park, _)), _) => AttemptEnd::Parked {},
+            // It was ended because what it is to do cannot be said any more, or nobody knows how it
+            // ended; another attempt would have the same to do.
+            (Some(AttemptEnd::Stopped {} | AttemptEnd::Lost { .. }), None, Err(error)) => {
+                attempt::unsaid(error)
+            }
+            (Some(end), ..) => end,
+            (None, ..) => return,
         };
         reports.ended(launch.attempt, end);
     }
