@@ -27,6 +27,7 @@ variants!(run_event, RUN_EVENTS, Event {
     Event::WaitStarted { .. } => "wait_started",
     Event::ChildStarted { .. } => "child_started",
     Event::ChildEnded { .. } => "child_ended",
+    Event::ChildAbandoned { .. } => "child_abandoned",
     Event::ItemsListed { .. } => "items_listed",
     Event::LostAsked { .. } => "lost_asked",
     Event::StepCompleted { .. } => "step_completed",
@@ -338,6 +339,10 @@ fn steps() -> Vec<Event> {
             message: "step `a` failed".into(),
         }),
         ended(ChildOutcome::Cancelled {}),
+        Event::ChildAbandoned {
+            key: key(),
+            child: OTHER,
+        },
         Event::ItemsListed {
             key: key(),
             items: Big::new(r#"["a","b"]"#),

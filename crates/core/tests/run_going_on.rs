@@ -10,11 +10,14 @@
 
 mod run_driver;
 
-use baton_core::ids::AttemptId;
+use baton_core::ids::{AttemptId, RunId};
+use baton_core::run::WaitReason;
 use baton_core::run::decide::{Command, ResumeFrom, inherited};
 use baton_core::run::event::{
-    AttemptEnd, ChildOutcome, ErrorCode, PauseReason, PauseThen, StepError, StepOutput,
+    AttemptEnd, ChildOutcome, ErrorCode, Event, PauseReason, PauseThen, RunError, StepError,
+    StepOutput,
 };
+use baton_core::time::Timestamp;
 use run_driver::{Driver, USER};
 
 const QUEUED: &str = "
@@ -52,6 +55,12 @@ name: Child
 steps:
   - {id: child, type: workflow, workflow: child, args: {}}
   - {id: then, type: script, command: 'true'}
+";
+
+const SLOW_CHILD: &str = "
+name: Slow child
+steps:
+  - {id: child, type: workflow, workflow: child, args: {}, timeout: 60s}
 ";
 
 const EACH: &str = "
@@ -175,6 +184,84 @@ fn a_child_that_fails_while_its_parent_is_paused_fails_it_once_it_goes_on() {
     };
     run.send(&ended).unwrap();
     resume(&mut run, None);
+    assert_eq!(run.run.status.word(), "failed");
+}
+
+fn ends_child(run: &mut Driver, child: RunId, outcome: ChildOutcome) {
+    let key = run.children[&child].clone();
+    let ended = Command::ChildEnded {
+        key,
+        child,
+        outcome,
+    };
+    run.send(&ended).unwrap();
+}
+
+#[test]
+fn a_step_that_gave_its_child_up_starts_no_other_before_that_has_ended() {
+    let mut run = driver(CHILD);
+    let (&first, _) = run.children.iter().next().unwrap();
+    pause(&mut run);
+    resume(&mut run, Some(ResumeFrom::Step("child".into())));
+    let waiting = run.run.waiting().unwrap();
+    assert_eq!(waiting.reason, WaitReason::Child, "{}", waiting.detail);
+    assert_eq!(run.children.len(), 1, "the new one waits for the old one");
+    ends_child(&mut run, first, ChildOutcome::Cancelled {});
+    let (&second, _) = run.children.iter().next().unwrap();
+    assert_ne!(second, first);
+    assert_eq!(
+        run.run.status.word(),
+        "running",
+        "its end is not the step's"
+    );
+}
+
+#[test]
+fn a_run_is_neither_paused_nor_cancelled_before_a_given_up_child_has_ended() {
+    for (order, word) in [(pause as fn(&mut Driver), "paused"), (cancel, "cancelled")] {
+        let mut run = driver(CHILD);
+        let (&first, _) = run.children.iter().next().unwrap();
+        pause(&mut run);
+        resume(&mut run, Some(ResumeFrom::Step("child".into())));
+        order(&mut run);
+        assert_eq!(run.run.status.word(), "running");
+        ends_child(&mut run, first, ChildOutcome::Cancelled {});
+        assert_eq!(run.run.status.word(), word);
+    }
+}
+
+#[test]
+fn a_run_whose_child_took_too_long_fails_when_that_has_ended() {
+    let mut run = driver(SLOW_CHILD);
+    let (&child, _) = run.children.iter().next().unwrap();
+    run.now += 61_000;
+    run.send(&Command::Tick).unwrap();
+    assert_eq!(run.run.steps[0].state.word(), "failed");
+    assert_eq!(run.run.status.word(), "running", "the child may still work");
+    assert_eq!(run.run.waiting().unwrap().reason, WaitReason::Child);
+    ends_child(&mut run, child, ChildOutcome::Cancelled {});
+    assert_eq!(run.run.status.word(), "failed");
+}
+
+/// As journals from before `child_abandoned` tell it: nobody waits for what has ended long ago.
+#[test]
+fn a_given_up_child_of_an_older_journal_is_not_waited_for() {
+    let mut run = driver(SLOW_CHILD);
+    let failed = Event::StepFailed {
+        key: "child".into(),
+        error: StepError {
+            code: ErrorCode::Timeout,
+            message: "too long".into(),
+        },
+        output: StepOutput::default(),
+    };
+    let at = Timestamp::from_millis(run.now);
+    run.run.apply(&failed, at).unwrap();
+    let error = RunError {
+        step: None,
+        message: "too long".into(),
+    };
+    run.run.apply(&Event::RunFailed { error }, at).unwrap();
     assert_eq!(run.run.status.word(), "failed");
 }
 

@@ -76,6 +76,9 @@ pub enum Event {
         child: RunId,
         outcome: ChildOutcome,
     },
+    /// The step has given its child run up (a timeout, a rewind): the child is told to cancel, and
+    /// until its end is here nothing new of the step starts and the run neither ends nor is paused.
+    ChildAbandoned { key: Key, child: RunId },
     /// The items of a `foreach` are known.
     ItemsListed { key: Key, items: Big, count: u32 },
     /// A lost attempt needs a person's word (`on_lost: ask`).
@@ -572,6 +575,7 @@ impl Event {
             | Self::ApprovalAnswered { .. }
             | Self::WaitStarted { .. }
             | Self::LostAsked { .. }
+            | Self::ChildAbandoned { .. }
             | Self::CheckpointTaken { .. }
             | Self::PauseRequested { .. }
             | Self::PauseWithdrawn { .. }

@@ -10,11 +10,12 @@ use super::big::Big;
 use super::event::{Action, RunCreated};
 use super::outbox::Outbox;
 use super::plan::Plan;
-use super::state::{At, Checkpoint, Run, Slot, Status, Step};
+use super::state::{At, Checkpoint, Leaving, Run, Slot, Status, Step};
+use crate::ids::RunId;
 use crate::time::Timestamp;
 
 /// Raised whenever a folded state means something else than before.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// Everything of a run that is not shared or derived. Long texts stand in it by their hash.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +34,7 @@ pub struct Snapshot {
     ends: u64,
     checkpoints: BTreeMap<u32, Checkpoint>,
     next_checkpoint: u32,
+    leaving: BTreeMap<RunId, Leaving>,
     outbox: Outbox,
     messages: u32,
     open_messages: BTreeMap<u32, Action>,
@@ -59,6 +61,7 @@ impl Snapshot {
             ends: run.ends,
             checkpoints: run.checkpoints.clone(),
             next_checkpoint: run.next_checkpoint,
+            leaving: run.leaving.clone(),
             outbox: run.outbox.clone(),
             messages: run.messages,
             open_messages: run.open_messages.clone(),
@@ -128,6 +131,7 @@ impl Snapshot {
             values: Arc::new(HashMap::new()),
             checkpoints: self.checkpoints,
             next_checkpoint: self.next_checkpoint,
+            leaving: self.leaving,
             outbox: self.outbox,
             messages: self.messages,
             open_messages: self.open_messages,

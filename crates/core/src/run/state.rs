@@ -66,6 +66,8 @@ pub struct Run {
     pub checkpoints: BTreeMap<u32, Checkpoint>,
     /// The next checkpoint's number: never used twice, also after a rewind.
     pub next_checkpoint: u32,
+    /// Child runs that were given up and have not ended: nothing new of their steps starts.
+    pub leaving: BTreeMap<RunId, Leaving>,
     /// What is to be told to other aggregates.
     pub outbox: Outbox,
     /// How many messages were posted.
@@ -76,6 +78,17 @@ pub struct Run {
     pub running_ms: u64,
     /// Since when at least one process runs without a break.
     pub running_since: Option<Timestamp>,
+}
+
+/// A child run that its step has given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// The step it was.
+    pub key: Key,
+    /// Its index among the declared steps.
+    pub step: usize,
+    /// Since when it is told to end.
+    pub since: Timestamp,
 }
 
 /// Where a run stands. There is no variant that is paused and executes, or has finished without an

@@ -21,6 +21,7 @@ pub fn always(driver: &Driver) {
     nothing_is_left_settling(run);
     backoff_has_a_failure(run);
     ended_runs_leave_nothing_behind(driver);
+    paused_runs_wait_for_no_given_up_child(driver);
 }
 
 /// When the run waits for something outside.
@@ -204,6 +205,20 @@ fn ended_runs_leave_nothing_behind(driver: &Driver) {
             );
             assert!(!failed || may_fail, "completed, but {} failed", step.key);
         }
+    }
+}
+
+fn paused_runs_wait_for_no_given_up_child(driver: &Driver) {
+    if !matches!(driver.run.status, Status::Paused(_)) {
+        return;
+    }
+    for (child, key) in &driver.children {
+        let at = driver.run.find(key).and_then(|at| driver.run.step(at));
+        let state = at.map(|step| &step.state);
+        assert!(
+            matches!(state, Some(State::Child { run, .. }) if run == child),
+            "paused, but {child} was given up by {key} and has not ended"
+        );
     }
 }
 

@@ -272,9 +272,12 @@ impl Run {
         }
     }
 
-    /// Tells a child that its step has given it up.
+    /// Tells a child that its step has given it up, if it was not told before: in journals from
+    /// before `child_abandoned` the end or the reset of the step is all there is.
     pub(super) fn abandon_child(&mut self, place: At) {
-        if let Some(State::Child { run, .. }) = self.step(place).map(|step| &step.state) {
+        if let Some(State::Child { run, .. }) = self.step(place).map(|step| &step.state)
+            && !self.leaving.contains_key(run)
+        {
             let child = *run;
             self.outbox.push(Message::TellChild {
                 child,

@@ -70,6 +70,7 @@ impl Run {
             values: Arc::new(HashMap::new()),
             checkpoints: BTreeMap::new(),
             next_checkpoint: 0,
+            leaving: BTreeMap::new(),
             outbox,
             messages: 0,
             open_messages: BTreeMap::new(),
@@ -157,6 +158,7 @@ impl Run {
                 self.begin_waiting(key, state, at)
             }
             Event::ChildEnded { key, child, .. } => self.child_ended(key, *child),
+            Event::ChildAbandoned { key, child } => self.child_abandoned(key, *child, at),
             Event::ItemsListed { key, items, .. } => self.items_listed(key, items.as_str(), at),
             Event::LostAsked { key } => self.begin_waiting(key, State::AskLost { since: at }, at),
             Event::StepCompleted { key, output } => {

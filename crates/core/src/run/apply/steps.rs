@@ -1,7 +1,7 @@
 //! Events of a step between its start and its end.
 
 use super::super::event::{AttemptEnd, Cause, StepError};
-use super::super::state::{At, Checkpoint, Run, State, Status, Step};
+use super::super::state::{At, Checkpoint, Leaving, Run, State, Status, Step};
 use super::Illegal;
 use crate::ids::{AttemptId, RunId};
 use crate::time::Timestamp;
@@ -131,7 +131,31 @@ impl Run {
         })
     }
 
+    pub(super) fn child_abandoned(
+        &mut self,
+        key: &str,
+        child: RunId,
+        now: Timestamp,
+    ) -> Result<(), Illegal> {
+        let place = self.place(key, "child_abandoned")?;
+        let is_its = |state: &State| matches!(state, State::Child { run, .. } if *run == child);
+        if !self.step(place).is_some_and(|step| is_its(&step.state)) {
+            return Err(self.illegal("child_abandoned", "it is not the step's child"));
+        }
+        self.abandon_child(place);
+        let leaving = Leaving {
+            key: key.to_owned(),
+            step: place.step,
+            since: now,
+        };
+        self.leaving.insert(child, leaving);
+        Ok(())
+    }
+
     pub(super) fn child_ended(&mut self, key: &str, child: RunId) -> Result<(), Illegal> {
+        if self.leaving.remove(&child).is_some() {
+            return Ok(());
+        }
         let place = self.place(key, "child_ended")?;
         self.settle(
             place,

@@ -45,6 +45,7 @@ impl Run {
                 Some(from),
             ) => {
                 let (keys, because) = self.undone_by(from)?;
+                events.extend(self.abandoned(&keys));
                 events.push(Event::StepsReset {
                     keys,
                     because,
@@ -67,6 +68,23 @@ impl Run {
         events.push(Event::RunResumed { by: by.clone() });
         self.with_text(&mut events, text, by);
         Ok(events)
+    }
+
+    /// The children of these steps are given up.
+    fn abandoned(&self, keys: &[Key]) -> Vec<Event> {
+        let children = self.active.iter().filter_map(|&at| {
+            let (step, declared) = (self.step(at)?, &self.steps[at.step]);
+            match &step.state {
+                State::Child { run, .. } if keys.contains(&declared.key) => {
+                    Some(Event::ChildAbandoned {
+                        key: step.key.clone(),
+                        child: *run,
+                    })
+                }
+                _ => None,
+            }
+        });
+        children.collect()
     }
 
     /// Whether it is paused, or pausing, because its parent is: only that a parent takes back.
