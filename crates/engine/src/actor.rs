@@ -2,6 +2,7 @@
 //! and folded again from the journal when wanted.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ const DISK_RETRY: Duration = Duration::from_millis(500);
 /// And what could not be evaluated, since the run's environment could not be read.
 const ENVIRONMENT_RETRY: Duration = Duration::from_secs(5);
 
+/// Deletes a run's journal, and says whether that went well.
+pub(crate) type RemoveRun = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
 type ReadRun = Box<dyn FnOnce(Result<&Run, SendError>) + Send>;
 
 /// What comes in.
@@ -44,6 +48,10 @@ pub(crate) enum RunMail {
         reply: Option<oneshot::Sender<Result<Reply, SendError>>>,
     },
     Read(ReadRun),
+    Remove {
+        remove: RemoveRun,
+        reply: oneshot::Sender<Result<(), SendError>>,
+    },
     Wake,
     /// A delivery of the outbox has ended; with the number that arrived last.
     OutboxDone,
@@ -106,6 +114,9 @@ impl RunActor {
                 (Ok(()), None) => read(Err(Refusal::NoRun.into())),
                 (Err(error), None) => read(Err(error)),
             },
+            RunMail::Remove { remove, reply } => {
+                let _ = reply.send(self.remove(remove).await);
+            }
             RunMail::Wake => self.carry_out(Command::Tick, None, None).await,
             RunMail::OutboxDone => {
                 self.delivering = false;
@@ -115,6 +126,19 @@ impl RunActor {
                 }
             }
         }
+    }
+
+    /// Removes the run for good; meanwhile it takes no other mail.
+    async fn remove(&mut self, remove: RemoveRun) -> Result<(), SendError> {
+        match (self.load(), &self.folded) {
+            (_, Some(folded)) => folded.run.may_be_removed()?,
+            (Ok(()), None) => return Err(Refusal::NoRun.into()),
+            (Err(error), None) => return Err(error),
+        }
+        let removed = remove.await.map_err(SendError::Disk);
+        self.folded = None;
+        self.engine.inner.timers.set(&Aggregate::Run(self.id), None);
+        removed
     }
 
     /// Folds the run if it is not in memory. It is also there when only its environment is missing.

@@ -109,14 +109,24 @@ impl Engine {
                     return;
                 }
                 tracing::warn!(run = %source.run, number, %error, "a message does not arrive yet");
-                let clock = &self.inner.outside.clock;
-                clock.sleep_until(clock.now().plus(DELIVERY_RETRY)).await;
+                self.wait_for_delivery().await;
             }
             let delivered = Command::Delivered { message: number };
-            if let Err(SendError::Stopping) = self.send(source.run, delivered, None).await {
-                return;
+            loop {
+                match self.send(source.run, delivered.clone(), None).await {
+                    Ok(_) | Err(SendError::Refused(_) | SendError::Damaged(_)) => break,
+                    Err(SendError::Disk(_) | SendError::Environment(_)) => {
+                        self.wait_for_delivery().await;
+                    }
+                    Err(SendError::Stopping) => return,
+                }
             }
         }
+    }
+
+    async fn wait_for_delivery(&self) {
+        let clock = &self.inner.outside.clock;
+        clock.sleep_until(clock.now().plus(DELIVERY_RETRY)).await;
     }
 
     async fn deliver(

@@ -190,6 +190,23 @@ impl Engine {
         done.await.unwrap_or(Err(SendError::Stopping))
     }
 
+    /// Removes a run that has ended, and that everybody has heard from: `remove` deletes its journal.
+    /// No command reaches the run in between.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidState`], [`Refusal::Outstanding`] or [`Refusal::NoRun`]: nothing is
+    /// removed. [`SendError::Disk`] with what `remove` says.
+    pub async fn remove(
+        &self,
+        run: RunId,
+        remove: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) -> Result<(), SendError> {
+        let (reply, done) = oneshot::channel();
+        let remove = Box::pin(remove);
+        self.mail_run(run, RunMail::Remove { remove, reply });
+        done.await.unwrap_or(Err(SendError::Stopping))
+    }
+
     /// The processes of this run's attempts that will not end.
     #[must_use]
     pub fn stuck(&self, run: RunId) -> Vec<u32> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use baton_core::ids::CommandId;
-use baton_core::run::decide::Command as RunCommand;
+use baton_core::run::decide::{Command as RunCommand, Refusal};
 use baton_core::run::event::Actor;
 use baton_core::slot::{Command, Event, Message, Slot};
 use tokio::sync::{mpsc, oneshot};
@@ -193,6 +193,7 @@ impl SlotActor {
 
 impl Engine {
     async fn deliver_grant(&self, key: &str, number: u32, message: Message) {
+        let is_grant = matches!(message, Message::Grant { .. });
         let (run, command) = match message {
             Message::Grant { run } => (run, RunCommand::SlotGranted),
             Message::Refuse { run } => (
@@ -215,6 +216,13 @@ impl Engine {
         loop {
             match self.send(run, command.clone(), Some(id.clone())).await {
                 Ok(_) | Err(SendError::Damaged(_)) => break,
+                // Nobody else would ever give the place back.
+                Err(SendError::Refused(Refusal::NoRun)) if is_grant => {
+                    if self.tell_slot(key, Command::Release { run }).await {
+                        break;
+                    }
+                    return;
+                }
                 Err(SendError::Refused(refusal)) => {
                     tracing::debug!(%run, %refusal, "a key's message was refused");
                     break;
@@ -226,16 +234,19 @@ impl Engine {
                 }
             }
         }
+        self.tell_slot(key, Command::Delivered { message: number })
+            .await;
+    }
+
+    /// Tells a key something until the disk takes it; whether it did.
+    async fn tell_slot(&self, key: &str, command: Command) -> bool {
         loop {
-            match self
-                .send_slot(key, Command::Delivered { message: number }, None)
-                .await
-            {
+            match self.send_slot(key, command.clone(), None).await {
                 Err(SendError::Disk(_)) => {
                     let clock = &self.inner.outside.clock;
                     clock.sleep_until(clock.now().plus(RETRY)).await;
                 }
-                _ => return,
+                told => return told.is_ok(),
             }
         }
     }

@@ -161,6 +161,7 @@ impl From<Refusal> for Problem {
                 problem.with("current_status", status)
             }
             Refusal::NotWaiting(_) => Self::new(StatusCode::CONFLICT, "not_waiting", detail),
+            Refusal::Outstanding(_) => Self::new(StatusCode::CONFLICT, "outstanding", detail),
             Refusal::Stale => Self::new(StatusCode::CONFLICT, "stale", detail),
             Refusal::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             Refusal::NotAvailable(_) => Self::unfit("not_available", detail),

@@ -6,4 +6,5 @@ mod driver;
 mod environment;
 mod every_commit;
 mod random;
+mod removal;
 mod samples;

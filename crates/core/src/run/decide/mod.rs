@@ -10,6 +10,7 @@ mod command;
 mod fork;
 mod pause;
 mod post;
+mod remove;
 mod resume;
 mod start;
 mod tick;
@@ -63,6 +64,9 @@ pub enum Refusal {
     /// Nothing waits for that answer, or it was given before.
     #[error("{0}")]
     NotWaiting(String),
+    /// Others have not heard from the run yet.
+    #[error("{0}")]
+    Outstanding(String),
     /// A report of an attempt that is not the current one.
     #[error("the attempt is not the current one")]
     Stale,
