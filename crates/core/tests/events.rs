@@ -428,6 +428,13 @@ fn slot_events() -> Vec<slot::Event> {
             run: RUN,
             limit: 2,
             on_full: OnFull::Queue,
+            request: None,
+        },
+        Requested {
+            run: RUN,
+            limit: 2,
+            on_full: OnFull::Queue,
+            request: Some(3),
         },
         Granted { run: RUN },
         Refused { run: RUN },

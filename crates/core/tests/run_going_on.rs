@@ -137,7 +137,7 @@ fn a_run_that_was_cancelled_before_it_began_runs_its_steps_when_retried() {
     cancel(&mut run);
     assert_eq!(run.run.status.word(), "cancelled");
     resume(&mut run, None);
-    run.send(&Command::SlotGranted).unwrap();
+    run.send(&Command::SlotGranted { request: None }).unwrap();
     assert_eq!(works(&run), ["work"], "{:?}", run.run.status);
 }
 
@@ -303,11 +303,37 @@ fn a_run_that_is_refused_its_place_leaves_no_message_open() {
     })
     .unwrap();
     run.send(&Command::SlotRefused {
+        request: None,
         detail: "full".into(),
     })
     .unwrap();
     assert_eq!(run.run.status.word(), "failed");
     assert!(run.run.open_messages.is_empty());
+}
+
+#[test]
+fn a_place_that_was_for_an_earlier_request_is_no_answer_to_a_later_one() {
+    let mut run = driver(QUEUED);
+    let first = run.run.slot_request;
+    cancel(&mut run);
+    assert_eq!(run.run.status.word(), "cancelled");
+    resume(&mut run, None);
+    let second = run.run.slot_request;
+    assert_ne!(first, second);
+    let stale = [
+        Command::SlotGranted { request: first },
+        Command::SlotTaken { request: first },
+        Command::SlotRefused {
+            request: first,
+            detail: "full".into(),
+        },
+    ];
+    for word in stale {
+        run.send(&word).unwrap();
+        assert_eq!(run.run.status.word(), "pending", "{word:?}");
+    }
+    run.send(&Command::SlotGranted { request: second }).unwrap();
+    assert_eq!(works(&run), ["work"]);
 }
 
 fn numbers(run: &Driver) -> Vec<u32> {

@@ -226,8 +226,9 @@ fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
             metadata: None,
             by,
         },
-        Op::Slot(true) => Command::SlotGranted,
+        Op::Slot(true) => Command::SlotGranted { request: None },
         Op::Slot(false) => Command::SlotRefused {
+            request: None,
             detail: "full".into(),
         },
         Op::Deliver(message) => Command::Delivered { message },

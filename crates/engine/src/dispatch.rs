@@ -104,7 +104,7 @@ impl Engine {
     pub(crate) async fn deliver_outbox(&self, source: &RunCreated, messages: Vec<(u32, Message)>) {
         for (number, message) in messages {
             let id = command_id(&source.run.to_string(), number);
-            while let Err(error) = self.deliver(source, &message, id.clone()).await {
+            while let Err(error) = self.deliver(source, number, &message, id.clone()).await {
                 if matches!(error, SendError::Stopping) {
                     return;
                 }
@@ -132,6 +132,7 @@ impl Engine {
     async fn deliver(
         &self,
         source: &RunCreated,
+        number: u32,
         message: &Message,
         id: baton_core::ids::CommandId,
     ) -> Result<(), SendError> {
@@ -142,6 +143,7 @@ impl Engine {
                     run,
                     limit: claim.limit,
                     on_full: claim.on_full,
+                    request: number,
                 };
                 return self.send_slot(&claim.slot, command, Some(id)).await;
             }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use baton_core::ids::CommandId;
 use baton_core::run::decide::{Command as RunCommand, Refusal};
-use baton_core::run::event::Actor;
-use baton_core::slot::{Command, Event, Message, Slot};
+use baton_core::slot::{Command, Event, Message, Says, Slot};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commit::append_one;
@@ -193,24 +192,16 @@ impl SlotActor {
 
 impl Engine {
     async fn deliver_grant(&self, key: &str, number: u32, message: Message) {
-        let is_grant = matches!(message, Message::Grant { .. });
-        let (run, command) = match message {
-            Message::Grant { run } => (run, RunCommand::SlotGranted),
-            Message::Refuse { run } => (
-                run,
-                RunCommand::SlotRefused {
-                    detail:
-                        "the concurrency key is held by another run, and `on_full` says `reject`"
-                            .into(),
-                },
-            ),
-            Message::Cancel { run } => (
-                run,
-                RunCommand::Cancel {
-                    reason: Some("a newer run takes its concurrency key".into()),
-                    by: Actor::System,
-                },
-            ),
+        let Message { run, request, says } = message;
+        let is_grant = says == Says::Grant;
+        let command = match says {
+            Says::Grant => RunCommand::SlotGranted { request },
+            Says::Refuse => RunCommand::SlotRefused {
+                request,
+                detail: "the concurrency key is held by another run, and `on_full` says `reject`"
+                    .into(),
+            },
+            Says::Cancel => RunCommand::SlotTaken { request },
         };
         let id = CommandId(format!("slot:{key}/{number}"));
         loop {

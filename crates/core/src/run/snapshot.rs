@@ -27,6 +27,7 @@ pub struct Snapshot {
     started_at: Option<Timestamp>,
     status: Status,
     slot: Slot,
+    slot_request: Option<u32>,
     steps: Vec<Step>,
     ready: BTreeSet<At>,
     active: BTreeSet<At>,
@@ -54,6 +55,7 @@ impl Snapshot {
             started_at: run.started_at,
             status: run.status.clone(),
             slot: run.slot,
+            slot_request: run.slot_request,
             steps: run.steps.clone(),
             ready: run.ready.clone(),
             active: run.active.clone(),
@@ -117,6 +119,7 @@ impl Snapshot {
             args,
             status: self.status,
             slot: self.slot,
+            slot_request: self.slot_request,
             ended: self
                 .steps
                 .iter()

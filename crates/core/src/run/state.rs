@@ -46,6 +46,8 @@ pub struct Run {
     pub status: Status,
     /// How it stands with its concurrency key.
     pub slot: Slot,
+    /// The number of the message that last asked for a place.
+    pub slot_request: Option<u32>,
     /// Its steps, in file order.
     pub steps: Vec<Step>,
     /// Steps that could start now, did nothing hold them.

@@ -117,7 +117,8 @@ impl Run {
                 self.rebuild_frontier();
                 self.status = match self.created.slot.clone() {
                     Some(claim) => {
-                        self.outbox.push(Message::RequestSlot(claim));
+                        let number = self.outbox.push(Message::RequestSlot(claim));
+                        self.slot_request = Some(number);
                         self.slot = Slot::Waiting { since: now };
                         Status::Pending { pause: None }
                     }

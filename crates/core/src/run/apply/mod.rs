@@ -45,11 +45,10 @@ impl Run {
             .iter()
             .map(|s| Step::new(created.run, s.id.clone()));
         let mut outbox = Outbox::default();
-        let slot = match &created.slot {
-            Some(claim) => {
-                outbox.push(Message::RequestSlot(claim.clone()));
-                Slot::Waiting { since: at }
-            }
+        let claim = created.slot.clone();
+        let slot_request = claim.map(|claim| outbox.push(Message::RequestSlot(claim)));
+        let slot = match slot_request {
+            Some(_) => Slot::Waiting { since: at },
             None => Slot::None,
         };
         let mut run = Self {
@@ -61,6 +60,7 @@ impl Run {
             args,
             status: Status::Pending { pause: None },
             slot,
+            slot_request,
             ready: BTreeSet::new(),
             active: BTreeSet::new(),
             timers: BTreeSet::new(),

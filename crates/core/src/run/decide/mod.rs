@@ -108,8 +108,17 @@ impl Run {
                 metadata,
                 by,
             } => self.post(content, *action, step.as_deref(), metadata.as_ref(), by),
-            Command::SlotGranted => self.slot_comes(),
-            Command::SlotRefused { detail } => self.slot_refused(detail),
+            Command::SlotGranted { request }
+            | Command::SlotRefused { request, .. }
+            | Command::SlotTaken { request }
+                if request.is_some() && *request != self.slot_request =>
+            {
+                // About a place that it has given back since.
+                Ok(vec![])
+            }
+            Command::SlotGranted { .. } => self.slot_comes(),
+            Command::SlotRefused { detail, .. } => self.slot_refused(detail),
+            Command::SlotTaken { .. } => self.slot_taken(),
             Command::ChildEnded {
                 key,
                 child,
