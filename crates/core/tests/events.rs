@@ -276,6 +276,11 @@ fn attempts() -> Vec<Event> {
         }),
         ended(AttemptEnd::Lost {
             detail: "no record".into(),
+            never_started: false,
+        }),
+        ended(AttemptEnd::Lost {
+            detail: "it had not begun".into(),
+            never_started: true,
         }),
         ended(AttemptEnd::Stopped {}),
         ended(AttemptEnd::Parked {}),

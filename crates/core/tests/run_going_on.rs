@@ -336,6 +336,37 @@ fn a_place_that_was_for_an_earlier_request_is_no_answer_to_a_later_one() {
     assert_eq!(works(&run), ["work"]);
 }
 
+/// Loses the one attempt this often; stops when there is none any more.
+fn lost(run: &mut Driver, times: usize, never_started: bool) {
+    for _ in 0..times {
+        let Some((&attempt, _)) = run.living.iter().next() else {
+            return;
+        };
+        let end = AttemptEnd::Lost {
+            detail: "gone".into(),
+            never_started,
+        };
+        run.send(&Command::AttemptEnded { attempt, end }).unwrap();
+    }
+}
+
+#[test]
+fn attempts_that_never_began_do_not_use_up_what_a_step_may_lose() {
+    let mut run = driver(TWO);
+    lost(&mut run, 20, true);
+    lost(&mut run, 5, false);
+    assert_eq!(works(&run), ["one"]);
+    lost(&mut run, 1, false);
+    assert_eq!(run.run.status.word(), "failed");
+}
+
+#[test]
+fn attempts_that_never_begin_end_the_step_at_last() {
+    let mut run = driver(TWO);
+    lost(&mut run, 21, true);
+    assert_eq!(run.run.status.word(), "failed");
+}
+
 fn numbers(run: &Driver) -> Vec<u32> {
     run.run.checkpoints.keys().copied().collect()
 }

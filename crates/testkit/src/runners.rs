@@ -195,6 +195,7 @@ fn end_of(key: &str, fate: Fate) -> AttemptEnd {
         Fate::Stopped => AttemptEnd::Stopped {},
         Fate::Lost | Fate::Living => AttemptEnd::Lost {
             detail: "its shepherd is gone".into(),
+            never_started: false,
         },
     }
 }

@@ -313,7 +313,12 @@ pub enum AttemptEnd {
         output: StepOutput,
     },
     /// Nobody knows: its shepherd is gone and left no record.
-    Lost { detail: String },
+    Lost {
+        detail: String,
+        /// What is known all the same: nothing of it ever ran.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        never_started: bool,
+    },
     /// It was ended because the run was cancelled.
     Stopped {},
     /// It was ended by an immediate pause.

@@ -227,6 +227,8 @@ pub struct Step {
     pub failures: Vec<StepError>,
     /// Attempts lost one after another.
     pub lost: u32,
+    /// Attempts lost one after another before anything of them ran.
+    pub never_started: u32,
     /// Why the next attempt will be started.
     pub next_cause: Cause,
     /// The last attempt.
@@ -389,6 +391,7 @@ impl Step {
             tries: 0,
             failures: Vec::new(),
             lost: 0,
+            never_started: 0,
             next_cause: Cause::First,
             last_attempt: None,
             last_output: StepOutput::default(),

@@ -151,14 +151,17 @@ pub fn attempt_has_a_cause(run: &Run, key: &str, number: u32, cause: Cause) {
     assert_eq!(step.tries, number);
     match cause {
         Cause::First => assert!(
-            step.failures.is_empty() && step.lost == 0,
+            step.failures.is_empty() && step.lost + step.never_started == 0,
             "{key}: not its first"
         ),
         Cause::Retry => assert!(
             !step.failures.is_empty(),
             "{key}: a retry without a failure"
         ),
-        Cause::Lost => assert!(step.lost > 0, "{key}: nothing was lost"),
+        Cause::Lost => assert!(
+            step.lost + step.never_started > 0,
+            "{key}: nothing was lost"
+        ),
         Cause::Parked => assert!(number > 1, "{key}: nothing was parked"),
     }
 }

@@ -93,7 +93,12 @@ impl ShepherdRunners {
                     };
                 }
                 Ok(TakeBack::Ended(record)) => return Some(judge(launch, &record)),
-                Ok(TakeBack::NeverStarted) => return Some(lost("it had not begun")),
+                Ok(TakeBack::NeverStarted) => {
+                    return Some(AttemptEnd::Lost {
+                        detail: "it had not begun".into(),
+                        never_started: true,
+                    });
+                }
                 Ok(TakeBack::Lost { still_running }) if still_running.is_empty() => {
                     return Some(lost("its shepherd is gone and left no record"));
                 }
@@ -254,6 +259,7 @@ enum Waited {
 fn lost(detail: &str) -> AttemptEnd {
     AttemptEnd::Lost {
         detail: detail.to_owned(),
+        never_started: false,
     }
 }
 

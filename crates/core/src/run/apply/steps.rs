@@ -56,15 +56,14 @@ impl Run {
         if let Some(step) = self.step_mut(place) {
             step.state = State::Settling;
             match end {
-                AttemptEnd::Succeeded { output } => {
+                AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => {
                     step.last_output = output.clone();
-                    step.lost = 0;
+                    (step.lost, step.never_started) = (0, 0);
                 }
-                AttemptEnd::Failed { output, .. } => {
-                    step.last_output = output.clone();
-                    step.lost = 0;
-                }
-                AttemptEnd::Lost { .. } => step.lost += 1,
+                AttemptEnd::Lost { never_started, .. } => match never_started {
+                    true => step.never_started += 1,
+                    false => step.lost += 1,
+                },
                 AttemptEnd::Stopped {} | AttemptEnd::Parked {} => {}
             }
         }
