@@ -379,8 +379,15 @@ fn lifecycle() -> Vec<Event> {
         keys: vec!["a".into(), "b".into()],
         because,
         by: user(),
+        kept: vec![],
     };
     vec![
+        Event::StepsReset {
+            keys: vec!["each".into()],
+            because: ResetReason::Checkpoint(2),
+            by: user(),
+            kept: vec!["each.0".into()],
+        },
         Event::RunCreated(Box::new(created())),
         Event::RunCreated(Box::new(plainly_created())),
         Event::SlotGranted {},

@@ -418,3 +418,36 @@ fn going_back_in_a_cancelled_run_leaves_no_step_cancelled() {
     resume(&mut run, Some(ResumeFrom::Step("good".into())));
     assert_eq!(works(&run), ["bad", "good"], "nothing that needs `bad`");
 }
+
+#[test]
+fn going_back_to_a_checkpoint_inside_a_foreach_keeps_the_items_before_it() {
+    let mut run = driver(EACH);
+    for key in ["first", "each.0", "each.1"] {
+        ends(&mut run, key, true);
+    }
+    ends(&mut run, "last", false);
+    assert_eq!(run.run.status.word(), "failed");
+    resume(&mut run, Some(ResumeFrom::Checkpoint(1)));
+    assert_eq!(works(&run), ["each.1"], "`each.0` was done at checkpoint 1");
+    assert_eq!(numbers(&run), [0, 1]);
+    ends(&mut run, "each.1", true);
+    ends(&mut run, "last", true);
+    assert_eq!(run.run.status.word(), "completed");
+}
+
+#[test]
+fn items_that_are_undone_keep_their_attempts_numbers() {
+    let mut run = driver(EACH);
+    for key in ["first", "each.0", "each.1", "last"] {
+        ends(&mut run, key, true);
+    }
+    for number in 2..4 {
+        resume(&mut run, Some(ResumeFrom::Step("each".into())));
+        assert_eq!(works(&run), ["each.0"]);
+        let place = run.run.find("each.0").unwrap();
+        assert_eq!(run.run.step(place).unwrap().tries, number);
+        for key in ["each.0", "each.1", "last"] {
+            ends(&mut run, key, true);
+        }
+    }
+}

@@ -129,6 +129,9 @@ pub enum Event {
         keys: Vec<Key>,
         because: ResetReason,
         by: Actor,
+        /// Items of these steps that had completed where the run goes back to: they stay so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<Key>,
     },
     /// Words in the thread.
     MessagePosted(Box<MessagePosted>),

@@ -245,6 +245,8 @@ pub struct Step {
     pub item: Option<Value>,
     /// The children of a `foreach`.
     pub items: Vec<Step>,
+    /// Attempts ever started of items that were undone, by index: numbers are not used twice.
+    pub item_tries: Vec<u32>,
 }
 
 /// Where a step stands.
@@ -400,6 +402,7 @@ impl Step {
             order: 0,
             item: None,
             items: Vec::new(),
+            item_tries: Vec::new(),
         }
     }
 }

@@ -190,7 +190,12 @@ impl Run {
             Event::RunCancelled {} => self.run_cancelled(at),
             Event::RunCompleted { outputs } => self.run_completed(outputs.as_str(), at),
             Event::RunFailed { error } => self.run_failed(error, at),
-            Event::StepsReset { keys, because, .. } => self.steps_reset(keys, because),
+            Event::StepsReset {
+                keys,
+                because,
+                kept,
+                ..
+            } => self.steps_reset(keys, because, kept),
             Event::MessagePosted(message) => {
                 self.messages = self.messages.max(message.message + 1);
                 self.note_action(message.message, message.action, message.status);

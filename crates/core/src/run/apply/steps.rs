@@ -199,9 +199,10 @@ impl Run {
             open: items.len(),
             failed: false,
         };
-        let key = &step.key;
+        let (key, tries) = (&step.key, &step.item_tries);
         let make = |(index, item)| Step {
             item: Some(item),
+            tries: tries.get(index).copied().unwrap_or_default(),
             ..Step::new(run, format!("{key}.{index}"))
         };
         step.items = items.into_iter().enumerate().map(make).collect();
