@@ -84,6 +84,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "starting", detail)
     }
 
+    /// The host leaves: another one will take this.
+    pub fn stopping() -> Self {
+        let detail = "the host is leaving; ask again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
+    }
+
     /// Something is wrong with this host itself.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request could not be answered");
@@ -179,10 +185,7 @@ impl From<SendError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "environment", error)
             }
             SendError::Damaged(error) => Self::internal(&error),
-            SendError::Stopping => {
-                let detail = "the host is leaving; ask again";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
-            }
+            SendError::Stopping => Self::stopping(),
         }
     }
 }
