@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::big::Big;
-use crate::definition::{Budget, OnFull, StepKind};
+use crate::definition::{Budget, OnFull};
 use crate::ids::{AttemptId, DefinitionId, ProjectId, RunId, UserId};
 use crate::time::Timestamp;
 
@@ -549,9 +549,6 @@ pub enum ActionStatus {
     Processed,
     Ignored,
 }
-
-/// Kinds of step as stored, for readers that only have events.
-pub type Kind = StepKind;
 
 impl Event {
     /// Every text of this event that may be stored by hash.
