@@ -27,6 +27,8 @@ impl Files {
 #[test]
 fn the_default_file_says_the_defaults() {
     let mut config = Config {
+        agent_silence: Duration::from_secs(1800),
+        agent_retrying: Duration::from_secs(300),
         orphan_grace: Duration::ZERO,
         stop_grace: Duration::ZERO,
         idle_exit: Duration::ZERO,

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Shepherd {
     lines: Mutex<Lines>,
     orders: Mutex<Orders>,
     child: Mutex<Option<Child>>,
+    /// A stop was asked for: said again on every connection.
+    stops: AtomicBool,
 }
 
 /// What became of an attempt.
@@ -91,6 +94,7 @@ impl Shepherd {
             lines,
             orders,
             child,
+            stops: AtomicBool::new(false),
         };
         shepherd.say_hello();
         shepherd
@@ -104,6 +108,8 @@ impl Shepherd {
     /// Asks for the attempt's tree to be stopped. That it is gone is what [`Shepherd::wait`] says;
     /// so does it when the shepherd cannot be reached any more, which is no error here.
     pub fn stop(&self) {
+        // Noted before it is said: should the connection break in between, the next one says it.
+        self.stops.store(true, Ordering::SeqCst);
         let _wait_reports_it = self.tell(&ToShepherd::Stop {});
     }
 
@@ -230,6 +236,9 @@ impl Shepherd {
         self.say_hello();
         for line in orders.lines() {
             let _next_reconnect = self.send(line);
+        }
+        if self.stops.load(Ordering::SeqCst) {
+            let _wait_reports_it = self.tell(&ToShepherd::Stop {});
         }
     }
 

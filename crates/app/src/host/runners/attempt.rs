@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use baton_core::definition::template::Program as Rendered;
 use baton_core::ids::AttemptId;
 use baton_core::run::event::{AttemptEnd, ErrorCode, StepError, StepOutput};
-use baton_core::run::work::{AgentWork, ExitHow, ScriptExit, ScriptWork, Work, conclude};
+use baton_core::run::work::{AgentWork, ExitHow, ScriptExit, ScriptWork, Terms, Work, conclude};
 use baton_engine::ports::{Launch, Reports, Runners, StopReason};
 use baton_runner::{
     AttemptDir, AttemptSpec, Conversation, End, ExitRecord, Notice, Outcome, Program, SessionSpec,
@@ -19,6 +19,7 @@ use super::agent::{self, Activities, Begin, Limits, Places, Prepared, Talk};
 use super::environment::Vendor;
 use super::{ShepherdRunners, artifacts, environment, logs};
 use crate::host::clock::{self, SystemClock};
+use crate::host::environments::Environment;
 use crate::host::settings::millis;
 
 /// A stop that takes longer is reported with the processes that resist.
@@ -30,6 +31,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The end of an attempt of which nothing was started.
 pub fn not_started(message: String) -> AttemptEnd {
     failed(ErrorCode::SpawnFailed, message)
+}
+
+/// The end of an attempt whose work cannot be said.
+pub fn unsaid(error: &StepError) -> AttemptEnd {
+    AttemptEnd::Failed {
+        error: error.clone(),
+        output: StepOutput::default(),
+    }
 }
 
 fn failed(code: ErrorCode, message: String) -> AttemptEnd {
@@ -67,7 +76,7 @@ impl ShepherdRunners {
         };
         // Never begun, as far as can be seen: launched by the same id. Should a shepherd of the
         // earlier host come late, one of the two gets the claim, and the other ends.
-        if !dir.path().exists() {
+        if launch.work.is_ok() && !dir.path().exists() {
             match self.launch_once(launch) {
                 Ok(shepherd) => match self.wait(launch, &shepherd, reports) {
                     Waited::End(end) => return Some(end),
@@ -76,7 +85,7 @@ impl ShepherdRunners {
                 Err(end) => return Some(*end),
             }
         }
-        if let Work::Agent(work) = &launch.work {
+        if let Ok(Work::Agent(work)) = &launch.work {
             let log_dir = match self.log_dir(launch) {
                 Ok(log_dir) => log_dir,
                 Err(end) => return Some(*end),
@@ -93,13 +102,21 @@ impl ShepherdRunners {
                 Ok(TakeBack::Living(shepherd)) => {
                     let shepherd = Arc::new(shepherd);
                     self.connected(launch.attempt, &shepherd);
+                    if launch.work.is_err() {
+                        shepherd.stop();
+                    }
                     return match self.wait(launch, &shepherd, reports) {
                         Waited::End(end) => Some(end),
                         Waited::TakenOver => None,
                     };
                 }
                 Ok(TakeBack::Ended(record)) => return Some(self.judge(launch, &record)),
-                Ok(TakeBack::NeverStarted) => return Some(lost("it had not begun")),
+                Ok(TakeBack::NeverStarted) => {
+                    return Some(AttemptEnd::Lost {
+                        detail: "it had not begun".into(),
+                        never_started: true,
+                    });
+                }
                 Ok(TakeBack::Lost { still_running }) if still_running.is_empty() => {
                     return Some(lost("its shepherd is gone and left no record"));
                 }
@@ -135,7 +152,8 @@ impl ShepherdRunners {
             return Err(Box::new(failed(error.code, error.message)));
         }
         let dir = self.dir(launch.attempt)?;
-        let spec = match &launch.work {
+        let work = launch.work.as_ref();
+        let spec = match work.map_err(|error| Box::new(unsaid(error)))? {
             Work::Script(work) => self.script(launch, work)?,
             Work::Agent(work) => self.agent(launch, work, &dir)?,
         };
@@ -149,10 +167,28 @@ impl ShepherdRunners {
         Ok(shepherd)
     }
 
+    /// The environment of the attempt's run, as soon as it can be read; none once it is stopped.
+    pub(super) fn environment(&self, launch: &Launch) -> Result<Environment, Box<AttemptEnd>> {
+        loop {
+            match self.inner.environments.of(launch.run) {
+                Ok(environment) => return Ok(environment),
+                Err(_) if self.stopped(launch.attempt).is_some() => {
+                    return Err(Box::new(AttemptEnd::Stopped {}));
+                }
+                Err(_) => {}
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a file that cannot be read sends no word when it can; this thread does nothing else"
+            )]
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
     fn script(&self, launch: &Launch, work: &ScriptWork) -> Result<AttemptSpec, Box<AttemptEnd>> {
-        let inner = &self.inner;
-        let (environments, secrets) = (&inner.environments, &inner.secrets);
-        let env = environment::of_child(environments, secrets, launch, &work.env, Vendor::Nobody)
+        let secrets = &self.inner.secrets;
+        let env = self.environment(launch)?;
+        let env = environment::of_child(env, secrets, launch, &work.env, Vendor::Nobody)
             .map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?;
         let program = match &work.program {
             Rendered::Shell(text) => Program::Shell(text.clone()),
@@ -162,7 +198,7 @@ impl ShepherdRunners {
         let common = self.spec(launch, work.cwd.as_deref(), env, log_dir);
         Ok(AttemptSpec {
             program,
-            timeout_ms: work.timeout.map(millis),
+            timeout_ms: launch.terms.timeout.map(millis),
             ..common
         })
     }
@@ -206,17 +242,14 @@ impl ShepherdRunners {
     ) -> Result<Ready, Box<AttemptEnd>> {
         let inner = &self.inner;
         let vendor = agent::vendor(&work.agent);
-        let env = environment::of_child(
-            &inner.environments,
-            &inner.secrets,
-            launch,
-            &work.env,
-            vendor,
-        );
-        let env = match env {
-            Err(_) if taken_back => BTreeMap::new(),
-            env => env.map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?,
+        let env = if taken_back {
+            // It has its environment; only how to speak with it is asked for.
+            Ok(BTreeMap::new())
+        } else {
+            let env = self.environment(launch)?;
+            environment::of_child(env, &inner.secrets, launch, &work.env, vendor)
         };
+        let env = env.map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?;
         let places = Places {
             scratch: dir.path().to_owned(),
             log_dir: log_dir.clone(),
@@ -245,7 +278,7 @@ impl ShepherdRunners {
             schema: work.output.clone(),
             resumed: work.resume.is_some(),
             limits: Limits {
-                timeout: work.timeout,
+                timeout: launch.terms.timeout,
                 worked: now.since(launch.since).saturating_sub(waited),
                 silence: inner.settings.agent_silence,
                 retrying: inner.settings.agent_retrying,
@@ -354,20 +387,21 @@ impl ShepherdRunners {
 
     /// What an exit record means for the attempt; of a successful one the artifacts are kept.
     fn judge(&self, launch: &Launch, record: &ExitRecord) -> AttemptEnd {
-        let (mut end, globs) = match &launch.work {
-            Work::Script(work) => (judge_script(work, record), &work.artifacts),
-            Work::Agent(work) => {
+        let mut end = match &launch.work {
+            Err(error) if launch.terms.is_agent => unsaid(error),
+            Ok(Work::Script(_)) | Err(_) => judge_script(&launch.terms, record),
+            Ok(Work::Agent(_)) => {
                 let parked = self
                     .lock()
                     .get(&launch.attempt)
                     .is_some_and(|living| matches!(living.stopped, Some((StopReason::Park, _))));
-                let end = match self.talk(launch.attempt) {
+                match self.talk(launch.attempt) {
                     Some(talk) => talk.end(record, parked),
                     None => lost("its conversation cannot be read"),
-                };
-                (end, &work.artifacts)
+                }
             }
         };
+        let globs = &launch.terms.artifacts;
         if let AttemptEnd::Succeeded { output } = &mut end
             && !globs.is_empty()
         {
@@ -419,6 +453,7 @@ enum Waited {
 fn lost(detail: &str) -> AttemptEnd {
     AttemptEnd::Lost {
         detail: detail.to_owned(),
+        never_started: false,
     }
 }
 
@@ -430,7 +465,7 @@ fn pids(found: &[i32]) -> Vec<u32> {
 }
 
 /// What an exit record means for a script's attempt.
-fn judge_script(work: &ScriptWork, record: &ExitRecord) -> AttemptEnd {
+fn judge_script(terms: &Terms, record: &ExitRecord) -> AttemptEnd {
     let how = match &record.end {
         End::Exited { code } => ExitHow::Code(*code),
         End::Signaled { signal } => ExitHow::Signal(*signal),
@@ -451,5 +486,5 @@ fn judge_script(work: &ScriptWork, record: &ExitRecord) -> AttemptEnd {
             (output, None) => Ok(output.clone()),
         },
     };
-    conclude(work, &exit)
+    conclude(terms, &exit)
 }

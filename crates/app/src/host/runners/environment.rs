@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use baton_core::definition::template::EnvPart;
 use baton_engine::ports::Launch;
 
-use crate::host::environments::{Environment, RunEnvironments};
+use crate::host::environments::Environment;
 use crate::host::secrets::Secrets;
 
 /// Keys of agents' vendors: only that vendor's agent gets them.
@@ -40,13 +40,13 @@ pub enum Vendor {
 /// # Errors
 /// A sentence that names the secret that is missing.
 pub fn of_child(
-    environments: &RunEnvironments,
+    environment: Environment,
     secrets: &Secrets,
     launch: &Launch,
     own: &BTreeMap<String, Vec<EnvPart>>,
     vendor: Vendor,
 ) -> Result<BTreeMap<String, String>, String> {
-    let mut env = inherited(environments.of(launch.run), vendor);
+    let mut env = inherited(environment, vendor);
     env.insert("BATON_RUN_ID".into(), launch.run.to_string());
     env.insert("BATON_STEP".into(), launch.key.clone());
     for (name, parts) in own {

@@ -15,7 +15,7 @@ mod workspace;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::event::{AttemptEnd, Workspace};
@@ -33,6 +33,9 @@ pub use workspace::spec as workspace_spec;
 
 /// Enough for launching, waiting and concluding; only what is touched takes memory.
 const STACK: usize = 1024 * 1024;
+
+/// How long until an attempt is taken back again when there was no thread for it.
+const SPAWN_AGAIN: Duration = Duration::from_secs(1);
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -94,8 +97,15 @@ impl ShepherdRunners {
             ..Living::default()
         };
         self.lock().insert(attempt, living);
+        self.spawn(launch, reports, taken_back);
+    }
+
+    /// Sees the attempt through on a thread of its own.
+    fn spawn(&self, launch: Launch, reports: Arc<dyn Reports>, taken_back: bool) {
+        let attempt = launch.attempt;
         let runners = self.clone();
         let to = reports.clone();
+        let again = taken_back.then(|| launch.clone());
         // Reports may start tasks; the engine calls from inside its runtime.
         let runtime = tokio::runtime::Handle::try_current();
         let thread = std::thread::Builder::new()
@@ -106,14 +116,31 @@ impl ShepherdRunners {
             runners.see_through(&launch, to.as_ref(), taken_back);
         });
         if let Err(error) = spawned {
-            self.lock().remove(&attempt);
-            if taken_back {
-                // It may run: only another host can tell. The next start looks again.
-                tracing::error!(%attempt, %error, "an attempt could not be taken back");
-            } else {
-                reports.ended(attempt, attempt::not_started(format!("no thread: {error}")));
+            match again {
+                // It may run, so nothing can be said of it: it is tried until there is a thread.
+                Some(launch) => {
+                    tracing::error!(%attempt, %error, "an attempt cannot be taken back yet");
+                    self.spawn_later(launch, reports);
+                }
+                None => {
+                    self.lock().remove(&attempt);
+                    reports.ended(attempt, attempt::not_started(format!("no thread: {error}")));
+                }
             }
         }
+    }
+
+    fn spawn_later(&self, launch: Launch, reports: Arc<dyn Reports>) {
+        let runners = self.clone();
+        let later = async move {
+            tokio::time::sleep(SPAWN_AGAIN).await;
+            runners.spawn(launch, reports, true);
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends in a second; when the host ends before, the next one takes back"
+        )]
+        tokio::spawn(later);
     }
 
     /// From the launch to the report.
@@ -127,10 +154,15 @@ impl ShepherdRunners {
             self.keep_files(launch, reports);
         }
         let reason = self.lock().remove(&launch.attempt).and_then(|l| l.stopped);
-        let end = match (end, reason) {
-            (Some(AttemptEnd::Stopped {}), Some((StopReason::Park, _))) => AttemptEnd::Parked {},
-            (Some(end), _) => end,
-            (None, _) => return,
+        let end = match (end, reason, &launch.work) {
+            (Some(AttemptEnd::Stopped {}), Some((StopReason::Park, _)), _) => AttemptEnd::Parked {},
+            // It was ended because what it is to do cannot be said any more, or nobody knows how it
+            // ended; another attempt would have the same to do.
+            (Some(AttemptEnd::Stopped {} | AttemptEnd::Lost { .. }), None, Err(error)) => {
+                attempt::unsaid(error)
+            }
+            (Some(end), ..) => end,
+            (None, ..) => return,
         };
         reports.ended(launch.attempt, end);
     }

@@ -89,14 +89,12 @@ impl ShepherdRunners {
             message: format!("the worktree's `setup` failed: {message}"),
         };
         let inner = &self.inner;
-        let env = environment::of_child(
-            &inner.environments,
-            &inner.secrets,
-            launch,
-            &BTreeMap::new(),
-            Vendor::Nobody,
-        )
-        .map_err(fails)?;
+        let env = self
+            .environment(launch)
+            .map_err(|_| fails("it was stopped".into()))?;
+        let own = BTreeMap::new();
+        let env = environment::of_child(env, &inner.secrets, launch, &own, Vendor::Nobody)
+            .map_err(fails)?;
         let id = format!("{}-setup", launch.attempt);
         let dir = AttemptDir::new(&inner.data_dir, &id).map_err(|e| fails(e.to_string()))?;
         let logs = logs::prepare(&inner.data_dir, launch).map_err(|e| fails(e.to_string()))?;

@@ -47,11 +47,10 @@ impl Run {
             .iter()
             .map(|s| Step::new(created.run, s.id.clone()));
         let mut outbox = Outbox::default();
-        let slot = match &created.slot {
-            Some(claim) => {
-                outbox.push(Message::RequestSlot(claim.clone()));
-                Slot::Waiting { since: at }
-            }
+        let claim = created.slot.clone();
+        let slot_request = claim.map(|claim| outbox.push(Message::RequestSlot(claim)));
+        let slot = match slot_request {
+            Some(_) => Slot::Waiting { since: at },
             None => Slot::None,
         };
         let mut run = Self {
@@ -63,6 +62,7 @@ impl Run {
             args,
             status: Status::Pending { pause: None },
             slot,
+            slot_request,
             ready: BTreeSet::new(),
             active: BTreeSet::new(),
             timers: BTreeSet::new(),
@@ -72,6 +72,7 @@ impl Run {
             values: Arc::new(HashMap::new()),
             checkpoints: BTreeMap::new(),
             next_checkpoint: 0,
+            leaving: BTreeMap::new(),
             outbox,
             messages: 0,
             open_messages: BTreeMap::new(),
@@ -188,6 +189,7 @@ impl Run {
                 self.begin_waiting(key, state, at)
             }
             Event::ChildEnded { key, child, .. } => self.child_ended(key, *child),
+            Event::ChildAbandoned { key, child } => self.child_abandoned(key, *child, at),
             Event::ItemsListed { key, items, .. } => self.items_listed(key, items.as_str(), at),
             Event::LostAsked { key } => self.begin_waiting(key, State::AskLost { since: at }, at),
             Event::StepCompleted { key, output } => {
@@ -223,7 +225,12 @@ impl Run {
             Event::RunCancelled {} => self.run_cancelled(at),
             Event::RunCompleted { outputs } => self.run_completed(outputs.as_str(), at),
             Event::RunFailed { error } => self.run_failed(error, at),
-            Event::StepsReset { keys, because, .. } => self.steps_reset(keys, because),
+            Event::StepsReset {
+                keys,
+                because,
+                kept,
+                ..
+            } => self.steps_reset(keys, because, kept),
             Event::MessagePosted(message) => {
                 self.message_posted(message);
                 Ok(())

@@ -14,6 +14,10 @@ use crate::time::Timestamp;
 /// Attempts lost one after another before the step fails.
 pub const LOST_LIMIT: u32 = 5;
 
+/// Attempts lost before anything of them ran, before the step fails: hosts that go as fast as they
+/// come are no fault of the step, but it must end.
+pub const NEVER_STARTED_LIMIT: u32 = 20;
+
 impl Run {
     pub(super) fn end_attempt(
         &self,
@@ -91,10 +95,16 @@ impl Run {
                     fails(error.clone())
                 }
             }
-            AttemptEnd::Lost { detail } => match self.declared(place).on_lost {
-                _ if step.lost + 1 > LOST_LIMIT => fails(StepError {
+            AttemptEnd::Lost {
+                detail,
+                never_started,
+            } => match self.declared(place).on_lost {
+                _ if is_over(step, *never_started) => fails(StepError {
                     code: ErrorCode::Lost,
-                    message: format!("lost {} times in a row: {detail}", step.lost + 1),
+                    message: format!(
+                        "lost {} times in a row: {detail}",
+                        step.lost + step.never_started + 1
+                    ),
                 }),
                 OnLost::Rerun => vec![Event::StepRequeued {
                     key: key.clone(),
@@ -169,6 +179,14 @@ fn usage_limit_end(resets_at: Option<Timestamp>, context: &mut Context) -> Times
         None => context.now.plus(Duration::from_secs(300) + jitter),
     };
     reset.min(context.now.plus(Duration::from_secs(24 * 3600)))
+}
+
+/// Whether one more lost attempt is too much.
+fn is_over(step: &Step, never_started: bool) -> bool {
+    match never_started {
+        true => step.never_started + 1 > NEVER_STARTED_LIMIT,
+        false => step.lost + 1 > LOST_LIMIT,
+    }
 }
 
 /// The wait after this many failures. With jitter a random length between half of it and all of it.

@@ -580,6 +580,7 @@ impl State {
             End::Stopped { reason } if reason == "orphaned" => {
                 return AttemptEnd::Lost {
                     detail: "no host came back for it, so its shepherd ended it".into(),
+                    never_started: false,
                 };
             }
             End::Stopped { reason } if reason == "raw_limit" => {
