@@ -85,6 +85,14 @@ impl Repository {
         }))
     }
 
+    /// What the user's checkout stands on.
+    ///
+    /// # Errors
+    /// Those of git.
+    pub fn head(&self) -> Result<Head, Error> {
+        head(&Git::at(&self.root))
+    }
+
     /// The state of the user's checkout.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod runners;
 pub mod secrets;
 mod serve;
 mod settings;
+pub mod workspaces;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ use tokio::sync::watch;
 pub use clock::now;
 pub use environments::RunEnvironments;
 pub use projects::Projects;
-pub use runners::{Kept, artifacts};
+pub use runners::{Kept, artifacts, workspace_spec};
 pub use secrets::Secrets;
 pub use settings::millis;
 
@@ -159,7 +160,11 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Removes the files of a run that is being removed.
-pub fn remove_files(host: &Host, project: &str, run: baton_core::ids::RunId) {
+pub fn remove_files(host: &Host, created: &baton_core::run::event::RunCreated) {
+    let (project, run) = (&created.project.path, created.run);
+    if let Some(workspace) = &created.workspace {
+        workspaces::remove(workspace, run);
+    }
     let kept = [
         runners::executions(std::path::Path::new(project), run),
         host.data_dir.join("logs").join(run.to_string()),

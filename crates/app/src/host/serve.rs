@@ -120,7 +120,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         .map_err(system)?;
     let engine = Engine::new(Outside {
         journal: journal.clone(),
-        runners: Arc::new(runners),
+        runners: Arc::new(runners.clone()),
         definitions: Arc::new(OnDisk),
         environments: environments.clone(),
         clock: Arc::new(SystemClock),
@@ -145,14 +145,31 @@ pub fn run(options: Options) -> Result<(), Error> {
         leaving: watch::Sender::new(false),
     });
     let lock = Arc::new(lock);
-    let result = runtime.block_on(live(&host, &lock, idle_exit));
+    let result = runtime.block_on(live(&host, &lock, idle_exit, runners));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop((lock, of_database));
     result
 }
 
-async fn live(host: &Arc<Host>, lock: &Arc<Lock>, idle_exit: Duration) -> Result<(), Error> {
+/// Lets the conversations with agents look at the time, once a second.
+async fn tick(runners: ShepherdRunners) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        second.tick().await;
+        let runners = runners.clone();
+        // Logs are read and written: not for the threads that answer.
+        let _panicked = tokio::task::spawn_blocking(move || runners.tick()).await;
+    }
+}
+
+async fn live(
+    host: &Arc<Host>,
+    lock: &Arc<Lock>,
+    idle_exit: Duration,
+    runners: ShepherdRunners,
+) -> Result<(), Error> {
     let recovered = host
         .engine
         .recover()
@@ -183,6 +200,11 @@ async fn live(host: &Arc<Host>, lock: &Arc<Lock>, idle_exit: Duration) -> Result
         tracing::info!("asked to leave by a signal");
         signalled.leave();
     });
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host; a panic in it is one second's"
+    )]
+    tokio::spawn(tick(runners));
     #[expect(
         clippy::disallowed_methods,
         reason = "it lives as long as the host, and ends it"

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::http::StatusCode;
-use baton_core::definition::{Budget, Severity};
+use baton_core::definition::{Budget, Severity, WorktreeMode};
 use baton_core::ids::{CommandId, RunId};
-use baton_core::run::decide::inherited;
+use baton_core::run::decide::{files_before, inherited};
 use baton_core::run::event::Parent;
 use baton_engine::StartRequest;
 use baton_engine::ports::{Aggregate, Journal};
@@ -22,6 +22,7 @@ use super::{State, find, wire};
 use crate::host::Host;
 use crate::host::definitions::{self, Found};
 use crate::host::projects::reference;
+use crate::host::workspaces::{self, Wish};
 
 /// Variables of an environment, at most.
 const MOST_VARIABLES: usize = 10_000;
@@ -75,7 +76,7 @@ pub async fn start(
     if let Some(known) = known(&host, caller.command.as_ref()).await? {
         return created(&host, known).await;
     }
-    refuse_later(&body)?;
+    let wish = wish(&body)?;
     let (project, found) = what(&host, &body).await?;
     let has_errors = found
         .diagnostics
@@ -106,11 +107,36 @@ pub async fn start(
         })
         .await?;
     }
+    let project = reference(&project);
+    let place = {
+        let (key, path, source) = (found.key.clone(), found.path.clone(), source.clone());
+        let project = project.clone();
+        find::blocking(&host, move |host| {
+            let plan = host.engine.plans().get(&key, &path, &source);
+            // An unusable one is refused by the engine, with what is wrong.
+            let Ok(plan) = plan else {
+                return Ok(None);
+            };
+            let definition = &plan.definition;
+            workspaces::place(&host.data_dir, &project, definition, &key, run, &wish)
+                .map(Some)
+                .map_err(|unfit| {
+                    let field = format!("/{}", unfit.field);
+                    Problem::unfit(unfit.code, unfit.detail.clone())
+                        .with_error(&field, &unfit.detail)
+                })
+        })
+        .await?
+    };
+    let (directory, workspace) = match place {
+        Some(place) => (place.directory, place.workspace),
+        None => (project.path.clone(), None),
+    };
     let request = StartRequest {
         run: Some(run),
-        directory: project.path.clone(),
-        workspace: None,
-        project: reference(&project),
+        directory,
+        workspace,
+        project,
         key: found.key,
         path: found.path,
         source,
@@ -178,20 +204,22 @@ async fn what(host: &Arc<Host>, body: &Start) -> Answer<(Project, Found)> {
     }
 }
 
-fn refuse_later(body: &Start) -> Answer<()> {
-    let mode = body.worktree.as_ref().map(|worktree| match worktree {
-        Value::Object(worktree) => worktree.get("mode").cloned().unwrap_or(Value::Null),
-        other => other.clone(),
-    });
-    if mode.is_some_and(|mode| !mode.is_null() && mode != "stay") {
-        let detail = "worktrees and branches are not available yet; `stay` works";
-        return Err(Problem::unfit("not_available", detail).with_error("/worktree", detail));
-    }
-    if body.base_branch.is_some() {
-        let detail = "`base_branch` needs a worktree, and worktrees are not available yet";
-        return Err(Problem::unfit("not_available", detail).with_error("/base_branch", detail));
-    }
-    Ok(())
+/// What the body says about where the run works: a mode, or `{"mode": …}`.
+fn wish(body: &Start) -> Answer<Wish> {
+    let mode = match &body.worktree {
+        Some(Value::Object(worktree)) => worktree.get("mode"),
+        other => other.as_ref(),
+    };
+    let mode = match mode {
+        None | Some(Value::Null) => None,
+        Some(word) => Some(WorktreeMode::deserialize(word).map_err(|_| {
+            Problem::field("/worktree", "`worktree` is `stay`, `branch` or `worktree`")
+        })?),
+    };
+    Ok(Wish {
+        mode,
+        base_branch: body.base_branch.clone(),
+    })
 }
 
 /// What makes a fork.
@@ -215,11 +243,12 @@ pub async fn fork(
     }
     let parent = find::run_id(&host, &id).await?;
     let from = body.from_step.clone();
-    let (recorded, args, inherited) = host
+    let (recorded, args, inherited, base) = host
         .engine
         .read(parent, move |run| {
             let ends = inherited(run, from.as_deref());
-            (run.created.clone(), run.args.clone(), ends)
+            let base = files_before(run, from.as_deref());
+            (run.created.clone(), run.args.clone(), ends, base)
         })
         .await?;
     let run = host.engine.mint().run();
@@ -232,6 +261,15 @@ pub async fn fork(
         })
     })
     .await?;
+    let inherited = inherited?;
+    let (directory, workspace) = match (&recorded.workspace, base) {
+        (Some(of), Some(base)) => {
+            let key = &recorded.definition.key;
+            let place = workspaces::forked(&host.data_dir, &recorded.project, of, key, run, base);
+            (place.directory, place.workspace)
+        }
+        _ => (recorded.project.path.clone(), None),
+    };
     let request = StartRequest {
         run: Some(run),
         project: recorded.project.clone(),
@@ -246,11 +284,11 @@ pub async fn fork(
             step: None,
         }),
         budget: Some(recorded.budget),
-        inherited: inherited?,
+        inherited,
         instruction: body.message.or_else(|| recorded.instruction.clone()),
         pause_policy: recorded.pause_policy,
-        directory: recorded.directory.clone(),
-        workspace: None,
+        directory,
+        workspace,
         id: caller.command.clone(),
     };
     launch(&host, run, request, caller.command).await

@@ -43,6 +43,7 @@ pub fn created(number: u64, path: &str, source: &str) -> Event {
             path: ".agent/workflows/definitions/pipeline.yaml".into(),
         },
         directory: project.path.clone(),
+        workspace: None,
         project,
         source: Big::new(source),
         args: Big::new(r#"{"environment":"dev"}"#),
@@ -87,6 +88,7 @@ pub fn story(number: u64, path: &str, result: &str) -> Vec<Vec<Event>> {
             attempt: attempt(number),
             number: 1,
             cause: Cause::First,
+            heads: vec![],
         }],
         vec![message(0, "be quick"), message(1, "please")],
         vec![
@@ -103,6 +105,7 @@ pub fn story(number: u64, path: &str, result: &str) -> Vec<Vec<Event>> {
                 number: 0,
                 after: build(),
                 partial: false,
+                commit: None,
             },
         ],
         vec![Event::MessageStatus {

@@ -14,7 +14,8 @@ mod workspace;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use baton_core::ids::{AttemptId, RunId};
@@ -52,6 +53,7 @@ pub struct Inner {
     secrets: Arc<Secrets>,
     environments: Arc<RunEnvironments>,
     living: Mutex<HashMap<AttemptId, Living>>,
+    keeper: OnceLock<Mutex<Sender<(RunId, Workspace, u32, String)>>>,
 }
 
 /// An attempt between its launch and its end.
@@ -83,6 +85,7 @@ impl ShepherdRunners {
                 secrets,
                 environments,
                 living: Mutex::default(),
+                keeper: OnceLock::new(),
             }),
         }
     }
@@ -230,7 +233,25 @@ impl Runners for ShepherdRunners {
     }
 
     fn keep(&self, run: RunId, workspace: &Workspace, number: u32, commit: &str) {
-        self.keep_commit(run, workspace, number, commit);
+        let what = (run, workspace.clone(), number, commit.to_owned());
+        // One thread names them all, in their order.
+        let keeper = self.inner.keeper.get_or_init(|| {
+            let (sender, receiver) = std::sync::mpsc::channel::<(RunId, Workspace, u32, String)>();
+            let spawned = std::thread::Builder::new()
+                .name("keeper".into())
+                .spawn(move || {
+                    for (run, workspace, number, commit) in receiver {
+                        Self::keep_commit(run, &workspace, number, &commit);
+                    }
+                });
+            if let Err(error) = spawned {
+                tracing::error!(%error, "no thread to name checkpoints' commits");
+            }
+            Mutex::new(sender)
+        });
+        let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without the thread it is named at the next start.
+        let _next_start = keeper.send(what);
     }
 
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {

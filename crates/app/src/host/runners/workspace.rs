@@ -162,7 +162,7 @@ impl ShepherdRunners {
         }
     }
 
-    pub(super) fn keep_commit(&self, run: RunId, workspace: &Workspace, number: u32, commit: &str) {
+    pub(super) fn keep_commit(run: RunId, workspace: &Workspace, number: u32, commit: &str) {
         if workspace.shared {
             return;
         }

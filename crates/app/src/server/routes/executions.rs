@@ -114,7 +114,7 @@ async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
 /// Everything there is of a run that has ended.
 fn forget(host: &Host, views: &Views, created: &RunCreated) -> Result<(), String> {
     let id = created.run;
-    crate::host::remove_files(host, &created.project.path, id);
+    crate::host::remove_files(host, created);
     let removed = host.journal.remove(&Aggregate::Run(id));
     removed.map_err(|error| error.to_string())?;
     views.forget(id).map_err(|error| error.to_string())?;

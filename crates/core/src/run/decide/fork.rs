@@ -41,3 +41,28 @@ pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusa
     };
     Ok(run.steps.iter().enumerate().filter_map(keep).collect())
 }
+
+/// The commit that a fork from this step begins from: the newest whole checkpoint before any step
+/// that it runs again; without a step, or before the first checkpoint, what the run itself began
+/// from. `None`: the run has no branch or worktree.
+#[must_use]
+pub fn files_before(run: &Run, from: Option<&str>) -> Option<String> {
+    let base = run.created.workspace.as_ref()?.base.clone();
+    let place = match from.map(|from| run.find_any(from)) {
+        Some(Ok(place)) => place,
+        Some(Err(_)) | None => return Some(base),
+    };
+    let again = run.plan.from_step(place.step);
+    let steps = again.iter().filter_map(|&step| run.steps.get(step));
+    let first = steps
+        .filter(|step| step.state.is_ended())
+        .map(|step| step.order)
+        .min();
+    let whole = run.checkpoints.values().filter(|checkpoint| {
+        !checkpoint.partial && first.is_none_or(|first| checkpoint.ends < first)
+    });
+    whole
+        .rev()
+        .find_map(|checkpoint| checkpoint.commit.clone())
+        .or(Some(base))
+}

@@ -17,7 +17,7 @@ mod start;
 mod tick;
 
 pub use command::{Command, News, ResumeFrom};
-pub use fork::inherited;
+pub use fork::{files_before, inherited};
 pub use start::{unavailable, unfit};
 
 use std::collections::BTreeMap;
