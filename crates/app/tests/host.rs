@@ -366,3 +366,39 @@ steps:
         }
     }
 }
+
+#[test]
+fn a_step_whose_variables_are_not_allowed_any_more_fails_when_its_process_is_gone() {
+    let named = "
+name: Named
+steps:
+  - {id: one, type: script, command: 'echo {{ env.WHO }}; sleep 1000'}
+";
+    let mut world = World::new(&[("named", named)]);
+    let settings = world.directory().join(".agent/baton.toml");
+    let configure = |text: &str| std::fs::write(&settings, text).unwrap();
+    configure("[env]\nallow = [\"WHO\"]\n");
+    let body = json!({
+        "project_id": world.project, "definition": "named", "environment": {"WHO": "Ada"}
+    });
+    let started = world.post("/api/workflow-executions", &body).json();
+    let id = started["data"]["id"].as_str().unwrap();
+    let path = format!("/api/workflow-executions/{id}");
+    world.run_when(&path, "runs", |run| step(run, "one")["status"] == "running");
+    world.until("the process", || !world.processes().is_empty());
+    world.kill_host();
+    // Unreadable: nothing is decided, and the process goes on.
+    configure("[env\n");
+    world.start();
+    let run = world.get(&path).json();
+    assert_eq!(step(&run["data"], "one")["status"], "running", "{run}");
+    world.kill_host();
+    configure("[env]\nallow = []\n");
+    world.start();
+    let failed = world.run_until(&path, "failed");
+    assert_eq!(step(&failed, "one")["error"]["code"], "template");
+    let shepherds = world.processes();
+    assert!(shepherds.len() <= 1, "only the host is left: {shepherds:?}");
+    assert_eq!(world.request("DELETE", &path, None).status, 204);
+    assert_eq!(world.request("DELETE", &path, None).status, 404);
+}

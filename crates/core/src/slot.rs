@@ -17,6 +17,9 @@ pub enum Event {
         run: RunId,
         limit: u32,
         on_full: OnFull,
+        /// Which of the run's requests this is; not known of those from before it was noted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<u32>,
     },
     /// A run has a place.
     Granted { run: RunId },
@@ -39,6 +42,8 @@ pub enum Command {
         run: RunId,
         limit: u32,
         on_full: OnFull,
+        /// Which of the run's requests this is: the answer names it.
+        request: u32,
     },
     /// A run gives its place, or its wait, back.
     Release { run: RunId },
@@ -48,11 +53,22 @@ pub enum Command {
 
 /// A message of a key to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message {
+    /// To whom.
+    pub run: RunId,
+    /// About which of its requests, if that was noted: to a later one it means nothing.
+    pub request: Option<u32>,
+    /// What.
+    pub says: Says,
+}
+
+/// See [`Message`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Message {
-    Grant { run: RunId },
-    Refuse { run: RunId },
-    Cancel { run: RunId },
+pub enum Says {
+    Grant,
+    Refuse,
+    Cancel,
 }
 
 /// The folded state of a key.
@@ -62,6 +78,8 @@ pub struct Slot {
     holders: Vec<RunId>,
     queue: Vec<RunId>,
     asked_to_leave: Vec<RunId>,
+    /// The request of each run that waits for a place or has one.
+    requests: BTreeMap<RunId, u32>,
     next: u32,
     outbox: BTreeMap<u32, Message>,
 }
@@ -75,6 +93,7 @@ impl Slot {
                 run,
                 limit,
                 on_full,
+                request,
             } => {
                 if self.holders.contains(&run) || self.queue.contains(&run) {
                     return vec![];
@@ -83,6 +102,7 @@ impl Slot {
                     run,
                     limit,
                     on_full,
+                    request: Some(request),
                 }];
                 let full = self.holders.len() >= limit as usize || !self.queue.is_empty();
                 match on_full {
@@ -122,27 +142,35 @@ impl Slot {
     /// Applies one event.
     pub fn apply(&mut self, event: &Event) {
         match *event {
-            Event::Requested { run, limit, .. } => {
+            Event::Requested {
+                run,
+                limit,
+                request,
+                ..
+            } => {
+                self.forget(run);
                 self.limit = limit;
                 self.queue.push(run);
+                self.requests.extend(request.map(|request| (run, request)));
             }
             Event::Granted { run } => {
                 self.queue.retain(|waiting| *waiting != run);
                 self.holders.push(run);
-                self.tell(Message::Grant { run });
+                self.tell(run, Says::Grant);
             }
             Event::Refused { run } => {
                 self.queue.retain(|waiting| *waiting != run);
-                self.tell(Message::Refuse { run });
+                self.tell(run, Says::Refuse);
             }
             Event::HolderCancelled { run } => {
                 self.asked_to_leave.push(run);
-                self.tell(Message::Cancel { run });
+                self.tell(run, Says::Cancel);
             }
             Event::Released { run } => {
                 self.queue.retain(|waiting| *waiting != run);
                 self.holders.retain(|holder| *holder != run);
                 self.asked_to_leave.retain(|leaving| *leaving != run);
+                self.forget(run);
             }
             Event::Delivered { message } => {
                 self.outbox.remove(&message);
@@ -150,7 +178,15 @@ impl Slot {
         }
     }
 
-    fn tell(&mut self, message: Message) {
+    /// What was still to be said to a run was about a request that is over.
+    fn forget(&mut self, run: RunId) {
+        self.requests.remove(&run);
+        self.outbox.retain(|_, message| message.run != run);
+    }
+
+    fn tell(&mut self, run: RunId, says: Says) {
+        let request = self.requests.get(&run).copied();
+        let message = Message { run, request, says };
         self.outbox.insert(self.next, message);
         self.next += 1;
     }

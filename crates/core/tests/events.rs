@@ -27,6 +27,7 @@ variants!(run_event, RUN_EVENTS, Event {
     Event::WaitStarted { .. } => "wait_started",
     Event::ChildStarted { .. } => "child_started",
     Event::ChildEnded { .. } => "child_ended",
+    Event::ChildAbandoned { .. } => "child_abandoned",
     Event::ItemsListed { .. } => "items_listed",
     Event::LostAsked { .. } => "lost_asked",
     Event::StepCompleted { .. } => "step_completed",
@@ -275,6 +276,11 @@ fn attempts() -> Vec<Event> {
         }),
         ended(AttemptEnd::Lost {
             detail: "no record".into(),
+            never_started: false,
+        }),
+        ended(AttemptEnd::Lost {
+            detail: "it had not begun".into(),
+            never_started: true,
         }),
         ended(AttemptEnd::Stopped {}),
         ended(AttemptEnd::Parked {}),
@@ -338,6 +344,10 @@ fn steps() -> Vec<Event> {
             message: "step `a` failed".into(),
         }),
         ended(ChildOutcome::Cancelled {}),
+        Event::ChildAbandoned {
+            key: key(),
+            child: OTHER,
+        },
         Event::ItemsListed {
             key: key(),
             items: Big::new(r#"["a","b"]"#),
@@ -369,8 +379,15 @@ fn lifecycle() -> Vec<Event> {
         keys: vec!["a".into(), "b".into()],
         because,
         by: user(),
+        kept: vec![],
     };
     vec![
+        Event::StepsReset {
+            keys: vec!["each".into()],
+            because: ResetReason::Checkpoint(2),
+            by: user(),
+            kept: vec!["each.0".into()],
+        },
         Event::RunCreated(Box::new(created())),
         Event::RunCreated(Box::new(plainly_created())),
         Event::SlotGranted {},
@@ -423,6 +440,13 @@ fn slot_events() -> Vec<slot::Event> {
             run: RUN,
             limit: 2,
             on_full: OnFull::Queue,
+            request: None,
+        },
+        Requested {
+            run: RUN,
+            limit: 2,
+            on_full: OnFull::Queue,
+            request: Some(3),
         },
         Granted { run: RUN },
         Refused { run: RUN },

@@ -10,11 +10,14 @@
 
 mod run_driver;
 
-use baton_core::ids::AttemptId;
+use baton_core::ids::{AttemptId, RunId};
+use baton_core::run::WaitReason;
 use baton_core::run::decide::{Command, ResumeFrom, inherited};
 use baton_core::run::event::{
-    AttemptEnd, ChildOutcome, ErrorCode, PauseReason, PauseThen, StepError, StepOutput,
+    AttemptEnd, ChildOutcome, ErrorCode, Event, PauseReason, PauseThen, RunError, StepError,
+    StepOutput,
 };
+use baton_core::time::Timestamp;
 use run_driver::{Driver, USER};
 
 const QUEUED: &str = "
@@ -52,6 +55,12 @@ name: Child
 steps:
   - {id: child, type: workflow, workflow: child, args: {}}
   - {id: then, type: script, command: 'true'}
+";
+
+const SLOW_CHILD: &str = "
+name: Slow child
+steps:
+  - {id: child, type: workflow, workflow: child, args: {}, timeout: 60s}
 ";
 
 const EACH: &str = "
@@ -128,7 +137,7 @@ fn a_run_that_was_cancelled_before_it_began_runs_its_steps_when_retried() {
     cancel(&mut run);
     assert_eq!(run.run.status.word(), "cancelled");
     resume(&mut run, None);
-    run.send(&Command::SlotGranted).unwrap();
+    run.send(&Command::SlotGranted { request: None }).unwrap();
     assert_eq!(works(&run), ["work"], "{:?}", run.run.status);
 }
 
@@ -178,6 +187,84 @@ fn a_child_that_fails_while_its_parent_is_paused_fails_it_once_it_goes_on() {
     assert_eq!(run.run.status.word(), "failed");
 }
 
+fn ends_child(run: &mut Driver, child: RunId, outcome: ChildOutcome) {
+    let key = run.children[&child].clone();
+    let ended = Command::ChildEnded {
+        key,
+        child,
+        outcome,
+    };
+    run.send(&ended).unwrap();
+}
+
+#[test]
+fn a_step_that_gave_its_child_up_starts_no_other_before_that_has_ended() {
+    let mut run = driver(CHILD);
+    let (&first, _) = run.children.iter().next().unwrap();
+    pause(&mut run);
+    resume(&mut run, Some(ResumeFrom::Step("child".into())));
+    let waiting = run.run.waiting().unwrap();
+    assert_eq!(waiting.reason, WaitReason::Child, "{}", waiting.detail);
+    assert_eq!(run.children.len(), 1, "the new one waits for the old one");
+    ends_child(&mut run, first, ChildOutcome::Cancelled {});
+    let (&second, _) = run.children.iter().next().unwrap();
+    assert_ne!(second, first);
+    assert_eq!(
+        run.run.status.word(),
+        "running",
+        "its end is not the step's"
+    );
+}
+
+#[test]
+fn a_run_is_neither_paused_nor_cancelled_before_a_given_up_child_has_ended() {
+    for (order, word) in [(pause as fn(&mut Driver), "paused"), (cancel, "cancelled")] {
+        let mut run = driver(CHILD);
+        let (&first, _) = run.children.iter().next().unwrap();
+        pause(&mut run);
+        resume(&mut run, Some(ResumeFrom::Step("child".into())));
+        order(&mut run);
+        assert_eq!(run.run.status.word(), "running");
+        ends_child(&mut run, first, ChildOutcome::Cancelled {});
+        assert_eq!(run.run.status.word(), word);
+    }
+}
+
+#[test]
+fn a_run_whose_child_took_too_long_fails_when_that_has_ended() {
+    let mut run = driver(SLOW_CHILD);
+    let (&child, _) = run.children.iter().next().unwrap();
+    run.now += 61_000;
+    run.send(&Command::Tick).unwrap();
+    assert_eq!(run.run.steps[0].state.word(), "failed");
+    assert_eq!(run.run.status.word(), "running", "the child may still work");
+    assert_eq!(run.run.waiting().unwrap().reason, WaitReason::Child);
+    ends_child(&mut run, child, ChildOutcome::Cancelled {});
+    assert_eq!(run.run.status.word(), "failed");
+}
+
+/// As journals from before `child_abandoned` tell it: nobody waits for what has ended long ago.
+#[test]
+fn a_given_up_child_of_an_older_journal_is_not_waited_for() {
+    let mut run = driver(SLOW_CHILD);
+    let failed = Event::StepFailed {
+        key: "child".into(),
+        error: StepError {
+            code: ErrorCode::Timeout,
+            message: "too long".into(),
+        },
+        output: StepOutput::default(),
+    };
+    let at = Timestamp::from_millis(run.now);
+    run.run.apply(&failed, at).unwrap();
+    let error = RunError {
+        step: None,
+        message: "too long".into(),
+    };
+    run.run.apply(&Event::RunFailed { error }, at).unwrap();
+    assert_eq!(run.run.status.word(), "failed");
+}
+
 #[test]
 fn going_back_past_a_failed_step_beside_runs_that_one_again_too() {
     let mut run = driver(SIDES);
@@ -216,11 +303,68 @@ fn a_run_that_is_refused_its_place_leaves_no_message_open() {
     })
     .unwrap();
     run.send(&Command::SlotRefused {
+        request: None,
         detail: "full".into(),
     })
     .unwrap();
     assert_eq!(run.run.status.word(), "failed");
     assert!(run.run.open_messages.is_empty());
+}
+
+#[test]
+fn a_place_that_was_for_an_earlier_request_is_no_answer_to_a_later_one() {
+    let mut run = driver(QUEUED);
+    let first = run.run.slot_request;
+    cancel(&mut run);
+    assert_eq!(run.run.status.word(), "cancelled");
+    resume(&mut run, None);
+    let second = run.run.slot_request;
+    assert_ne!(first, second);
+    let stale = [
+        Command::SlotGranted { request: first },
+        Command::SlotTaken { request: first },
+        Command::SlotRefused {
+            request: first,
+            detail: "full".into(),
+        },
+    ];
+    for word in stale {
+        run.send(&word).unwrap();
+        assert_eq!(run.run.status.word(), "pending", "{word:?}");
+    }
+    run.send(&Command::SlotGranted { request: second }).unwrap();
+    assert_eq!(works(&run), ["work"]);
+}
+
+/// Loses the one attempt this often; stops when there is none any more.
+fn lost(run: &mut Driver, times: usize, never_started: bool) {
+    for _ in 0..times {
+        let Some((&attempt, _)) = run.living.iter().next() else {
+            return;
+        };
+        let end = AttemptEnd::Lost {
+            detail: "gone".into(),
+            never_started,
+        };
+        run.send(&Command::AttemptEnded { attempt, end }).unwrap();
+    }
+}
+
+#[test]
+fn attempts_that_never_began_do_not_use_up_what_a_step_may_lose() {
+    let mut run = driver(TWO);
+    lost(&mut run, 20, true);
+    lost(&mut run, 5, false);
+    assert_eq!(works(&run), ["one"]);
+    lost(&mut run, 1, false);
+    assert_eq!(run.run.status.word(), "failed");
+}
+
+#[test]
+fn attempts_that_never_begin_end_the_step_at_last() {
+    let mut run = driver(TWO);
+    lost(&mut run, 21, true);
+    assert_eq!(run.run.status.word(), "failed");
 }
 
 fn numbers(run: &Driver) -> Vec<u32> {
@@ -273,4 +417,37 @@ fn going_back_in_a_cancelled_run_leaves_no_step_cancelled() {
     assert_eq!(run.run.status.word(), "cancelled");
     resume(&mut run, Some(ResumeFrom::Step("good".into())));
     assert_eq!(works(&run), ["bad", "good"], "nothing that needs `bad`");
+}
+
+#[test]
+fn going_back_to_a_checkpoint_inside_a_foreach_keeps_the_items_before_it() {
+    let mut run = driver(EACH);
+    for key in ["first", "each.0", "each.1"] {
+        ends(&mut run, key, true);
+    }
+    ends(&mut run, "last", false);
+    assert_eq!(run.run.status.word(), "failed");
+    resume(&mut run, Some(ResumeFrom::Checkpoint(1)));
+    assert_eq!(works(&run), ["each.1"], "`each.0` was done at checkpoint 1");
+    assert_eq!(numbers(&run), [0, 1]);
+    ends(&mut run, "each.1", true);
+    ends(&mut run, "last", true);
+    assert_eq!(run.run.status.word(), "completed");
+}
+
+#[test]
+fn items_that_are_undone_keep_their_attempts_numbers() {
+    let mut run = driver(EACH);
+    for key in ["first", "each.0", "each.1", "last"] {
+        ends(&mut run, key, true);
+    }
+    for number in 2..4 {
+        resume(&mut run, Some(ResumeFrom::Step("each".into())));
+        assert_eq!(works(&run), ["each.0"]);
+        let place = run.run.find("each.0").unwrap();
+        assert_eq!(run.run.step(place).unwrap().tries, number);
+        for key in ["each.0", "each.1", "last"] {
+            ends(&mut run, key, true);
+        }
+    }
 }

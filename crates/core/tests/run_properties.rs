@@ -42,7 +42,7 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let some = 0..64_usize;
     prop_oneof![
-        10 => (some.clone(), 0..9_u8).prop_map(|(n, how)| Op::End(n, how)),
+        10 => (some.clone(), 0..10_u8).prop_map(|(n, how)| Op::End(n, how)),
         1 => some.clone().prop_map(Op::LateWord),
         4 => (some.clone(), 0..4_u8).prop_map(|(n, how)| Op::Child(n, how)),
         5 => (0..90_000_u64).prop_map(Op::Pass),
@@ -98,8 +98,13 @@ fn end(how: u8) -> AttemptEnd {
         5 => failed(ErrorCode::Secret),
         6 => AttemptEnd::Lost {
             detail: "gone".into(),
+            never_started: false,
         },
-        7 => AttemptEnd::Stopped {},
+        7 => AttemptEnd::Lost {
+            detail: "not begun".into(),
+            never_started: true,
+        },
+        8 => AttemptEnd::Stopped {},
         _ => AttemptEnd::Parked {},
     }
 }
@@ -226,8 +231,9 @@ fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
             metadata: None,
             by,
         },
-        Op::Slot(true) => Command::SlotGranted,
+        Op::Slot(true) => Command::SlotGranted { request: None },
         Op::Slot(false) => Command::SlotRefused {
+            request: None,
             detail: "full".into(),
         },
         Op::Deliver(message) => Command::Delivered { message },

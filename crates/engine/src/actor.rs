@@ -2,6 +2,7 @@
 //! and folded again from the journal when wanted.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use baton_core::ids::{CommandId, Mint, RunId};
 use baton_core::run::Run;
 use baton_core::run::decide::{Command, Context, Refusal};
 use baton_core::run::ends_a_step;
-use baton_core::run::event::Event;
+use baton_core::run::event::{Event, RunCreated};
 use baton_core::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,6 +36,12 @@ const AHEAD: usize = 16;
 /// How long to wait before trying again what the disk refused.
 const DISK_RETRY: Duration = Duration::from_millis(500);
 
+/// And what could not be evaluated, since the run's environment could not be read.
+const ENVIRONMENT_RETRY: Duration = Duration::from_secs(5);
+
+/// Deletes a run's journal, and says whether that went well.
+pub(crate) type RemoveRun = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
 type ReadRun = Box<dyn FnOnce(Result<&Run, SendError>) + Send>;
 
 /// What comes in.
@@ -45,6 +52,10 @@ pub(crate) enum RunMail {
         reply: Option<oneshot::Sender<Result<Reply, SendError>>>,
     },
     Read(ReadRun),
+    Remove {
+        remove: RemoveRun,
+        reply: oneshot::Sender<Result<(), SendError>>,
+    },
     Wake,
     /// A delivery of the outbox has ended; with the number that arrived last.
     OutboxDone,
@@ -105,13 +116,14 @@ impl RunActor {
     async fn take(&mut self, mail: RunMail) {
         match mail {
             RunMail::Command { command, id, reply } => self.carry_out(command, id, reply).await,
-            RunMail::Read(read) => match self.load() {
-                Ok(()) => match &self.folded {
-                    Some(folded) => read(Ok(&folded.run)),
-                    None => read(Err(Refusal::NoRun.into())),
-                },
-                Err(error) => read(Err(error)),
+            RunMail::Read(read) => match (self.load(), &self.folded) {
+                (_, Some(folded)) => read(Ok(&folded.run)),
+                (Ok(()), None) => read(Err(Refusal::NoRun.into())),
+                (Err(error), None) => read(Err(error)),
             },
+            RunMail::Remove { remove, reply } => {
+                let _ = reply.send(self.remove(remove).await);
+            }
             RunMail::Wake => self.carry_out(Command::Tick, None, None).await,
             RunMail::OutboxDone => {
                 self.delivering = false;
@@ -123,10 +135,23 @@ impl RunActor {
         }
     }
 
-    /// Folds the run if it is not in memory.
+    /// Removes the run for good; meanwhile it takes no other mail.
+    async fn remove(&mut self, remove: RemoveRun) -> Result<(), SendError> {
+        match (self.load(), &self.folded) {
+            (_, Some(folded)) => folded.run.may_be_removed()?,
+            (Ok(()), None) => return Err(Refusal::NoRun.into()),
+            (Err(error), None) => return Err(error),
+        }
+        let removed = remove.await.map_err(SendError::Disk);
+        self.folded = None;
+        self.engine.inner.timers.set(&Aggregate::Run(self.id), None);
+        removed
+    }
+
+    /// Folds the run if it is not in memory. It is also there when only its environment is missing.
     fn load(&mut self) -> Result<(), SendError> {
         if self.folded.is_some() {
-            return Ok(());
+            return self.recover();
         }
         self.underway.clear();
         let outside = &self.engine.inner.outside;
@@ -136,8 +161,7 @@ impl RunActor {
                 // A commit that was answered as failed may have become durable: what it decided is
                 // outstanding now.
                 self.recovered = false;
-                self.recover();
-                Ok(())
+                self.recover()
             }
             Err(error @ crate::fold::FoldError::Read(_)) => Err(SendError::Disk(error.to_string())),
             Err(error) => {
@@ -167,6 +191,11 @@ impl RunActor {
                     tracing::warn!(run = %self.id, %error, "the journal refuses; trying again");
                     self.pause_for_disk().await;
                 }
+                Err(SendError::Environment(_)) if reply.is_none() => {
+                    // As above, but people can be answered meanwhile. Whoever reads it has said so.
+                    self.tell_later(command, id);
+                    return;
+                }
                 Err(error) => {
                     if let SendError::Disk(_) = error {
                         self.wake_later();
@@ -191,6 +220,18 @@ impl RunActor {
             let clock = engine.clock();
             clock.sleep_until(clock.now().plus(DISK_RETRY)).await;
             engine.mail_run(run, RunMail::Wake);
+        });
+    }
+
+    /// Takes this report again when the run's environment may be readable.
+    fn tell_later(&self, command: Command, id: Option<CommandId>) {
+        let engine = self.engine.clone();
+        let run = self.id;
+        crate::handle::background(async move {
+            let clock = engine.clock();
+            clock.sleep_until(clock.now().plus(ENVIRONMENT_RETRY)).await;
+            let reply = None;
+            engine.mail_run(run, RunMail::Command { command, id, reply });
         });
     }
 
@@ -249,10 +290,10 @@ impl RunActor {
             }
         }
         self.load()?;
-        let now = outside.clock.now();
-        if self.folded.is_some() {
-            self.recover();
+        if let (None, Command::Start(created)) = (&self.folded, command) {
+            self.read_environment(created)?;
         }
+        let now = outside.clock.now();
         let events = match (&self.folded, command) {
             (None, Command::Start(created)) => vec![Event::RunCreated(created.clone())],
             (None, _) => return Err(Refusal::NoRun.into()),
@@ -340,7 +381,7 @@ impl RunActor {
                     let run = Run::create((**created).clone(), now, plan)
                         .map_err(|error| error.to_string())?;
                     self.folded = Some(Folded { run, seq: 0 });
-                    self.recover();
+                    self.recovered = true;
                 }
                 (None, _) => return Err("the run is not loaded".into()),
                 (Some(folded), event) => {
@@ -446,26 +487,30 @@ impl RunActor {
     }
 
     /// Looks once at what the run has outstanding from before it was folded.
-    fn recover(&mut self) {
-        if self.env.is_none()
+    fn recover(&mut self) -> Result<(), SendError> {
+        let Some(folded) = &self.folded else {
+            return Ok(());
+        };
+        let created = folded.run.created.clone();
+        self.read_environment(&created)?;
+        if !std::mem::replace(&mut self.recovered, true)
             && let Some(folded) = &self.folded
         {
-            let environments = &self.engine.inner.outside.environments;
-            let created = &folded.run.created;
-            let env = environments.allowed(
-                self.id,
-                crate::start::parent_of(created.parent.as_ref()),
-                &created.project,
-            );
-            self.env = Some(Arc::new(env));
-        }
-        if std::mem::replace(&mut self.recovered, true) {
-            return;
-        }
-        if let Some(folded) = &self.folded {
             let env = self.env.clone().unwrap_or_default();
             self.engine.take_back(&folded.run, &env);
         }
+        Ok(())
+    }
+
+    /// Reads what expressions may name, once. While that cannot be read nothing is decided.
+    fn read_environment(&mut self, created: &RunCreated) -> Result<(), SendError> {
+        if self.env.is_none() {
+            let environments = &self.engine.inner.outside.environments;
+            let parent = crate::start::parent_of(created.parent.as_ref());
+            let env = environments.allowed(self.id, parent, &created.project);
+            self.env = Some(Arc::new(env.map_err(SendError::Environment)?));
+        }
+        Ok(())
     }
 
     fn deliver(&mut self) {

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use baton_core::ids::AttemptId;
 use baton_core::run::decide::{Command, Refusal};
-use baton_core::run::event::{
-    Actor, AttemptEnd, ChildOutcome, Event, Parent, PauseReason, RunCreated, StepOutput,
-};
+use baton_core::run::event::{Actor, ChildOutcome, Event, Parent, PauseReason, RunCreated};
 use baton_core::run::{At, ChildOrder, Message, Run, Status, command_id};
 use baton_core::slot;
 
@@ -79,15 +77,6 @@ impl Engine {
         let Some(step) = run.step(place) else { return };
         lock(&self.inner.attempts).insert(attempt, run.created.run);
         let reports: Arc<dyn Reports> = Arc::new(self.clone());
-        let work = match run.work(place, env) {
-            Ok(work) => work,
-            Err(error) => {
-                // It could be evaluated when it was decided; only a changed allow-list gets here.
-                let output = StepOutput::default();
-                reports.ended(attempt, AttemptEnd::Failed { error, output });
-                return;
-            }
-        };
         let launch = Launch {
             run: run.created.run,
             number: run.created.number,
@@ -95,7 +84,10 @@ impl Engine {
             key: step.key.clone(),
             attempt,
             try_number: step.tries,
-            work,
+            // It could be evaluated when it was decided; a changed allow-list gives an error here. The
+            // runner says when nothing of it runs.
+            work: run.work(place, env),
+            terms: run.terms(place),
             directory: PathBuf::from(&run.created.directory),
         };
         if taken_back {
@@ -120,24 +112,35 @@ impl Engine {
     pub(crate) async fn deliver_outbox(&self, source: &RunCreated, messages: Vec<(u32, Message)>) {
         for (number, message) in messages {
             let id = command_id(&source.run.to_string(), number);
-            while let Err(error) = self.deliver(source, &message, id.clone()).await {
+            while let Err(error) = self.deliver(source, number, &message, id.clone()).await {
                 if matches!(error, SendError::Stopping) {
                     return;
                 }
                 tracing::warn!(run = %source.run, number, %error, "a message does not arrive yet");
-                let clock = &self.inner.outside.clock;
-                clock.sleep_until(clock.now().plus(DELIVERY_RETRY)).await;
+                self.wait_for_delivery().await;
             }
             let delivered = Command::Delivered { message: number };
-            if let Err(SendError::Stopping) = self.send(source.run, delivered, None).await {
-                return;
+            loop {
+                match self.send(source.run, delivered.clone(), None).await {
+                    Ok(_) | Err(SendError::Refused(_) | SendError::Damaged(_)) => break,
+                    Err(SendError::Disk(_) | SendError::Environment(_)) => {
+                        self.wait_for_delivery().await;
+                    }
+                    Err(SendError::Stopping) => return,
+                }
             }
         }
+    }
+
+    async fn wait_for_delivery(&self) {
+        let clock = &self.inner.outside.clock;
+        clock.sleep_until(clock.now().plus(DELIVERY_RETRY)).await;
     }
 
     async fn deliver(
         &self,
         source: &RunCreated,
+        number: u32,
         message: &Message,
         id: baton_core::ids::CommandId,
     ) -> Result<(), SendError> {
@@ -148,6 +151,7 @@ impl Engine {
                     run,
                     limit: claim.limit,
                     on_full: claim.on_full,
+                    request: number,
                 };
                 return self.send_slot(&claim.slot, command, Some(id)).await;
             }
@@ -273,7 +277,7 @@ impl Engine {
                 Ok(Ok(()))
             }
             Err(crate::start::StartError::Send(
-                error @ (SendError::Disk(_) | SendError::Stopping),
+                error @ (SendError::Disk(_) | SendError::Environment(_) | SendError::Stopping),
             )) => Err(error),
             Err(error) => Ok(Err(error.to_string())),
         }

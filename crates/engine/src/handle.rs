@@ -91,6 +91,9 @@ pub enum SendError {
     /// The disk says no; nothing changed.
     #[error("{0}")]
     Disk(String),
+    /// What the run's expressions may name cannot be read now; nothing changed.
+    #[error("{0}")]
+    Environment(String),
     /// The run's journal cannot be read by this version.
     #[error("{0}")]
     Damaged(String),
@@ -184,6 +187,23 @@ impl Engine {
             let _ = reply.send(run.map(read));
         });
         self.mail_run(run, RunMail::Read(read));
+        done.await.unwrap_or(Err(SendError::Stopping))
+    }
+
+    /// Removes a run that has ended, and that everybody has heard from: `remove` deletes its journal.
+    /// No command reaches the run in between.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidState`], [`Refusal::Outstanding`] or [`Refusal::NoRun`]: nothing is
+    /// removed. [`SendError::Disk`] with what `remove` says.
+    pub async fn remove(
+        &self,
+        run: RunId,
+        remove: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) -> Result<(), SendError> {
+        let (reply, done) = oneshot::channel();
+        let remove = Box::pin(remove);
+        self.mail_run(run, RunMail::Remove { remove, reply });
         done.await.unwrap_or(Err(SendError::Stopping))
     }
 

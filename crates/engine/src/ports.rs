@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use baton_core::ids::{AttemptId, CommandId, ProjectId, RunId};
 use baton_core::run::big::Hash;
-use baton_core::run::event::{AttemptEnd, ProjectRef};
+use baton_core::run::event::{AttemptEnd, ProjectRef, StepError};
+use baton_core::run::work::{Terms, Work};
 use baton_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -248,7 +249,8 @@ pub trait Runners: Send + Sync + 'static {
     fn launch(&self, launch: Launch, reports: Arc<dyn Reports>);
 
     /// After a restart: takes an attempt back that may be living, may have ended, or may never
-    /// have begun (then it is launched, by the same id, unless somebody has claimed it).
+    /// have begun (then it is launched, by the same id, unless somebody has claimed it). One whose
+    /// work cannot be said any more is ended, unless it has ended by itself.
     fn take_back(&self, launch: Launch, reports: Arc<dyn Reports>);
 
     /// Ends an attempt and its whole tree. Repeats change nothing.
@@ -289,8 +291,11 @@ pub struct Launch {
     pub attempt: AttemptId,
     /// Its count within the step, from 1.
     pub try_number: u32,
-    /// What to do.
-    pub work: baton_core::run::work::Work,
+    /// What to do. An error when that cannot be said (any more): then nothing is started, and what
+    /// runs of the attempt is ended before the error is reported as its end.
+    pub work: Result<Work, StepError>,
+    /// What its end is judged by.
+    pub terms: Terms,
     /// The run's own directory.
     pub directory: PathBuf,
 }
@@ -318,10 +323,14 @@ pub trait Environments: Send + Sync + 'static {
     /// Those variables of the run's environment that expressions may name (`[env] allow`). Also
     /// asked about a run that is about to be created: a child's `parent` is given since the
     /// journal may not name it yet.
+    ///
+    /// # Errors
+    /// A sentence for people when they cannot be read now: nothing is evaluated then, and they are
+    /// asked for again.
     fn allowed(
         &self,
         run: RunId,
         parent: Option<RunId>,
         project: &ProjectRef,
-    ) -> std::collections::BTreeMap<String, String>;
+    ) -> Result<std::collections::BTreeMap<String, String>, String>;
 }

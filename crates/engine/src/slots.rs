@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use baton_core::ids::CommandId;
-use baton_core::run::decide::Command as RunCommand;
-use baton_core::run::event::Actor;
-use baton_core::slot::{Command, Event, Message, Slot};
+use baton_core::run::decide::{Command as RunCommand, Refusal};
+use baton_core::slot::{Command, Event, Message, Says, Slot};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commit::append_one;
@@ -193,49 +192,52 @@ impl SlotActor {
 
 impl Engine {
     async fn deliver_grant(&self, key: &str, number: u32, message: Message) {
-        let (run, command) = match message {
-            Message::Grant { run } => (run, RunCommand::SlotGranted),
-            Message::Refuse { run } => (
-                run,
-                RunCommand::SlotRefused {
-                    detail:
-                        "the concurrency key is held by another run, and `on_full` says `reject`"
-                            .into(),
-                },
-            ),
-            Message::Cancel { run } => (
-                run,
-                RunCommand::Cancel {
-                    reason: Some("a newer run takes its concurrency key".into()),
-                    by: Actor::System,
-                },
-            ),
+        let Message { run, request, says } = message;
+        let is_grant = says == Says::Grant;
+        let command = match says {
+            Says::Grant => RunCommand::SlotGranted { request },
+            Says::Refuse => RunCommand::SlotRefused {
+                request,
+                detail: "the concurrency key is held by another run, and `on_full` says `reject`"
+                    .into(),
+            },
+            Says::Cancel => RunCommand::SlotTaken { request },
         };
         let id = CommandId(format!("slot:{key}/{number}"));
         loop {
             match self.send(run, command.clone(), Some(id.clone())).await {
                 Ok(_) | Err(SendError::Damaged(_)) => break,
+                // Nobody else would ever give the place back.
+                Err(SendError::Refused(Refusal::NoRun)) if is_grant => {
+                    if self.tell_slot(key, Command::Release { run }).await {
+                        break;
+                    }
+                    return;
+                }
                 Err(SendError::Refused(refusal)) => {
                     tracing::debug!(%run, %refusal, "a key's message was refused");
                     break;
                 }
                 Err(SendError::Stopping) => return,
-                Err(SendError::Disk(_)) => {
+                Err(SendError::Disk(_) | SendError::Environment(_)) => {
                     let clock = &self.inner.outside.clock;
                     clock.sleep_until(clock.now().plus(RETRY)).await;
                 }
             }
         }
+        self.tell_slot(key, Command::Delivered { message: number })
+            .await;
+    }
+
+    /// Tells a key something until the disk takes it; whether it did.
+    async fn tell_slot(&self, key: &str, command: Command) -> bool {
         loop {
-            match self
-                .send_slot(key, Command::Delivered { message: number }, None)
-                .await
-            {
+            match self.send_slot(key, command.clone(), None).await {
                 Err(SendError::Disk(_)) => {
                     let clock = &self.inner.outside.clock;
                     clock.sleep_until(clock.now().plus(RETRY)).await;
                 }
-                _ => return,
+                told => return told.is_ok(),
             }
         }
     }

@@ -96,6 +96,7 @@ impl Engine {
                 let parent = parent_of(request.parent.as_ref());
                 let environments = &self.inner.outside.environments;
                 let env = environments.allowed(run, parent, &request.project);
+                let env = env.map_err(SendError::Environment)?;
                 let names = Names::default()
                     .with_json("args", &args)
                     .with_json("env", &serde_json::json!(env));

@@ -3,11 +3,12 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use baton_runner::{
-    AttemptSpec, EXIT_CLAIMED, End, ExitRecord, Outcome, TakeBack, connect_unix, take_back,
+    AttemptSpec, EXIT_CLAIMED, End, ExitRecord, Outcome, TakeBack, bind_unix, connect_unix,
+    take_back,
 };
 use support::{Lab, SHEPHERD, lives, record, until};
 
@@ -288,4 +289,40 @@ fn two_hundred_attempts_at_once_end_well() {
     for shepherd in shepherds {
         assert_eq!(record(shepherd.wait()).end, End::Exited { code: 0 });
     }
+}
+
+#[test]
+fn a_stop_is_said_again_when_the_connection_broke_after_it() {
+    let lab = Lab::new();
+    let spec = lab.shell("echo begun; sleep 1000");
+    let real = lab.launch(&spec);
+    lab.await_log(&spec, "begun");
+    // In the shepherd's place: a listener that hears what is said, and breaks the connection.
+    let dir = lab.dir(&spec);
+    std::fs::remove_file(dir.path().join("sock")).unwrap();
+    let listener = bind_unix(dir.path(), "sock").unwrap();
+    let found = living(take_back(&dir, 2).unwrap());
+    let said = std::thread::scope(|scope| {
+        let heard = scope.spawn(move || {
+            let hear = || {
+                let mut lines = BufReader::new(listener.accept().unwrap().0).lines();
+                let said = [(); 2].map(|()| lines.next().unwrap().unwrap());
+                (said, lines)
+            };
+            let (first, broken) = hear();
+            drop(broken);
+            let (second, open) = hear();
+            drop(listener);
+            real.stop();
+            record(real.wait());
+            drop(open);
+            [first, second]
+        });
+        found.stop();
+        let outcome = found.wait();
+        assert!(matches!(outcome, Outcome::Ended(_)), "{outcome:?}");
+        heard.join().unwrap()
+    });
+    assert!(said[0][1].contains("stop"), "{said:?}");
+    assert_eq!(said[1], said[0], "the second connection hears the same");
 }

@@ -55,8 +55,13 @@ impl Definitions for Nothing {
 }
 
 impl Environments for Nothing {
-    fn allowed(&self, _: RunId, _: Option<RunId>, _: &ProjectRef) -> BTreeMap<String, String> {
-        BTreeMap::new()
+    fn allowed(
+        &self,
+        _: RunId,
+        _: Option<RunId>,
+        _: &ProjectRef,
+    ) -> Result<BTreeMap<String, String>, String> {
+        Ok(BTreeMap::new())
     }
 }
 

@@ -240,6 +240,7 @@ fn undone_steps_and_checkpoints_are_shown_as_undone() {
         Event::StepsReset {
             keys: vec!["build-app".into(), "cool".into()],
             because: ResetReason::Step("build-app".into()),
+            kept: vec![],
             by: by.clone(),
         },
         Event::PauseRequested {

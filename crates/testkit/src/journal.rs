@@ -52,6 +52,21 @@ impl MemoryJournal {
         self.state.lock().unwrap().plan = Some(Box::new(plan));
     }
 
+    /// Deletes an aggregate, as the store does.
+    pub fn remove(&self, aggregate: &Aggregate) {
+        let mut state = self.state.lock().unwrap();
+        state.heads.remove(aggregate);
+        state.wakes.remove(aggregate);
+        state.snapshots.remove(aggregate);
+        state.commands.retain(|_, (of, _)| of != aggregate);
+        // Its place stays, so that positions are those of the list.
+        for stored in &mut state.commits {
+            if stored.aggregate == *aggregate {
+                stored.aggregate = Aggregate::Slot("removed".into());
+            }
+        }
+    }
+
     /// No faults any more.
     pub fn heal(&self) {
         self.state.lock().unwrap().plan = None;

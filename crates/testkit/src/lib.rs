@@ -12,4 +12,4 @@ pub use clock::SimClock;
 pub use journal::{Fault, MemoryJournal};
 pub use rng::Rng;
 pub use runners::{Fate, Script, SimRunners};
-pub use world::{Life, World, settle};
+pub use world::{Allowed, Life, World, settle};

@@ -195,12 +195,17 @@ fn end_of(key: &str, fate: Fate) -> AttemptEnd {
         Fate::Stopped => AttemptEnd::Stopped {},
         Fate::Lost | Fate::Living => AttemptEnd::Lost {
             detail: "its shepherd is gone".into(),
+            never_started: false,
         },
     }
 }
 
 impl Runners for SimRunners {
     fn launch(&self, launch: Launch, reports: Arc<dyn Reports>) {
+        if let Err(error) = launch.work {
+            let output = StepOutput::default();
+            return reports.ended(launch.attempt, AttemptEnd::Failed { error, output });
+        }
         let mut state = self.state.lock().unwrap();
         if self.journal.is_dead() {
             return;
@@ -234,11 +239,15 @@ impl Runners for SimRunners {
         match known {
             None => self.launch(launch, reports),
             Some(attempt) if attempt.fate == Fate::Living => {
-                self.state
-                    .lock()
-                    .unwrap()
-                    .reports
-                    .insert(launch.attempt, reports);
+                let mut state = self.state.lock().unwrap();
+                if let Err(error) = launch.work {
+                    state.attempts.get_mut(&launch.attempt).unwrap().fate = Fate::Stopped;
+                    drop(state);
+                    let output = StepOutput::default();
+                    reports.ended(launch.attempt, AttemptEnd::Failed { error, output });
+                } else {
+                    state.reports.insert(launch.attempt, reports);
+                }
             }
             Some(attempt) => reports.ended(launch.attempt, end_of(&attempt.key, attempt.fate)),
         }

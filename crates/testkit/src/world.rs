@@ -1,7 +1,7 @@
 //! A world of hosts that live and die over one journal and one table of attempts.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use baton_core::ids::{ProjectId, RunId};
@@ -22,6 +22,7 @@ pub struct World {
     pub clock: Arc<SimClock>,
     /// The project's definitions by key.
     pub definitions: BTreeMap<String, String>,
+    allowed: Arc<Mutex<Allowed>>,
     plans: Plans,
 }
 
@@ -45,16 +46,14 @@ impl Definitions for Known {
     }
 }
 
-struct NoEnvironment;
+/// What all runs' expressions may name; an error while it cannot be read.
+pub type Allowed = Result<BTreeMap<String, String>, String>;
 
-impl Environments for NoEnvironment {
-    fn allowed(
-        &self,
-        _run: RunId,
-        _parent: Option<RunId>,
-        _project: &ProjectRef,
-    ) -> BTreeMap<String, String> {
-        BTreeMap::new()
+struct OneForAll(Arc<Mutex<Allowed>>);
+
+impl Environments for OneForAll {
+    fn allowed(&self, _run: RunId, _parent: Option<RunId>, _project: &ProjectRef) -> Allowed {
+        self.0.lock().unwrap().clone()
     }
 }
 
@@ -70,8 +69,14 @@ impl World {
             runners,
             clock,
             definitions,
+            allowed: Arc::new(Mutex::new(Ok(BTreeMap::new()))),
             plans: Plans::default(),
         }
+    }
+
+    /// What expressions may name of the environment, from now on.
+    pub fn allow(&self, allowed: Allowed) {
+        *self.allowed.lock().unwrap() = allowed;
     }
 
     /// Runs one life: a new runtime, a recovered engine, then what the caller does; then a kill.
@@ -87,7 +92,7 @@ impl World {
                 journal: self.journal.clone(),
                 runners: self.runners.clone(),
                 definitions: Arc::new(Known(self.definitions.clone())),
-                environments: Arc::new(NoEnvironment),
+                environments: Arc::new(OneForAll(self.allowed.clone())),
                 clock: self.clock.clone(),
             });
             engine.recover().unwrap();

@@ -52,6 +52,12 @@ impl Error {
         matches!(self, Self::NotRunning(_) | Self::Lost(_))
     }
 
+    /// Whether the host is about to leave, so that the next one can answer. Nothing was done.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.status == 503 && problem.code == "stopping")
+    }
+
     /// The HTTP status, when the host answered.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -18,6 +18,7 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::time::Instant;
 
 pub use error::{Error, Problem};
 
@@ -26,6 +27,9 @@ pub const PROTOCOL: u64 = 1;
 
 /// How long a host may take from its start to its first answer.
 const START_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long until a host that is leaving is asked again, or the one that follows it.
+const STOPPING: Duration = Duration::from_millis(50);
 
 /// How often a request is sent again after the host went away beneath it.
 const RESENDS: u32 = 3;
@@ -192,6 +196,7 @@ impl Client {
     ) -> Result<Value, Error> {
         let key = uuid::Uuid::now_v7().to_string();
         let mut resends = 0;
+        let deadline = Instant::now() + START_DEADLINE;
         loop {
             self.ready().await?;
             let sent = self
@@ -199,10 +204,15 @@ impl Client {
                 .await;
             let answer = match sent {
                 Ok(response) if response.status().is_success() => read(response).await,
-                Ok(response) => return Err(refusal(response).await),
+                Ok(response) => Err(refusal(response).await),
                 Err(error) => Err(error),
             };
             match answer {
+                Err(error)
+                    if error.is_stopping() && self.may_start && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(STOPPING).await;
+                }
                 Ok(body) if body.is_empty() => return Ok(Value::Null),
                 Ok(body) => {
                     return serde_json::from_slice(&body)

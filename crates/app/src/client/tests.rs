@@ -114,6 +114,25 @@ async fn a_refusal_keeps_its_code_and_detail() {
 }
 
 #[tokio::test]
+async fn what_a_leaving_host_refuses_is_sent_again_under_the_same_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = r#"{"status":503,"code":"stopping","detail":"the host is leaving; ask again"}"#;
+    let leaving = reply("503 Service Unavailable", "application/problem+json", body);
+    let host = listen(dir.path(), vec![leaving, json_reply("{}")]);
+    let client = Client::with_program(dir.path(), Path::new("/bin/false"));
+    assert_eq!(client.post("/x", &json!({})).await.unwrap(), json!({}));
+    let requests = host.await.unwrap();
+    let key = |request: &String| {
+        let mut lines = request.lines();
+        lines
+            .find(|line| line.starts_with("idempotency-key"))
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(key(&requests[0]), key(&requests[1]));
+}
+
+#[tokio::test]
 async fn a_socket_with_a_long_path_is_reached() {
     let dir = tempfile::tempdir().unwrap();
     let deep = dir.path().join("d".repeat(100)).join("e".repeat(100));

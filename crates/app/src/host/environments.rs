@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_core::ids::RunId;
 use baton_core::run::event::{Event, ProjectRef};
-use baton_engine::decode;
 use baton_engine::ports::{Aggregate, Environments, Journal};
+use baton_engine::{FoldError, decode};
 
 use super::files;
 
@@ -24,6 +24,9 @@ pub struct RunEnvironments {
     runs: PathBuf,
     journal: Arc<dyn Journal>,
     own: Environment,
+    /// What was last said about runs whose environment cannot be read: once, however often it is
+    /// asked for.
+    said: Mutex<BTreeMap<RunId, String>>,
 }
 
 impl RunEnvironments {
@@ -36,6 +39,7 @@ impl RunEnvironments {
             runs: data_dir.join("runs"),
             journal,
             own: own.collect(),
+            said: Mutex::default(),
         }
     }
 
@@ -49,46 +53,67 @@ impl RunEnvironments {
     }
 
     /// The environment of a run: its own, else that of the run it is a child of, else the host's.
-    pub fn of(&self, run: RunId) -> Environment {
-        self.of_child(run, None)
+    ///
+    /// # Errors
+    /// A sentence when it cannot be read now: it is to be asked for again.
+    pub fn of(&self, run: RunId) -> Result<Environment, String> {
+        self.noted(run, self.of_child(run, None))
+    }
+
+    /// Logs a reason once, not every time that it is asked again.
+    fn noted<T>(&self, run: RunId, read: Result<T, String>) -> Result<T, String> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match &read {
+            Ok(_) => said.remove(&run),
+            Err(error) => said.insert(run, error.clone()),
+        };
+        if let Err(error) = &read
+            && before.as_ref() != Some(error)
+        {
+            tracing::error!(%run, %error, "the environment cannot be read; trying again");
+        }
+        read
     }
 
     /// As [`Self::of`]; `parent` is what the journal may not know yet.
-    fn of_child(&self, run: RunId, mut parent: Option<RunId>) -> Environment {
+    fn of_child(&self, run: RunId, mut parent: Option<RunId>) -> Result<Environment, String> {
         let mut run = run;
+        let unreadable = |run, error: &dyn std::fmt::Display| {
+            format!("the environment of run {run} cannot be read: {error}")
+        };
         for _ in 0..DEEPEST {
             match std::fs::read(self.path(run)) {
                 Ok(bytes) => {
-                    return serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                        tracing::error!(%run, %error, "the run's environment cannot be read");
-                        Environment::new()
-                    });
+                    return serde_json::from_slice(&bytes).map_err(|error| unreadable(run, &error));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    tracing::error!(%run, %error, "the run's environment cannot be read");
-                    return Environment::new();
-                }
+                Err(error) => return Err(unreadable(run, &error)),
             }
-            match parent.take().or_else(|| self.parent(run)) {
+            let above = match parent.take() {
+                Some(parent) => Some(parent),
+                None => self.parent(run).map_err(|error| unreadable(run, &error))?,
+            };
+            match above {
                 Some(parent) => run = parent,
                 None => break,
             }
         }
-        self.own.clone()
+        Ok(self.own.clone())
     }
 
     /// The run that this one is a child of.
-    fn parent(&self, run: RunId) -> Option<RunId> {
-        let commits = self.journal.load(&Aggregate::Run(run), 0).ok()?;
-        let events = decode(self.journal.as_ref(), commits.first()?).ok()?;
-        match events.first()? {
-            Event::RunCreated(created) => {
-                let parent = created.parent.as_ref()?;
-                parent.step.as_ref().map(|_| parent.run)
-            }
+    fn parent(&self, run: RunId) -> Result<Option<RunId>, FoldError> {
+        let commits = self.journal.load(&Aggregate::Run(run), 0)?;
+        let Some(first) = commits.first() else {
+            return Ok(None);
+        };
+        let events = decode(self.journal.as_ref(), first)?;
+        let parent = match events.first() {
+            Some(Event::RunCreated(created)) => created.parent.as_ref(),
             _ => None,
-        }
+        };
+        let of_step = parent.filter(|parent| parent.step.is_some());
+        Ok(of_step.map(|parent| parent.run))
     }
 
     /// Gives a new run the environment of another.
@@ -124,19 +149,22 @@ impl RunEnvironments {
 }
 
 impl Environments for RunEnvironments {
-    fn allowed(&self, run: RunId, parent: Option<RunId>, project: &ProjectRef) -> Environment {
-        let allow = match crate::config::load(Some(Path::new(&project.path))) {
-            Ok(config) => config.env_allow,
-            Err(error) => {
-                tracing::warn!(%run, %error, "the project's settings cannot be read");
-                return Environment::new();
+    fn allowed(
+        &self,
+        run: RunId,
+        parent: Option<RunId>,
+        project: &ProjectRef,
+    ) -> Result<Environment, String> {
+        let read = || {
+            let config = crate::config::load(Some(Path::new(&project.path)));
+            let allow = config.map_err(|error| error.to_string())?.env_allow;
+            if allow.is_empty() {
+                return Ok(Environment::new());
             }
+            let mut environment = self.of_child(run, parent)?;
+            environment.retain(|name, _| allow.contains(name));
+            Ok(environment)
         };
-        if allow.is_empty() {
-            return Environment::new();
-        }
-        let mut environment = self.of_child(run, parent);
-        environment.retain(|name, _| allow.contains(name));
-        environment
+        self.noted(run, read())
     }
 }

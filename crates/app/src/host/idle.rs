@@ -17,10 +17,14 @@ pub async fn watch(host: Arc<Host>, idle_exit: Duration) {
         let idle = host.activity.idle_for();
         let left = idle_exit.saturating_sub(idle);
         if left.is_zero() {
-            if !has_work(&host).await {
+            // A run that is accepted from here on would have no host: none is, or this one stays.
+            if host.door.close_if_empty() && !has_work(&host).await {
                 tracing::info!("nothing to do: the host leaves");
                 host.leave();
                 return;
+            }
+            if !*host.leaving().borrow() {
+                host.door.open();
             }
             tokio::time::sleep(LOOK).await;
         } else {

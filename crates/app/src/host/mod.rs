@@ -9,6 +9,7 @@ mod cleaning;
 mod clock;
 mod database;
 pub mod definitions;
+mod door;
 mod environments;
 mod files;
 mod idle;
@@ -43,6 +44,7 @@ pub use secrets::Secrets;
 pub use settings::millis;
 
 use activity::Activity;
+use door::Door;
 use options::Options;
 
 /// What is spoken over the socket; raised only by changes an older side cannot take.
@@ -89,6 +91,8 @@ pub struct Host {
     pub background: bool,
     views: OnceLock<Arc<Views>>,
     activity: Arc<Activity>,
+    /// Lets commands in.
+    pub door: Arc<Door>,
     leaving: watch::Sender<bool>,
 }
 
@@ -105,6 +109,7 @@ impl Host {
 
     /// Asks the host to leave: attempts go on under their shepherds.
     pub fn leave(&self) {
+        self.door.close();
         self.leaving.send_replace(true);
     }
 

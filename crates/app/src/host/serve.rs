@@ -141,6 +141,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         pause_policy,
         views: OnceLock::new(),
         activity: Arc::new(Activity::default()),
+        door: Arc::default(),
         leaving: watch::Sender::new(false),
     });
     let lock = Arc::new(lock);

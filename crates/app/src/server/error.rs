@@ -84,6 +84,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "starting", detail)
     }
 
+    /// The host leaves: another one will take this.
+    pub fn stopping() -> Self {
+        let detail = "the host is leaving; ask again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
+    }
+
     /// Something is wrong with this host itself.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request could not be answered");
@@ -161,6 +167,7 @@ impl From<Refusal> for Problem {
                 problem.with("current_status", status)
             }
             Refusal::NotWaiting(_) => Self::new(StatusCode::CONFLICT, "not_waiting", detail),
+            Refusal::Outstanding(_) => Self::new(StatusCode::CONFLICT, "outstanding", detail),
             Refusal::Stale => Self::new(StatusCode::CONFLICT, "stale", detail),
             Refusal::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             Refusal::NotAvailable(_) => Self::unfit("not_available", detail),
@@ -174,11 +181,11 @@ impl From<SendError> for Problem {
         match error {
             SendError::Refused(refusal) => refusal.into(),
             SendError::Disk(error) => Self::disk(&error),
-            SendError::Damaged(error) => Self::internal(&error),
-            SendError::Stopping => {
-                let detail = "the host is leaving; ask again";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
+            SendError::Environment(error) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "environment", error)
             }
+            SendError::Damaged(error) => Self::internal(&error),
+            SendError::Stopping => Self::stopping(),
         }
     }
 }

@@ -20,9 +20,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
+use axum::extract::Request;
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 
 use crate::host::Host;
+use error::Problem;
+
+/// Asks the host to leave: also of one that does already.
+const HAND_OVER: &str = "/api/host/hand-over";
 
 /// What every handler gets.
 pub struct State(pub Arc<Host>);
@@ -35,8 +42,20 @@ impl FromRequestParts<Arc<Host>> for State {
     }
 }
 
+/// Refuses what may change something once the host is leaving.
+async fn let_in(State(host): State, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || request.uri().path() == HAND_OVER {
+        return next.run(request).await;
+    }
+    match host.door.enter() {
+        Some(_inside) => next.run(request).await,
+        None => Problem::stopping().into_response(),
+    }
+}
+
 /// All endpoints over this host.
 pub fn router(host: Arc<Host>) -> Router {
     let repeats = axum::middleware::from_fn_with_state(host.clone(), repeats::know);
-    routes::all().layer(repeats).with_state(host)
+    let door = axum::middleware::from_fn_with_state(host.clone(), let_in);
+    routes::all().layer(repeats).layer(door).with_state(host)
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::big::Big;
-use crate::definition::{Budget, OnFull, StepKind};
+use crate::definition::{Budget, OnFull};
 use crate::ids::{AttemptId, DefinitionId, ProjectId, RunId, UserId};
 use crate::time::Timestamp;
 
@@ -76,6 +76,9 @@ pub enum Event {
         child: RunId,
         outcome: ChildOutcome,
     },
+    /// The step has given its child run up (a timeout, a rewind): the child is told to cancel, and
+    /// until its end is here nothing new of the step starts and the run neither ends nor is paused.
+    ChildAbandoned { key: Key, child: RunId },
     /// The items of a `foreach` are known.
     ItemsListed { key: Key, items: Big, count: u32 },
     /// A lost attempt needs a person's word (`on_lost: ask`).
@@ -126,6 +129,9 @@ pub enum Event {
         keys: Vec<Key>,
         because: ResetReason,
         by: Actor,
+        /// Items of these steps that had completed where the run goes back to: they stay so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<Key>,
     },
     /// Words in the thread.
     MessagePosted(Box<MessagePosted>),
@@ -310,7 +316,12 @@ pub enum AttemptEnd {
         output: StepOutput,
     },
     /// Nobody knows: its shepherd is gone and left no record.
-    Lost { detail: String },
+    Lost {
+        detail: String,
+        /// What is known all the same: nothing of it ever ran.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        never_started: bool,
+    },
     /// It was ended because the run was cancelled.
     Stopped {},
     /// It was ended by an immediate pause.
@@ -539,9 +550,6 @@ pub enum ActionStatus {
     Ignored,
 }
 
-/// Kinds of step as stored, for readers that only have events.
-pub type Kind = StepKind;
-
 impl Event {
     /// Every text of this event that may be stored by hash.
     pub fn bigs(&mut self) -> Vec<&mut Big> {
@@ -572,6 +580,7 @@ impl Event {
             | Self::ApprovalAnswered { .. }
             | Self::WaitStarted { .. }
             | Self::LostAsked { .. }
+            | Self::ChildAbandoned { .. }
             | Self::CheckpointTaken { .. }
             | Self::PauseRequested { .. }
             | Self::PauseWithdrawn { .. }

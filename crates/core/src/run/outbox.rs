@@ -62,9 +62,12 @@ pub enum ChildOrder {
 }
 
 impl Outbox {
-    pub(super) fn push(&mut self, message: Message) {
-        self.open.insert(self.next, message);
+    /// Keeps a message; returns its number.
+    pub(super) fn push(&mut self, message: Message) -> u32 {
+        let number = self.next;
+        self.open.insert(number, message);
         self.next += 1;
+        number
     }
 
     pub(super) fn delivered(&mut self, number: u32) {

@@ -10,11 +10,12 @@ use super::big::Big;
 use super::event::{Action, RunCreated};
 use super::outbox::Outbox;
 use super::plan::Plan;
-use super::state::{At, Checkpoint, Run, Slot, Status, Step};
+use super::state::{At, Checkpoint, Leaving, Run, Slot, Status, Step};
+use crate::ids::RunId;
 use crate::time::Timestamp;
 
 /// Raised whenever a folded state means something else than before.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// Everything of a run that is not shared or derived. Long texts stand in it by their hash.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +27,7 @@ pub struct Snapshot {
     started_at: Option<Timestamp>,
     status: Status,
     slot: Slot,
+    slot_request: Option<u32>,
     steps: Vec<Step>,
     ready: BTreeSet<At>,
     active: BTreeSet<At>,
@@ -33,6 +35,7 @@ pub struct Snapshot {
     ends: u64,
     checkpoints: BTreeMap<u32, Checkpoint>,
     next_checkpoint: u32,
+    leaving: BTreeMap<RunId, Leaving>,
     outbox: Outbox,
     messages: u32,
     open_messages: BTreeMap<u32, Action>,
@@ -52,6 +55,7 @@ impl Snapshot {
             started_at: run.started_at,
             status: run.status.clone(),
             slot: run.slot,
+            slot_request: run.slot_request,
             steps: run.steps.clone(),
             ready: run.ready.clone(),
             active: run.active.clone(),
@@ -59,6 +63,7 @@ impl Snapshot {
             ends: run.ends,
             checkpoints: run.checkpoints.clone(),
             next_checkpoint: run.next_checkpoint,
+            leaving: run.leaving.clone(),
             outbox: run.outbox.clone(),
             messages: run.messages,
             open_messages: run.open_messages.clone(),
@@ -114,6 +119,7 @@ impl Snapshot {
             args,
             status: self.status,
             slot: self.slot,
+            slot_request: self.slot_request,
             ended: self
                 .steps
                 .iter()
@@ -128,6 +134,7 @@ impl Snapshot {
             values: Arc::new(HashMap::new()),
             checkpoints: self.checkpoints,
             next_checkpoint: self.next_checkpoint,
+            leaving: self.leaving,
             outbox: self.outbox,
             messages: self.messages,
             open_messages: self.open_messages,

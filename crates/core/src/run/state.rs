@@ -46,6 +46,8 @@ pub struct Run {
     pub status: Status,
     /// How it stands with its concurrency key.
     pub slot: Slot,
+    /// The number of the message that last asked for a place.
+    pub slot_request: Option<u32>,
     /// Its steps, in file order.
     pub steps: Vec<Step>,
     /// Steps that could start now, did nothing hold them.
@@ -66,6 +68,8 @@ pub struct Run {
     pub checkpoints: BTreeMap<u32, Checkpoint>,
     /// The next checkpoint's number: never used twice, also after a rewind.
     pub next_checkpoint: u32,
+    /// Child runs that were given up and have not ended: nothing new of their steps starts.
+    pub leaving: BTreeMap<RunId, Leaving>,
     /// What is to be told to other aggregates.
     pub outbox: Outbox,
     /// How many messages were posted.
@@ -76,6 +80,17 @@ pub struct Run {
     pub running_ms: u64,
     /// Since when at least one process runs without a break.
     pub running_since: Option<Timestamp>,
+}
+
+/// A child run that its step has given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// The step it was.
+    pub key: Key,
+    /// Its index among the declared steps.
+    pub step: usize,
+    /// Since when it is told to end.
+    pub since: Timestamp,
 }
 
 /// Where a run stands. There is no variant that is paused and executes, or has finished without an
@@ -212,6 +227,8 @@ pub struct Step {
     pub failures: Vec<StepError>,
     /// Attempts lost one after another.
     pub lost: u32,
+    /// Attempts lost one after another before anything of them ran.
+    pub never_started: u32,
     /// Why the next attempt will be started.
     pub next_cause: Cause,
     /// The last attempt.
@@ -228,6 +245,8 @@ pub struct Step {
     pub item: Option<Value>,
     /// The children of a `foreach`.
     pub items: Vec<Step>,
+    /// Attempts ever started of items that were undone, by index: numbers are not used twice.
+    pub item_tries: Vec<u32>,
 }
 
 /// Where a step stands.
@@ -374,6 +393,7 @@ impl Step {
             tries: 0,
             failures: Vec::new(),
             lost: 0,
+            never_started: 0,
             next_cause: Cause::First,
             last_attempt: None,
             last_output: StepOutput::default(),
@@ -382,6 +402,7 @@ impl Step {
             order: 0,
             item: None,
             items: Vec::new(),
+            item_tries: Vec::new(),
         }
     }
 }

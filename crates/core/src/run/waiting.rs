@@ -108,7 +108,17 @@ impl Run {
                 wait.since,
             )
         };
-        waits.min_by_key(rank).unwrap_or_else(|| self.worker())
+        let leaving = self.leaving.iter().map(|(run, old)| Waiting {
+            reason: WaitReason::Child,
+            since: old.since,
+            until: None,
+            detail: format!(
+                "{} waits until its earlier child run {run} has ended",
+                old.key
+            ),
+        });
+        let first = waits.chain(leaving).min_by_key(rank);
+        first.unwrap_or_else(|| self.worker())
     }
 
     fn wait_of(&self, at: At) -> Option<Waiting> {

@@ -26,6 +26,12 @@ pub struct ScriptWork {
     pub cwd: Option<String>,
     /// The environment over that of the run; later entries win. Secrets are put in at launch.
     pub env: BTreeMap<String, Vec<EnvPart>>,
+}
+
+/// What an attempt's end is judged by. Nothing of it is evaluated from the run's values, so it is
+/// known also when the work itself is not any more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
     /// The longest it may run.
     pub timeout: Option<Duration>,
     /// Named outputs over `stdout`, `stderr`, `exit_code`.
@@ -64,7 +70,7 @@ pub enum ExitHow {
 
 /// What the end of a script's process means for its attempt.
 #[must_use]
-pub fn conclude(work: &ScriptWork, exit: &ScriptExit) -> AttemptEnd {
+pub fn conclude(terms: &Terms, exit: &ScriptExit) -> AttemptEnd {
     let mut output = StepOutput {
         result: Some(Big::new(exit.stdout.as_str())),
         stderr: (!exit.stderr.is_empty()).then(|| tail(&exit.stderr, 4096)),
@@ -89,7 +95,7 @@ pub fn conclude(work: &ScriptWork, exit: &ScriptExit) -> AttemptEnd {
         )),
         ExitHow::SpawnFailed(why) => Some(error(ErrorCode::SpawnFailed, why.clone())),
         ExitHow::TimedOut => {
-            let limit = work
+            let limit = terms
                 .timeout
                 .map(|t| format!(" of {} s", t.as_secs_f64()))
                 .unwrap_or_default();
@@ -104,7 +110,7 @@ pub fn conclude(work: &ScriptWork, exit: &ScriptExit) -> AttemptEnd {
         return AttemptEnd::Failed { error, output };
     }
     output.exit_code = Some(0);
-    match gather(work, exit) {
+    match gather(terms, exit) {
         Ok((data, outputs)) => {
             output.data = data;
             output.outputs = outputs;
@@ -117,7 +123,7 @@ pub fn conclude(work: &ScriptWork, exit: &ScriptExit) -> AttemptEnd {
     }
 }
 
-fn gather(work: &ScriptWork, exit: &ScriptExit) -> Result<(Option<Big>, Option<Big>), String> {
+fn gather(terms: &Terms, exit: &ScriptExit) -> Result<(Option<Big>, Option<Big>), String> {
     let data = match &exit.output {
         Ok(None) => None,
         Ok(Some(text)) if text.trim().is_empty() => None,
@@ -128,7 +134,7 @@ fn gather(work: &ScriptWork, exit: &ScriptExit) -> Result<(Option<Big>, Option<B
         },
         Err(why) => return Err(why.clone()),
     };
-    if work.outputs.is_empty() {
+    if terms.outputs.is_empty() {
         return Ok((data, None));
     }
     let names = Names::default()
@@ -136,7 +142,7 @@ fn gather(work: &ScriptWork, exit: &ScriptExit) -> Result<(Option<Big>, Option<B
         .with("stderr", exit.stderr.as_str().into())
         .with("exit_code", 0.into());
     let mut outputs = serde_json::Map::new();
-    for (name, expression) in &work.outputs {
+    for (name, expression) in &terms.outputs {
         let value = expression
             .evaluate(&names)
             .map_err(|e| format!("output `{name}`: {e}"))?;
@@ -218,10 +224,18 @@ impl Run {
             program: command.program,
             cwd,
             env: vars,
+        }))
+    }
+
+    /// What the end of the step at this place is judged by.
+    #[must_use]
+    pub fn terms(&self, at: At) -> Terms {
+        let declared = self.declared(at);
+        Terms {
             timeout: declared.timeout,
             outputs: declared.outputs.clone(),
             artifacts: declared.artifacts.clone(),
-        }))
+        }
     }
 }
 

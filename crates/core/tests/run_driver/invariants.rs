@@ -21,6 +21,7 @@ pub fn always(driver: &Driver) {
     nothing_is_left_settling(run);
     backoff_has_a_failure(run);
     ended_runs_leave_nothing_behind(driver);
+    paused_runs_wait_for_no_given_up_child(driver);
 }
 
 /// When the run waits for something outside.
@@ -150,14 +151,17 @@ pub fn attempt_has_a_cause(run: &Run, key: &str, number: u32, cause: Cause) {
     assert_eq!(step.tries, number);
     match cause {
         Cause::First => assert!(
-            step.failures.is_empty() && step.lost == 0,
+            step.failures.is_empty() && step.lost + step.never_started == 0,
             "{key}: not its first"
         ),
         Cause::Retry => assert!(
             !step.failures.is_empty(),
             "{key}: a retry without a failure"
         ),
-        Cause::Lost => assert!(step.lost > 0, "{key}: nothing was lost"),
+        Cause::Lost => assert!(
+            step.lost + step.never_started > 0,
+            "{key}: nothing was lost"
+        ),
         Cause::Parked => assert!(number > 1, "{key}: nothing was parked"),
     }
 }
@@ -204,6 +208,20 @@ fn ended_runs_leave_nothing_behind(driver: &Driver) {
             );
             assert!(!failed || may_fail, "completed, but {} failed", step.key);
         }
+    }
+}
+
+fn paused_runs_wait_for_no_given_up_child(driver: &Driver) {
+    if !matches!(driver.run.status, Status::Paused(_)) {
+        return;
+    }
+    for (child, key) in &driver.children {
+        let at = driver.run.find(key).and_then(|at| driver.run.step(at));
+        let state = at.map(|step| &step.state);
+        assert!(
+            matches!(state, Some(State::Child { run, .. }) if run == child),
+            "paused, but {child} was given up by {key} and has not ended"
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 pub mod invariants;
 pub mod samples;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use baton_core::definition::{OnFull, Source, parse};
@@ -15,7 +15,7 @@ use baton_core::run::event::{
     Actor, DefinitionRef, Event, Inherited, Key, Parent, PausePolicy, PauseThen, ProjectRef,
     RunCreated, SlotClaim, SourceKind,
 };
-use baton_core::run::{At, ChildOrder, Message, Plan, Run, State, Status, ends_a_step};
+use baton_core::run::{At, Plan, Run, State, ends_a_step};
 use baton_core::time::Timestamp;
 
 /// Commits that may follow one command: more means that the run never comes to rest.
@@ -35,7 +35,7 @@ pub struct Driver {
     pub living: BTreeMap<AttemptId, Key>,
     /// Attempts that were, for late words.
     pub gone: Vec<AttemptId>,
-    /// Child runs that have not ended and were not told to.
+    /// Child runs that have not ended.
     pub children: BTreeMap<RunId, Key>,
     seed: u64,
 }
@@ -236,21 +236,6 @@ impl Driver {
                 self.children.remove(child);
             }
             _ => {}
-        }
-        let told: BTreeSet<RunId> = self
-            .run
-            .outbox
-            .open()
-            .filter_map(|(_, message)| match message {
-                Message::TellChild {
-                    child,
-                    order: ChildOrder::Cancel,
-                } => Some(*child),
-                _ => None,
-            })
-            .collect();
-        if !matches!(self.run.status, Status::Cancelling(_)) {
-            self.children.retain(|child, _| !told.contains(child));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Shepherd {
     stream: Mutex<Arc<UnixStream>>,
     lines: Mutex<Lines>,
     child: Mutex<Option<Child>>,
+    /// A stop was asked for: said again on every connection.
+    stops: AtomicBool,
 }
 
 /// What became of an attempt.
@@ -73,6 +76,7 @@ impl Shepherd {
             stream,
             lines,
             child,
+            stops: AtomicBool::new(false),
         };
         shepherd.say_hello();
         shepherd
@@ -86,6 +90,8 @@ impl Shepherd {
     /// Asks for the attempt's tree to be stopped. That it is gone is what [`Shepherd::wait`] says;
     /// so does it when the shepherd cannot be reached any more, which is no error here.
     pub fn stop(&self) {
+        // Noted before it is said: should the connection break in between, the next one says it.
+        self.stops.store(true, Ordering::SeqCst);
         let _wait_reports_it = self.say(&ToShepherd::Stop {});
     }
 
@@ -164,6 +170,9 @@ impl Shepherd {
         *lock(&self.stream) = Arc::new(stream);
         *lock(&self.lines) = Lines::default();
         self.say_hello();
+        if self.stops.load(Ordering::SeqCst) {
+            let _wait_reports_it = self.say(&ToShepherd::Stop {});
+        }
     }
 
     /// Leaves the shepherd's process to the reaper.

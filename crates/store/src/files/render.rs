@@ -71,7 +71,7 @@ pub(super) fn output(attempt: AttemptId, end: &AttemptEnd, at: Timestamp) -> Val
     let (status, error, output) = match end {
         AttemptEnd::Succeeded { output } => ("succeeded", None, Some(output)),
         AttemptEnd::Failed { error, output } => ("failed", Some(json!(error)), Some(output)),
-        AttemptEnd::Lost { detail } => ("lost", Some(json!({"message": detail})), None),
+        AttemptEnd::Lost { detail, .. } => ("lost", Some(json!({"message": detail})), None),
         AttemptEnd::Stopped {} => ("stopped", None, None),
         AttemptEnd::Parked {} => ("parked", None, None),
     };

@@ -88,6 +88,7 @@ impl Batch {
             | Event::WaitStarted { key, .. }
             | Event::ChildStarted { key, .. }
             | Event::ChildEnded { key, .. }
+            | Event::ChildAbandoned { key, .. }
             | Event::LostAsked { key }
             | Event::StepCompleted { key, .. }
             | Event::StepFailed { key, .. } => dirty.steps.step(run, key),

@@ -1,5 +1,6 @@
 //! Lets lives go by until a run has ended, and checks the named invariants at every rest.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use baton_core::ids::RunId;
@@ -59,6 +60,7 @@ pub async fn check_at_rest(world: &World, life: &Life, run: RunId) {
         _ => {}
     }
     ends_are_commits_of_their_own(world, run);
+    children_of_a_step_work_one_after_another(world, run);
 }
 
 /// The live state is what the journal folds to: all of it but what every fold shares.
@@ -98,6 +100,21 @@ fn never_waits_without_a_reason(run: &Run) {
             "{} was left settling",
             step.key
         );
+    }
+}
+
+fn children_of_a_step_work_one_after_another(world: &World, run: RunId) {
+    let mut working = BTreeSet::new();
+    for stored in world.journal.load(&Aggregate::Run(run), 0).unwrap() {
+        let events: Vec<Event> = serde_json::from_slice(&stored.events).unwrap();
+        for event in events {
+            if let Event::ChildStarted { key, child, .. } = event
+                && world.runners.living_of(child) > 0
+            {
+                let is_only = working.insert(key.clone());
+                assert!(is_only, "two child runs of `{key}` work at once");
+            }
+        }
     }
 }
 

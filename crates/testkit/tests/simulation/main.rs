@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod driver;
+mod environment;
 mod every_commit;
 mod random;
+mod removal;
 mod samples;

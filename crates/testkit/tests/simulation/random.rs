@@ -19,7 +19,7 @@ use crate::samples::{ALL, definitions, script};
 const SEEDS: u64 = 150;
 
 /// What the schedules are worth nothing without. A pause that times out takes longer than they do.
-const KINDS: [&str; 27] = [
+const KINDS: [&str; 28] = [
     "run_created",
     "slot_granted",
     "run_started",
@@ -33,6 +33,7 @@ const KINDS: [&str; 27] = [
     "wait_started",
     "child_started",
     "child_ended",
+    "child_abandoned",
     "items_listed",
     "lost_asked",
     "step_completed",

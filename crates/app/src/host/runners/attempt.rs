@@ -13,6 +13,7 @@ use baton_runner::{
 };
 
 use super::{ShepherdRunners, artifacts, environment, logs};
+use crate::host::environments::Environment;
 use crate::host::settings::millis;
 
 /// A stop that takes longer is reported with the processes that resist.
@@ -24,6 +25,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The end of an attempt of which nothing was started.
 pub fn not_started(message: String) -> AttemptEnd {
     failed(ErrorCode::SpawnFailed, message)
+}
+
+/// The end of an attempt whose work cannot be said.
+pub fn unsaid(error: &StepError) -> AttemptEnd {
+    AttemptEnd::Failed {
+        error: error.clone(),
+        output: StepOutput::default(),
+    }
 }
 
 fn failed(code: ErrorCode, message: String) -> AttemptEnd {
@@ -61,7 +70,7 @@ impl ShepherdRunners {
         };
         // Never begun, as far as can be seen: launched by the same id. Should a shepherd of the
         // earlier host come late, one of the two gets the claim, and the other ends.
-        if !dir.path().exists() {
+        if launch.work.is_ok() && !dir.path().exists() {
             match self.launch_once(launch) {
                 Ok(shepherd) => match self.wait(launch, &shepherd, reports) {
                     Waited::End(end) => return Some(end),
@@ -75,13 +84,21 @@ impl ShepherdRunners {
                 Ok(TakeBack::Living(shepherd)) => {
                     let shepherd = Arc::new(shepherd);
                     self.connected(launch.attempt, &shepherd);
+                    if launch.work.is_err() {
+                        shepherd.stop();
+                    }
                     return match self.wait(launch, &shepherd, reports) {
                         Waited::End(end) => Some(end),
                         Waited::TakenOver => None,
                     };
                 }
                 Ok(TakeBack::Ended(record)) => return Some(judge(launch, &record)),
-                Ok(TakeBack::NeverStarted) => return Some(lost("it had not begun")),
+                Ok(TakeBack::NeverStarted) => {
+                    return Some(AttemptEnd::Lost {
+                        detail: "it had not begun".into(),
+                        never_started: true,
+                    });
+                }
                 Ok(TakeBack::Lost { still_running }) if still_running.is_empty() => {
                     return Some(lost("its shepherd is gone and left no record"));
                 }
@@ -111,7 +128,8 @@ impl ShepherdRunners {
             return Err(Box::new(AttemptEnd::Stopped {}));
         }
         let dir = self.dir(launch.attempt)?;
-        let Work::Script(work) = &launch.work;
+        let work = launch.work.as_ref();
+        let Work::Script(work) = work.map_err(|error| Box::new(unsaid(error)))?;
         let spec = self.spec(launch, work)?;
         let shepherd = baton_runner::launch(&self.inner.binary, &dir, &spec).map_err(|error| {
             let cause = std::error::Error::source(&error);
@@ -123,9 +141,27 @@ impl ShepherdRunners {
         Ok(shepherd)
     }
 
+    /// The environment of the attempt's run, as soon as it can be read; none once it is stopped.
+    fn environment(&self, launch: &Launch) -> Result<Environment, Box<AttemptEnd>> {
+        loop {
+            match self.inner.environments.of(launch.run) {
+                Ok(environment) => return Ok(environment),
+                Err(_) if self.stopped(launch.attempt).is_some() => {
+                    return Err(Box::new(AttemptEnd::Stopped {}));
+                }
+                Err(_) => {}
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a file that cannot be read sends no word when it can; this thread does nothing else"
+            )]
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
     fn spec(&self, launch: &Launch, work: &ScriptWork) -> Result<AttemptSpec, Box<AttemptEnd>> {
         let inner = &self.inner;
-        let env = environment::of_child(&inner.environments, &inner.secrets, launch, work)
+        let env = environment::of_child(self.environment(launch)?, &inner.secrets, launch, work)
             .map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?;
         let log_dir = logs::prepare(&inner.data_dir, launch).map_err(|error| {
             Box::new(failed(
@@ -156,7 +192,7 @@ impl ShepherdRunners {
             secrets: inner.secrets.values(launch.project.id),
             log_dir,
             log_max_bytes: inner.settings.log_max_bytes,
-            timeout_ms: work.timeout.map(millis),
+            timeout_ms: launch.terms.timeout.map(millis),
             orphan_grace_ms: millis(inner.settings.orphan_grace),
             stop_grace_ms: inner.settings.stop_grace,
             stdin: Stdin::Null,
@@ -223,6 +259,7 @@ enum Waited {
 fn lost(detail: &str) -> AttemptEnd {
     AttemptEnd::Lost {
         detail: detail.to_owned(),
+        never_started: false,
     }
 }
 
@@ -235,7 +272,7 @@ fn pids(found: &[i32]) -> Vec<u32> {
 
 /// What an exit record means for the attempt; of a successful one the artifacts are kept.
 fn judge(launch: &Launch, record: &ExitRecord) -> AttemptEnd {
-    let Work::Script(work) = &launch.work;
+    let terms = &launch.terms;
     let how = match &record.end {
         End::Exited { code } => ExitHow::Code(*code),
         End::Signaled { signal } => ExitHow::Signal(*signal),
@@ -256,11 +293,11 @@ fn judge(launch: &Launch, record: &ExitRecord) -> AttemptEnd {
             (output, None) => Ok(output.clone()),
         },
     };
-    let mut end = conclude(work, &exit);
+    let mut end = conclude(terms, &exit);
     if let AttemptEnd::Succeeded { output } = &mut end
-        && !work.artifacts.is_empty()
+        && !terms.artifacts.is_empty()
     {
-        output.warnings = artifacts::keep(launch, &work.artifacts);
+        output.warnings = artifacts::keep(launch, &terms.artifacts);
     }
     end
 }

@@ -6,7 +6,7 @@ use baton_core::definition::template::EnvPart;
 use baton_core::run::work::ScriptWork;
 use baton_engine::ports::Launch;
 
-use crate::host::environments::{Environment, RunEnvironments};
+use crate::host::environments::Environment;
 use crate::host::secrets::Secrets;
 
 /// Keys of agents' vendors: only that vendor's agent gets them.
@@ -31,12 +31,12 @@ const VENDOR_KEYS: [&str; 12] = [
 /// # Errors
 /// A sentence that names the secret that is missing.
 pub fn of_child(
-    environments: &RunEnvironments,
+    environment: Environment,
     secrets: &Secrets,
     launch: &Launch,
     work: &ScriptWork,
 ) -> Result<BTreeMap<String, String>, String> {
-    let mut env = inherited(environments.of(launch.run));
+    let mut env = inherited(environment);
     env.insert("BATON_RUN_ID".into(), launch.run.to_string());
     env.insert("BATON_STEP".into(), launch.key.clone());
     for (name, parts) in &work.env {

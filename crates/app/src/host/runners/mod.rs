@@ -13,7 +13,7 @@ mod logs;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use baton_core::ids::AttemptId;
 use baton_core::run::event::AttemptEnd;
@@ -29,6 +29,9 @@ pub use logs::{directories as log_directories, executions};
 
 /// Enough for launching, waiting and concluding; only what is touched takes memory.
 const STACK: usize = 1024 * 1024;
+
+/// How long until an attempt is taken back again when there was no thread for it.
+const SPAWN_AGAIN: Duration = Duration::from_secs(1);
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -83,8 +86,15 @@ impl ShepherdRunners {
             return;
         }
         self.lock().insert(attempt, Living::default());
+        self.spawn(launch, reports, taken_back);
+    }
+
+    /// Sees the attempt through on a thread of its own.
+    fn spawn(&self, launch: Launch, reports: Arc<dyn Reports>, taken_back: bool) {
+        let attempt = launch.attempt;
         let runners = self.clone();
         let to = reports.clone();
+        let again = taken_back.then(|| launch.clone());
         // Reports may start tasks; the engine calls from inside its runtime.
         let runtime = tokio::runtime::Handle::try_current();
         let thread = std::thread::Builder::new()
@@ -95,14 +105,31 @@ impl ShepherdRunners {
             runners.see_through(&launch, to.as_ref(), taken_back);
         });
         if let Err(error) = spawned {
-            self.lock().remove(&attempt);
-            if taken_back {
-                // It may run: only another host can tell. The next start looks again.
-                tracing::error!(%attempt, %error, "an attempt could not be taken back");
-            } else {
-                reports.ended(attempt, attempt::not_started(format!("no thread: {error}")));
+            match again {
+                // It may run, so nothing can be said of it: it is tried until there is a thread.
+                Some(launch) => {
+                    tracing::error!(%attempt, %error, "an attempt cannot be taken back yet");
+                    self.spawn_later(launch, reports);
+                }
+                None => {
+                    self.lock().remove(&attempt);
+                    reports.ended(attempt, attempt::not_started(format!("no thread: {error}")));
+                }
             }
         }
+    }
+
+    fn spawn_later(&self, launch: Launch, reports: Arc<dyn Reports>) {
+        let runners = self.clone();
+        let later = async move {
+            tokio::time::sleep(SPAWN_AGAIN).await;
+            runners.spawn(launch, reports, true);
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends in a second; when the host ends before, the next one takes back"
+        )]
+        tokio::spawn(later);
     }
 
     /// From the launch to the report.
@@ -113,10 +140,15 @@ impl ShepherdRunners {
             self.launch_and_wait(launch, reports)
         };
         let reason = self.lock().remove(&launch.attempt).and_then(|l| l.stopped);
-        let end = match (end, reason) {
-            (Some(AttemptEnd::Stopped {}), Some((StopReason::Park, _))) => AttemptEnd::Parked {},
-            (Some(end), _) => end,
-            (None, _) => return,
+        let end = match (end, reason, &launch.work) {
+            (Some(AttemptEnd::Stopped {}), Some((StopReason::Park, _)), _) => AttemptEnd::Parked {},
+            // It was ended because what it is to do cannot be said any more, or nobody knows how it
+            // ended; another attempt would have the same to do.
+            (Some(AttemptEnd::Stopped {} | AttemptEnd::Lost { .. }), None, Err(error)) => {
+                attempt::unsaid(error)
+            }
+            (Some(end), ..) => end,
+            (None, ..) => return,
         };
         reports.ended(launch.attempt, end);
     }

@@ -1,23 +1,29 @@
 //! Runs: starting them, looking at them, removing them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use baton_core::ids::RunId;
 use baton_core::run::decide::{Refusal, ResumeFrom};
-use baton_engine::decode;
+use baton_core::run::event::RunCreated;
 use baton_engine::ports::{Aggregate, Journal};
+use baton_engine::{SendError, decode};
 use baton_store::Views;
 use baton_store::views::RunFilter;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::super::asking::{Params, Segment};
 use super::super::error::{Answer, Problem};
 use super::super::list::{self, beside};
 use super::super::{State, find, start, wire};
 use crate::host::Host;
+
+/// How long a run that has just ended may take to tell others before its removal is refused.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Children that are read at once.
 const PAGE: usize = 200;
@@ -82,31 +88,38 @@ fn children(views: &Views, run: RunId) -> Answer<Vec<Value>> {
 /// Only a finished run: its journal, environment and files go.
 async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
     let story = find::story(&host, &id).await?;
-    let run = story.run;
-    if !run.status.is_ended() {
-        return Err(Refusal::InvalidState {
-            status: run.status.word(),
-            detail: format!(
-                "run {} is {}: only a finished run can be removed",
-                run.created.number,
-                run.status.word()
-            ),
-        }
-        .into());
-    }
+    let created = story.run.created;
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    find::blocking(&host, move |host| {
-        let id = run.created.run;
-        crate::host::remove_files(host, &run.created.project.path, id);
-        let removed = host.journal.remove(&Aggregate::Run(id));
-        removed.map_err(|error| Problem::disk(&error))?;
-        views.forget(id)?;
-        host.environments
-            .remove(id)
-            .map_err(|error| Problem::disk(&error))
-    })
-    .await?;
-    Ok(StatusCode::NO_CONTENT)
+    let mut feed = host.engine.feed().subscribe();
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let (from, views, created) = (host.clone(), views.clone(), created.clone());
+        let run = created.run;
+        let remove = async move {
+            let forget = move || forget(&from, &views, &created);
+            let removed = tokio::task::spawn_blocking(forget).await;
+            removed.unwrap_or_else(|error| Err(error.to_string()))
+        };
+        match host.engine.remove(run, remove).await {
+            // What is outstanding arrives in a moment, and is then a commit of this run.
+            Err(SendError::Refused(Refusal::Outstanding(_))) if Instant::now() < patience => {
+                let next = tokio::time::timeout_at(patience, feed.recv());
+                let _looked_again_anyway = next.await;
+            }
+            done => return Ok(done.map(|()| StatusCode::NO_CONTENT)?),
+        }
+    }
+}
+
+/// Everything there is of a run that has ended.
+fn forget(host: &Host, views: &Views, created: &RunCreated) -> Result<(), String> {
+    let id = created.run;
+    crate::host::remove_files(host, &created.project.path, id);
+    let removed = host.journal.remove(&Aggregate::Run(id));
+    removed.map_err(|error| error.to_string())?;
+    views.forget(id).map_err(|error| error.to_string())?;
+    let removed = host.environments.remove(id);
+    removed.map_err(|error| error.to_string())
 }
 
 /// What going back would undo.

@@ -74,6 +74,7 @@ fn key_of(event: &Event) -> Option<&str> {
         | Event::WaitStarted { key, .. }
         | Event::ChildStarted { key, .. }
         | Event::ChildEnded { key, .. }
+        | Event::ChildAbandoned { key, .. }
         | Event::ItemsListed { key, .. }
         | Event::LostAsked { key }
         | Event::StepCompleted { key, .. }

@@ -200,7 +200,7 @@ pub fn ended(end: &AttemptEnd) -> (&'static str, Value, Option<i32>) {
     match end {
         AttemptEnd::Succeeded { output } => ("completed", Value::Null, output.exit_code),
         AttemptEnd::Failed { error, output } => ("failed", failure(error), output.exit_code),
-        AttemptEnd::Lost { detail } => {
+        AttemptEnd::Lost { detail, .. } => {
             let error = json!({"code": "lost", "message": detail});
             ("lost", error, None)
         }

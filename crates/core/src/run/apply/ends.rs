@@ -1,5 +1,6 @@
 //! The end of a step, what it makes ready, and how ends are undone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::event::{Inherited, InheritedEnd, Key, ResetReason, StepOutput};
@@ -8,6 +9,31 @@ use super::super::outbox::{ChildOrder, Message};
 use super::super::state::{At, Run, State, Status, Step};
 use super::Illegal;
 use crate::time::Timestamp;
+
+/// Which items of a `foreach` that is undone stay as they are.
+enum Keeps<'e> {
+    /// Those that have completed.
+    Completed,
+    /// These.
+    These(HashSet<&'e str>),
+}
+
+impl Keeps<'_> {
+    fn keeps(&self, item: &Step) -> bool {
+        match self {
+            Self::Completed => item.state == State::Completed,
+            Self::These(keys) => keys.contains(item.key.as_str()),
+        }
+    }
+
+    /// Whether a `foreach` of these items goes on with them, instead of listing them again.
+    fn reopens(&self, items: &[Step]) -> bool {
+        match self {
+            Self::Completed => !items.is_empty(),
+            Self::These(_) => items.iter().any(|item| self.keeps(item)),
+        }
+    }
+}
 
 impl Run {
     /// Ends a step or an item, and makes ready what waited for that alone.
@@ -152,6 +178,7 @@ impl Run {
         &mut self,
         keys: &[Key],
         because: &ResetReason,
+        kept: &[Key],
     ) -> Result<(), Illegal> {
         if self
             .in_flight()
@@ -159,10 +186,15 @@ impl Run {
         {
             return Err(self.illegal("steps_reset", "attempts are in flight"));
         }
+        let keeps = match because {
+            ResetReason::Retry => Keeps::Completed,
+            ResetReason::Step(_) | ResetReason::Checkpoint(_) => {
+                Keeps::These(kept.iter().map(Key::as_str).collect())
+            }
+        };
         for key in keys {
             let place = self.place(key, "steps_reset")?;
-            let keeps_items = *because == ResetReason::Retry;
-            self.reset(place, keeps_items);
+            self.reset(place, &keeps);
         }
         let ends = keys.len();
         if *because != ResetReason::Retry && ends > 0 {
@@ -193,7 +225,7 @@ impl Run {
         Ok(())
     }
 
-    fn reset(&mut self, place: At, keeps_items: bool) {
+    fn reset(&mut self, place: At, keeps: &Keeps<'_>) {
         self.abandon_child(place);
         self.leave(place);
         let run = self.created.run;
@@ -204,15 +236,14 @@ impl Run {
             }
             let name = expression_name(&step.key);
             Arc::make_mut(&mut self.values).remove(&name);
-            let reopens = keeps_items && !step.items.is_empty();
+            let reopens = keeps.reopens(&step.items);
             for item in 0..self.steps[place.step].items.len() {
                 let at = At {
                     step: place.step,
                     item: Some(item),
                 };
-                let completed = self.steps[place.step].items[item].state == State::Completed;
-                if !(reopens && completed) {
-                    self.reset(at, keeps_items);
+                if !keeps.keeps(&self.steps[place.step].items[item]) {
+                    self.reset(at, keeps);
                 }
             }
             if reopens {
@@ -230,14 +261,17 @@ impl Run {
             }
         }
         if let Some(step) = self.step_mut(place) {
+            let mut item_tries = std::mem::take(&mut step.item_tries);
+            item_tries.resize(item_tries.len().max(step.items.len()), 0);
+            for (tries, item) in item_tries.iter_mut().zip(&step.items) {
+                *tries = item.tries;
+            }
             *step = Step {
                 tries: step.tries,
                 item: step.item.take(),
+                item_tries,
                 ..Step::new(run, std::mem::take(&mut step.key))
             };
-        }
-        if place.item.is_none() {
-            self.steps[place.step].items.clear();
         }
     }
 
@@ -272,9 +306,12 @@ impl Run {
         }
     }
 
-    /// Tells a child that its step has given it up.
+    /// Tells a child that its step has given it up, if it was not told before: in journals from
+    /// before `child_abandoned` the end or the reset of the step is all there is.
     pub(super) fn abandon_child(&mut self, place: At) {
-        if let Some(State::Child { run, .. }) = self.step(place).map(|step| &step.state) {
+        if let Some(State::Child { run, .. }) = self.step(place).map(|step| &step.state)
+            && !self.leaving.contains_key(run)
+        {
             let child = *run;
             self.outbox.push(Message::TellChild {
                 child,

@@ -67,7 +67,7 @@ impl Run {
     pub(super) fn run_paused(&mut self, now: Timestamp) -> Result<(), Illegal> {
         let (pause, failing) = match &mut self.status {
             Status::Pending { pause } => (pause.take(), None),
-            Status::Running(running) if running.in_flight.is_empty() => {
+            Status::Running(running) if running.in_flight.is_empty() && self.leaving.is_empty() => {
                 (running.pause.take(), running.failing)
             }
             _ => (None, None),
@@ -117,7 +117,8 @@ impl Run {
                 self.rebuild_frontier();
                 self.status = match self.created.slot.clone() {
                     Some(claim) => {
-                        self.outbox.push(Message::RequestSlot(claim));
+                        let number = self.outbox.push(Message::RequestSlot(claim));
+                        self.slot_request = Some(number);
                         self.slot = Slot::Waiting { since: now };
                         Status::Pending { pause: None }
                     }
@@ -155,7 +156,9 @@ impl Run {
 
     pub(super) fn run_cancelled(&mut self, now: Timestamp) -> Result<(), Illegal> {
         let reason = match &self.status {
-            Status::Cancelling(cancelling) if cancelling.in_flight.is_empty() => {
+            Status::Cancelling(cancelling)
+                if cancelling.in_flight.is_empty() && self.leaving.is_empty() =>
+            {
                 cancelling.reason.clone()
             }
             _ => return Err(self.illegal("run_cancelled", "a process may still run")),
@@ -174,7 +177,8 @@ impl Run {
     }
 
     pub(super) fn run_completed(&mut self, outputs: &str, now: Timestamp) -> Result<(), Illegal> {
-        if !self.active.is_empty() || !matches!(self.status, Status::Running(_)) {
+        let open = !self.active.is_empty() || !self.leaving.is_empty();
+        if open || !matches!(self.status, Status::Running(_)) {
             return Err(self.illegal("run_completed", "steps have not ended"));
         }
         let value = serde_json::from_str(outputs)
@@ -196,6 +200,7 @@ impl Run {
         if self
             .in_flight()
             .is_some_and(|attempts| !attempts.is_empty())
+            || !self.leaving.is_empty()
         {
             return Err(self.illegal("run_failed", "a process may still run"));
         }

@@ -45,11 +45,10 @@ impl Run {
             .iter()
             .map(|s| Step::new(created.run, s.id.clone()));
         let mut outbox = Outbox::default();
-        let slot = match &created.slot {
-            Some(claim) => {
-                outbox.push(Message::RequestSlot(claim.clone()));
-                Slot::Waiting { since: at }
-            }
+        let claim = created.slot.clone();
+        let slot_request = claim.map(|claim| outbox.push(Message::RequestSlot(claim)));
+        let slot = match slot_request {
+            Some(_) => Slot::Waiting { since: at },
             None => Slot::None,
         };
         let mut run = Self {
@@ -61,6 +60,7 @@ impl Run {
             args,
             status: Status::Pending { pause: None },
             slot,
+            slot_request,
             ready: BTreeSet::new(),
             active: BTreeSet::new(),
             timers: BTreeSet::new(),
@@ -70,6 +70,7 @@ impl Run {
             values: Arc::new(HashMap::new()),
             checkpoints: BTreeMap::new(),
             next_checkpoint: 0,
+            leaving: BTreeMap::new(),
             outbox,
             messages: 0,
             open_messages: BTreeMap::new(),
@@ -157,6 +158,7 @@ impl Run {
                 self.begin_waiting(key, state, at)
             }
             Event::ChildEnded { key, child, .. } => self.child_ended(key, *child),
+            Event::ChildAbandoned { key, child } => self.child_abandoned(key, *child, at),
             Event::ItemsListed { key, items, .. } => self.items_listed(key, items.as_str(), at),
             Event::LostAsked { key } => self.begin_waiting(key, State::AskLost { since: at }, at),
             Event::StepCompleted { key, output } => {
@@ -188,7 +190,12 @@ impl Run {
             Event::RunCancelled {} => self.run_cancelled(at),
             Event::RunCompleted { outputs } => self.run_completed(outputs.as_str(), at),
             Event::RunFailed { error } => self.run_failed(error, at),
-            Event::StepsReset { keys, because, .. } => self.steps_reset(keys, because),
+            Event::StepsReset {
+                keys,
+                because,
+                kept,
+                ..
+            } => self.steps_reset(keys, because, kept),
             Event::MessagePosted(message) => {
                 self.messages = self.messages.max(message.message + 1);
                 self.note_action(message.message, message.action, message.status);

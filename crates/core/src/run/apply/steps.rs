@@ -1,7 +1,7 @@
 //! Events of a step between its start and its end.
 
 use super::super::event::{AttemptEnd, Cause, StepError};
-use super::super::state::{At, Checkpoint, Run, State, Status, Step};
+use super::super::state::{At, Checkpoint, Leaving, Run, State, Status, Step};
 use super::Illegal;
 use crate::ids::{AttemptId, RunId};
 use crate::time::Timestamp;
@@ -56,15 +56,14 @@ impl Run {
         if let Some(step) = self.step_mut(place) {
             step.state = State::Settling;
             match end {
-                AttemptEnd::Succeeded { output } => {
+                AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => {
                     step.last_output = output.clone();
-                    step.lost = 0;
+                    (step.lost, step.never_started) = (0, 0);
                 }
-                AttemptEnd::Failed { output, .. } => {
-                    step.last_output = output.clone();
-                    step.lost = 0;
-                }
-                AttemptEnd::Lost { .. } => step.lost += 1,
+                AttemptEnd::Lost { never_started, .. } => match never_started {
+                    true => step.never_started += 1,
+                    false => step.lost += 1,
+                },
                 AttemptEnd::Stopped {} | AttemptEnd::Parked {} => {}
             }
         }
@@ -131,7 +130,31 @@ impl Run {
         })
     }
 
+    pub(super) fn child_abandoned(
+        &mut self,
+        key: &str,
+        child: RunId,
+        now: Timestamp,
+    ) -> Result<(), Illegal> {
+        let place = self.place(key, "child_abandoned")?;
+        let is_its = |state: &State| matches!(state, State::Child { run, .. } if *run == child);
+        if !self.step(place).is_some_and(|step| is_its(&step.state)) {
+            return Err(self.illegal("child_abandoned", "it is not the step's child"));
+        }
+        self.abandon_child(place);
+        let leaving = Leaving {
+            key: key.to_owned(),
+            step: place.step,
+            since: now,
+        };
+        self.leaving.insert(child, leaving);
+        Ok(())
+    }
+
     pub(super) fn child_ended(&mut self, key: &str, child: RunId) -> Result<(), Illegal> {
+        if self.leaving.remove(&child).is_some() {
+            return Ok(());
+        }
         let place = self.place(key, "child_ended")?;
         self.settle(
             place,
@@ -176,9 +199,10 @@ impl Run {
             open: items.len(),
             failed: false,
         };
-        let key = &step.key;
+        let (key, tries) = (&step.key, &step.item_tries);
         let make = |(index, item)| Step {
             item: Some(item),
+            tries: tries.get(index).copied().unwrap_or_default(),
             ..Step::new(run, format!("{key}.{index}"))
         };
         step.items = items.into_iter().enumerate().map(make).collect();

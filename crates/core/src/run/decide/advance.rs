@@ -35,7 +35,8 @@ impl Run {
                     self.step(*at)
                         .is_some_and(|s| matches!(s.state, State::Child { .. }))
                 };
-                if cancelling.in_flight.is_empty() && !self.active.iter().any(child) {
+                let open = self.active.iter().any(child) || !self.leaving.is_empty();
+                if cancelling.in_flight.is_empty() && !open {
                     let mut events = vec![Event::RunCancelled {}];
                     self.close_messages(&mut events, MessageAction::Cancel);
                     events
@@ -57,7 +58,8 @@ impl Run {
         may_end: bool,
     ) -> Vec<Event> {
         if let Some(place) = running.failing {
-            if self.active.iter().any(|at| self.keeps_going(*at)) {
+            let open = self.active.iter().any(|at| self.keeps_going(*at));
+            if open || !self.leaving.is_empty() {
                 return self.pause_if_idle(running);
             }
             return self.fail(place);
@@ -68,6 +70,10 @@ impl Run {
         let mut events = Vec::new();
         let mut ended = !may_end;
         for &place in &self.ready {
+            // Its old child may still work.
+            if self.leaving.values().any(|old| old.step == place.step) {
+                continue;
+            }
             let start = self.start(place, context);
             let ends = start.iter().any(super::super::ends_a_step);
             if ends && ended {
@@ -82,7 +88,8 @@ impl Run {
                 break;
             }
         }
-        if events.is_empty() && self.ready.is_empty() && self.active.is_empty() {
+        let is_done = self.ready.is_empty() && self.active.is_empty() && self.leaving.is_empty();
+        if events.is_empty() && is_done {
             return self.complete(context);
         }
         events
@@ -108,7 +115,8 @@ impl Run {
     }
 
     fn pause_if_idle(&self, running: &Running) -> Vec<Event> {
-        if running.pause.is_none() || !running.in_flight.is_empty() {
+        let works = !running.in_flight.is_empty() || !self.leaving.is_empty();
+        if running.pause.is_none() || works {
             return vec![];
         }
         let mut events = vec![Event::RunPaused {}];

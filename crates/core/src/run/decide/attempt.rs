@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use super::super::event::{AttemptEnd, Cause, ErrorCode, Event, StepError, StepOutput};
-use super::super::state::{At, Run, Status};
+use super::super::state::{At, Run, Status, Step};
 use super::{Context, Refusal};
 use crate::definition::{OnLost, Retry};
 use crate::ids::AttemptId;
 
 /// Attempts lost one after another before the step fails.
 pub const LOST_LIMIT: u32 = 5;
+
+/// Attempts lost before anything of them ran, before the step fails: hosts that go as fast as they
+/// come are no fault of the step, but it must end.
+pub const NEVER_STARTED_LIMIT: u32 = 20;
 
 impl Run {
     pub(super) fn end_attempt(
@@ -63,10 +67,16 @@ impl Run {
                     fails(error.clone())
                 }
             }
-            AttemptEnd::Lost { detail } => match self.declared(place).on_lost {
-                _ if step.lost + 1 > LOST_LIMIT => fails(StepError {
+            AttemptEnd::Lost {
+                detail,
+                never_started,
+            } => match self.declared(place).on_lost {
+                _ if is_over(step, *never_started) => fails(StepError {
                     code: ErrorCode::Lost,
-                    message: format!("lost {} times in a row: {detail}", step.lost + 1),
+                    message: format!(
+                        "lost {} times in a row: {detail}",
+                        step.lost + step.never_started + 1
+                    ),
                 }),
                 OnLost::Rerun => vec![Event::StepRequeued {
                     key: key.clone(),
@@ -98,6 +108,14 @@ impl Run {
             after,
             partial,
         }
+    }
+}
+
+/// Whether one more lost attempt is too much.
+fn is_over(step: &Step, never_started: bool) -> bool {
+    match never_started {
+        true => step.never_started + 1 > NEVER_STARTED_LIMIT,
+        false => step.lost + 1 > LOST_LIMIT,
     }
 }
 

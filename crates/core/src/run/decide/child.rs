@@ -19,7 +19,14 @@ impl Run {
             self.step(*at)
                 .is_some_and(|s| matches!(s.state, State::Child { run, .. } if run == child))
         };
-        // A child that its step has given up, or that ends a second time after a retry of its own,
+        if self.leaving.contains_key(&child) {
+            return Ok(vec![Event::ChildEnded {
+                key: key.to_owned(),
+                child,
+                outcome: outcome.clone(),
+            }]);
+        }
+        // A child that its step has given up (before that was noted), or that ends a second time after a retry of its own,
         // changes nothing here.
         let Some(place) = self.find(key).filter(waits) else {
             return Ok(vec![]);

@@ -76,11 +76,21 @@ pub enum Command {
         by: Actor,
     },
     /// The concurrency key has a place for it.
-    SlotGranted,
+    SlotGranted {
+        /// The request that it answers, if that was noted.
+        request: Option<u32>,
+    },
     /// The concurrency key has none and the definition says to reject.
     SlotRefused {
+        /// The request that it answers, if that was noted.
+        request: Option<u32>,
         /// For people.
         detail: String,
+    },
+    /// A newer run takes its place in the concurrency key.
+    SlotTaken {
+        /// The request that gave it the place, if that was noted.
+        request: Option<u32>,
     },
     /// A child run ended, or never began.
     ChildEnded {

@@ -10,6 +10,7 @@ mod command;
 mod fork;
 mod pause;
 mod post;
+mod remove;
 mod resume;
 mod start;
 mod tick;
@@ -63,6 +64,9 @@ pub enum Refusal {
     /// Nothing waits for that answer, or it was given before.
     #[error("{0}")]
     NotWaiting(String),
+    /// Others have not heard from the run yet.
+    #[error("{0}")]
+    Outstanding(String),
     /// A report of an attempt that is not the current one.
     #[error("the attempt is not the current one")]
     Stale,
@@ -104,8 +108,17 @@ impl Run {
                 metadata,
                 by,
             } => self.post(content, *action, step.as_deref(), metadata.as_ref(), by),
-            Command::SlotGranted => self.slot_comes(),
-            Command::SlotRefused { detail } => self.slot_refused(detail),
+            Command::SlotGranted { request }
+            | Command::SlotRefused { request, .. }
+            | Command::SlotTaken { request }
+                if request.is_some() && *request != self.slot_request =>
+            {
+                // About a place that it has given back since.
+                Ok(vec![])
+            }
+            Command::SlotGranted { .. } => self.slot_comes(),
+            Command::SlotRefused { detail, .. } => self.slot_refused(detail),
+            Command::SlotTaken { .. } => self.slot_taken(),
             Command::ChildEnded {
                 key,
                 child,

@@ -3,7 +3,7 @@
 use super::super::event::{
     Action, ActionStatus, Actor, Event, Key, MessagePosted, PauseReason, ResetReason,
 };
-use super::super::state::{Run, State, Status};
+use super::super::state::{Run, State, Status, Step};
 use super::{Refusal, ResumeFrom};
 
 impl Run {
@@ -34,6 +34,7 @@ impl Run {
                         keys,
                         because,
                         by: by.clone(),
+                        kept: vec![],
                     });
                 }
             }
@@ -45,7 +46,9 @@ impl Run {
                 Some(from),
             ) => {
                 let (keys, because) = self.undone_by(from)?;
+                events.extend(self.abandoned(&keys));
                 events.push(Event::StepsReset {
+                    kept: self.kept_items(&keys, &because),
                     keys,
                     because,
                     by: by.clone(),
@@ -67,6 +70,37 @@ impl Run {
         events.push(Event::RunResumed { by: by.clone() });
         self.with_text(&mut events, text, by);
         Ok(events)
+    }
+
+    /// The items of these steps that had completed at the checkpoint.
+    fn kept_items(&self, keys: &[Key], because: &ResetReason) -> Vec<Key> {
+        let ResetReason::Checkpoint(number) = because else {
+            return vec![];
+        };
+        let Some(checkpoint) = self.checkpoints.get(number) else {
+            return vec![];
+        };
+        let undone = self.steps.iter().filter(|step| keys.contains(&step.key));
+        let items = undone.flat_map(|step| &step.items);
+        let stays = |item: &&Step| item.state == State::Completed && item.order <= checkpoint.ends;
+        items.filter(stays).map(|item| item.key.clone()).collect()
+    }
+
+    /// The children of these steps are given up.
+    fn abandoned(&self, keys: &[Key]) -> Vec<Event> {
+        let children = self.active.iter().filter_map(|&at| {
+            let (step, declared) = (self.step(at)?, &self.steps[at.step]);
+            match &step.state {
+                State::Child { run, .. } if keys.contains(&declared.key) => {
+                    Some(Event::ChildAbandoned {
+                        key: step.key.clone(),
+                        child: *run,
+                    })
+                }
+                _ => None,
+            }
+        });
+        children.collect()
     }
 
     /// Whether it is paused, or pausing, because its parent is: only that a parent takes back.

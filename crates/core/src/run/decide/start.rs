@@ -1,6 +1,6 @@
 //! Whether a definition can be run here and now.
 
-use super::super::event::{Action as MessageAction, Event, RunError};
+use super::super::event::{Action as MessageAction, Actor, Event, RunError};
 use super::super::plan::Plan;
 use super::super::state::{Run, Slot, Status};
 use super::Refusal;
@@ -65,6 +65,16 @@ impl Run {
             Slot::Waiting { .. } => vec![Event::SlotGranted {}],
             Slot::None | Slot::Held => vec![],
         })
+    }
+
+    pub(super) fn slot_taken(&self) -> Result<Vec<Event>, Refusal> {
+        match self.slot {
+            Slot::None => Ok(vec![]),
+            Slot::Waiting { .. } | Slot::Held => {
+                let reason = "a newer run takes its concurrency key";
+                self.cancel(Some(reason), &Actor::System)
+            }
+        }
     }
 
     pub(super) fn slot_refused(&self, detail: &str) -> Result<Vec<Event>, Refusal> {

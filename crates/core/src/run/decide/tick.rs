@@ -77,7 +77,14 @@ impl Run {
                     output: StepOutput::default(),
                 }]
             }
-            State::Child { .. } => fails(expired("the child run took longer than its timeout")),
+            State::Child { run, .. } => {
+                let mut events = vec![Event::ChildAbandoned {
+                    key: key.clone(),
+                    child: *run,
+                }];
+                events.extend(fails(expired("the child run took longer than its timeout")));
+                events
+            }
             State::Approval { .. } => match &self.declared(place).action {
                 Action::Approval(approval) => match approval.on_timeout {
                     OnTimeout::Fail => fails(expired("nobody answered in time")),
