@@ -105,17 +105,23 @@ impl<'a> Workspace<'a> {
     pub(crate) fn snapshot(&self) -> Result<Staged, Error> {
         let marker = Marker::load(self.spec)?.unwrap_or_default();
         self.seed()?;
-        let first = stage::stage(&self.private, &marker.copied);
+        let first = self.stage(&marker.copied);
         let warnings = match first {
             Err(error) if self.index_is_spoilt(&error) => {
                 self.drop_index()?;
                 self.seed()?;
-                stage::stage(&self.private, &marker.copied)?
+                self.stage(&marker.copied)?
             }
             other => other?,
         };
         let tree = self.private.call("write-tree").line()?;
         Ok(Staged { tree, warnings })
+    }
+
+    fn stage(&self, left_out: &[String]) -> Result<Vec<String>, Error> {
+        let warnings = stage::stage(&self.private, left_out)?;
+        stage::stage_forced(&self.git, &self.private, left_out)?;
+        Ok(warnings)
     }
 
     /// The commit checked out; of a branch without any, the run's branch or base.
