@@ -144,6 +144,25 @@ fn an_ignored_file_of_the_users_is_not_written_over_by_a_merge() {
 }
 
 #[test]
+fn a_checkout_that_another_git_has_locked_is_named_and_left() {
+    let world = world();
+    let spec = world.run();
+    put(&spec.path, "b", "1");
+    let lock = world.repo.join(".git/index.lock");
+    fs::write(&lock, "").unwrap();
+    let before = users_own(&world);
+    let into = Some("main".to_owned());
+    let refused = finish(&spec, &How::Merge { into }, "x");
+    assert!(
+        matches!(&refused, Err(error @ Error::Locked { .. }) if error.may_pass()),
+        "{refused:?}"
+    );
+    assert_eq!(users_own(&world), before);
+    fs::remove_file(lock).unwrap();
+    assert_eq!(merge(&spec).merged, Merged::FastForward);
+}
+
+#[test]
 fn a_conflict_is_reported_and_nothing_is_changed() {
     let world = world();
     let spec = world.run();
