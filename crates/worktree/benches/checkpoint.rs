@@ -19,7 +19,6 @@ fn git(dir: &Path, args: &[&str]) {
         .current_dir(dir)
         .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"])
         .args(args)
-        .env("GIT_OPTIONAL_LOCKS", "0")
         .output()
         .unwrap();
     assert!(ended.status.success(), "{args:?}: {ended:?}");

@@ -119,14 +119,15 @@ fn worktree(spec: &Spec, want: &Restore) -> Result<Prepared, Error> {
         marker.ready = true;
         marker.branch_made = true;
     }
-    let was_ready = marker.ready;
-    if was_ready && standing == Standing::Broken && make::repair(&workspace)? {
+    let was_ready = marker.ready || marker.again;
+    if marker.ready && standing == Standing::Broken && make::repair(&workspace)? {
         standing = Standing::Usable;
     }
-    if was_ready && standing == Standing::Usable {
+    if marker.ready && standing == Standing::Usable {
         return bring_to(&workspace, marker, want);
     }
     marker.ready = false;
+    marker.again = was_ready;
     marker.setup_done = false;
     marker.save(spec)?;
     make::make_branch(&workspace, &mut marker)?;
@@ -143,6 +144,7 @@ fn worktree(spec: &Spec, want: &Restore) -> Result<Prepared, Error> {
     submodules::update(&workspace.git, &mut notes)?;
     marker.copied = copy::copy(&workspace, &mut notes)?;
     marker.ready = true;
+    marker.again = false;
     marker.generation = want.generation;
     marker.save(spec)?;
     Ok(Prepared {

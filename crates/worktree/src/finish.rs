@@ -223,7 +223,7 @@ fn merge_into(
     }
     if spec.mode == Mode::Branch {
         git.call("checkout")
-            .args(["-q", "--no-guess", into, "--"])
+            .args(["-q", "--no-guess", "--no-overwrite-ignore", into, "--"])
             .bytes()?;
     }
     Ok(Ok(merged))
@@ -270,7 +270,7 @@ fn advance_checkout(
             "--no-autostash",
             "--no-verify-signatures",
         ])
-        .args(["--no-stat", new])
+        .args(["--no-overwrite-ignore", "--no-stat", new])
         .bytes();
     match moved {
         Ok(_) => {}

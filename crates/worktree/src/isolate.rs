@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::checkpoint::{self, keep_as};
 use crate::commit;
 use crate::error::Error;
-use crate::git::Git;
+use crate::git::{Git, path_of};
 use crate::make::require_own_branch;
 use crate::merge::{self, Outcome};
 use crate::operation;
@@ -80,7 +80,7 @@ pub fn merge_back(parent: &Spec, child: &Spec) -> Result<MergedBack, Error> {
         .call("diff-tree")
         .args(["-r", "-z", "--name-only", &stand.commit, &files, "--"])
         .parts()?;
-    // With two trees git refuses to write over a file it does not know.
+    refuse_overwriting(&ours, &stand.commit, &files)?;
     ours.private
         .call("read-tree")
         .args(["-m", "-u", &stand.commit, &files])
@@ -99,6 +99,28 @@ pub fn merge_back(parent: &Spec, child: &Spec) -> Result<MergedBack, Error> {
         head,
         before: stand.commit,
     })
+}
+
+/// Refuses to write over a file of the parent's that git ignores; git itself would.
+fn refuse_overwriting(ours: &Workspace<'_>, from: &str, to: &str) -> Result<(), Error> {
+    let new = ours
+        .git
+        .call("diff-tree")
+        .args(["-r", "-z", "--name-only", "--diff-filter=A", from, to, "--"])
+        .parts()?;
+    let top = ours.spec.work_tree();
+    let in_the_way = |path: &PathBuf| {
+        std::fs::symlink_metadata(top.join(path)).is_ok_and(|found| !found.is_dir())
+    };
+    let paths: Vec<PathBuf> = new
+        .iter()
+        .map(|path| path_of(path))
+        .filter(in_the_way)
+        .collect();
+    match paths.is_empty() {
+        true => Ok(()),
+        false => Err(Error::MergeConflict { paths }),
+    }
 }
 
 /// The parent's branch with the child's commits.

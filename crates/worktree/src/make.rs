@@ -153,7 +153,13 @@ pub(crate) fn switch(workspace: &Workspace<'_>, marker: &mut Marker) -> Result<(
     make_branch(workspace, marker)?;
     refuse_branch_in_use(workspace)?;
     git.call("checkout")
-        .args(["-q", "--no-guess", &spec.branch, "--"])
+        .args([
+            "-q",
+            "--no-guess",
+            "--no-overwrite-ignore",
+            &spec.branch,
+            "--",
+        ])
         .bytes()
         .map(drop)
 }

@@ -17,6 +17,9 @@ pub(crate) struct Marker {
     v: u32,
     /// It was made completely: from now on an attempt may have changed files in it.
     pub(crate) ready: bool,
+    /// It was ready once and is being made again: what is left of it may hold somebody's work.
+    #[serde(default)]
+    pub(crate) again: bool,
     /// The branch is ours: it was not there before.
     pub(crate) branch_made: bool,
     /// The newest generation its files were brought to.
@@ -32,6 +35,7 @@ impl Default for Marker {
         Marker {
             v: 1,
             ready: false,
+            again: false,
             branch_made: false,
             generation: 0,
             setup_done: false,

@@ -89,8 +89,8 @@ pub(crate) fn put_files(workspace: &Workspace<'_>, target: &str) -> Result<(), E
         .private
         .call("read-tree")
         .args(["--reset", "-u", target])
-        .bytes()
-        .map(drop)
+        .bytes()?;
+    stage::leave_out_executions(&workspace.private)
 }
 
 /// Puts the run's branch on the commit that `target` recorded, and the checkout on the branch.

@@ -109,7 +109,10 @@ pub fn branch_name(definition_key: &str, run: &str) -> String {
     let key: String = definition_key.chars().map(safe).collect();
     let skip = run.chars().count().saturating_sub(8);
     let end: String = run.chars().skip(skip).map(safe).collect();
-    format!("baton/{}-{end}", key.trim_start_matches('-'))
+    match key.trim_start_matches('-') {
+        "" => format!("baton/run-{end}"),
+        key => format!("baton/{key}-{end}"),
+    }
 }
 
 /// Refuses a run id that is no plain word.

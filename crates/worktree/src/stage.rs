@@ -2,6 +2,9 @@
 //!
 //! Works on whatever index it is given; never writes a commit or a ref.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use crate::error::Error;
 use crate::git::{Git, path_of, split_nul};
 
@@ -51,6 +54,41 @@ pub(crate) fn stage(git: &Git, left_out: &[String]) -> Result<Vec<String>, Error
     }
 }
 
+/// Takes into `private` the files that the checkout's own index has although they are ignored: an
+/// agent added them by force.
+pub(crate) fn stage_forced(git: &Git, private: &Git, left_out: &[String]) -> Result<(), Error> {
+    let top = git.dir().canonicalize().map_err(Error::io(git.dir()))?;
+    let listed = git
+        .call("ls-files")
+        .args(["--cached", "--ignored", "--exclude-standard", "-z", "--"])
+        .args(pathspecs(left_out))
+        .parts()?;
+    let there = |path: &&Vec<u8>| is_there(&top, &path_of(path));
+    let forced: Vec<u8> = listed
+        .iter()
+        .filter(there)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(&0);
+    if forced.is_empty() {
+        return Ok(());
+    }
+    private
+        .call("update-index")
+        .args(["--add", "--replace", "-z", "--stdin"])
+        .stdin(forced)
+        .bytes()
+        .map(drop)
+}
+
+/// Whether there is a file or link, and no link on the way to it.
+fn is_there(top: &Path, path: &Path) -> bool {
+    let whole = top.join(path);
+    let parent = whole.parent().unwrap_or(top);
+    let straight = parent.canonicalize().is_ok_and(|real| real == parent);
+    straight && fs::symlink_metadata(&whole).is_ok_and(|found| !found.is_dir())
+}
+
 /// `error: 'dir/' does not have a commit checked out`
 fn empty_repository(stderr: &str) -> Option<String> {
     stderr.lines().find_map(|line| {
@@ -71,7 +109,7 @@ pub(crate) fn leave_out_executions(git: &Git) -> Result<(), Error> {
 }
 
 /// Files that are there, not ignored, and not in the index.
-pub(crate) fn untracked(git: &Git, left_out: &[String]) -> Result<Vec<std::path::PathBuf>, Error> {
+pub(crate) fn untracked(git: &Git, left_out: &[String]) -> Result<Vec<PathBuf>, Error> {
     let listed = git
         .call("ls-files")
         .args(["--others", "--exclude-standard", "-z", "--"])

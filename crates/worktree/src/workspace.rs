@@ -88,34 +88,64 @@ impl<'a> Workspace<'a> {
             return Ok(Standing::Broken);
         }
         let real = top.canonicalize().map_err(Error::io(top))?;
-        match self.git.call("rev-parse").arg("--show-toplevel").path() {
-            Ok(found) if found == real => {}
-            Ok(_) | Err(Error::NotARepository { .. } | Error::Git { .. }) => {
-                return Ok(Standing::Broken);
-            }
+        let found = self
+            .git
+            .call("rev-parse")
+            .args([
+                "--path-format=absolute",
+                "--show-toplevel",
+                "--git-common-dir",
+            ])
+            .bytes();
+        let found = match found {
+            Ok(found) => found,
+            Err(Error::NotARepository { .. } | Error::Git { .. }) => return Ok(Standing::Broken),
             Err(error) => return Err(error),
-        }
-        Ok(match common_dir(&self.git)? == common_dir(&self.users())? {
+        };
+        let rest = found.strip_prefix(real.as_os_str().as_encoded_bytes());
+        let common = rest.and_then(|rest| rest.strip_prefix(b"\n")?.strip_suffix(b"\n"));
+        let common = common.and_then(|path| path_of(path).canonicalize().ok());
+        Ok(match common == Some(self.users_common_dir()?) {
             true => Standing::Usable,
             false => Standing::Broken,
         })
+    }
+
+    /// Where git keeps what all checkouts of the user's repository share.
+    fn users_common_dir(&self) -> Result<PathBuf, Error> {
+        let usual = self.spec.root.join(".git");
+        if fs::symlink_metadata(&usual).is_ok_and(|found| found.is_dir()) {
+            return usual.canonicalize().map_err(Error::io(&usual));
+        }
+        let dir = self
+            .users()
+            .call("rev-parse")
+            .args(["--path-format=absolute", "--git-common-dir"])
+            .path()?;
+        dir.canonicalize().map_err(Error::io(&dir))
     }
 
     /// Stages every file in the private index and writes it as a tree.
     pub(crate) fn snapshot(&self) -> Result<Staged, Error> {
         let marker = Marker::load(self.spec)?.unwrap_or_default();
         self.seed()?;
-        let first = stage::stage(&self.private, &marker.copied);
+        let first = self.stage(&marker.copied);
         let warnings = match first {
             Err(error) if self.index_is_spoilt(&error) => {
                 self.drop_index()?;
                 self.seed()?;
-                stage::stage(&self.private, &marker.copied)?
+                self.stage(&marker.copied)?
             }
             other => other?,
         };
         let tree = self.private.call("write-tree").line()?;
         Ok(Staged { tree, warnings })
+    }
+
+    fn stage(&self, left_out: &[String]) -> Result<Vec<String>, Error> {
+        let warnings = stage::stage(&self.private, left_out)?;
+        stage::stage_forced(&self.git, &self.private, left_out)?;
+        Ok(warnings)
     }
 
     /// The commit checked out; of a branch without any, the run's branch or base.
@@ -186,20 +216,10 @@ pub(crate) struct Staged {
     pub(crate) warnings: Vec<String>,
 }
 
-fn common_dir(git: &Git) -> Result<PathBuf, Error> {
-    let dir = git
-        .call("rev-parse")
-        .args(["--path-format=absolute", "--git-common-dir"])
-        .path()?;
-    dir.canonicalize().map_err(Error::io(&dir))
-}
-
 fn index_path(git: &Git) -> Result<PathBuf, Error> {
-    let printed = git
-        .call("rev-parse")
+    git.call("rev-parse")
         .args(["--path-format=absolute", "--git-path", "index"])
-        .bytes()?;
-    Ok(path_of(printed.strip_suffix(b"\n").unwrap_or(&printed)))
+        .path()
 }
 
 /// Copies an index with its time: git compares it with the files' to see which it must read again.

@@ -79,6 +79,29 @@ fn ignored_files_and_those_about_runs_are_in_no_checkpoint() {
 }
 
 #[test]
+fn an_ignored_file_that_was_added_by_force_is_in_a_checkpoint() {
+    let world = world();
+    world.write(".gitignore", "*.log\n");
+    world.commit("ignore");
+    let spec = world.run();
+    snap(&spec);
+    for name in ["deep/forced.log", "gone.log", "linked/away.log"] {
+        put(&spec.path, name, "1");
+        git(&spec.path, &["add", "-f", name]);
+    }
+    git(&spec.path, &["commit", "-qm", "by force"]);
+    fs::remove_file(spec.path.join("gone.log")).unwrap();
+    fs::remove_dir_all(spec.path.join("linked")).unwrap();
+    symlink("deep", spec.path.join("linked")).unwrap();
+    let taken = snap(&spec);
+    let listed = world.git(&["ls-tree", "-r", "--name-only", &taken.commit]);
+    assert_eq!(listed, ".gitignore\na\ndeep/forced.log\nlinked");
+    put(&spec.path, "deep/forced.log", "2");
+    go_back(&spec, 1, &taken.commit);
+    assert_eq!(read(&spec.path, "deep/forced.log"), "1");
+}
+
+#[test]
 fn executions_that_somebody_committed_are_in_no_checkpoint_either() {
     let world = world();
     world.write(".agent/workflows/executions/1/state.json", "old");
