@@ -62,7 +62,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "baton-fakes",
-        may_use: &[],
+        may_use: &[CORE, "baton-agents"],
     },
     Layer {
         package: "baton-tidy",
