@@ -220,7 +220,7 @@ impl Dice {
     fn json(&mut self, depth: usize) -> Value {
         match self.below(if depth == 0 { 5 } else { 8 }) {
             0 => Value::Null,
-            1 => json!(self.next() % 2 == 0),
+            1 => json!(self.next().is_multiple_of(2)),
             2 => json!(-5_i64),
             3 => json!(self.next() * 1_000_000_007),
             4 => json!("Reconnecting... 9999999999/x (é"),

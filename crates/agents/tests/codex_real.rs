@@ -4,7 +4,7 @@
 //! `BATON_NEUTRAL` (`from=to,…`) put in place of this machine's paths. The server's scripts are
 //! those of `[[sleep]]`, `[[denied]]` … in agents.md 7, and those below.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod codex_session;
 

@@ -1,7 +1,7 @@
 //! Drives a process through a driver over pipes, as the host does, and notes every line both ways
 //! and every order in its place: what a recording is made of. Also used by the fakes' tests.
 
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

@@ -6,6 +6,7 @@ mod acting;
 mod exec;
 mod server;
 mod shells;
+mod tools;
 
 use std::io::Read;
 use std::process::ExitCode;
