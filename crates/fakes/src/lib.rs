@@ -2,6 +2,7 @@
 //! from the real CLIs. What one does is written in its prompt, one directive a line; see [`Act`].
 
 pub mod acp;
+pub mod codex;
 pub mod memory;
 mod script;
 

@@ -4,9 +4,9 @@
 use baton_core::activity::{Activity, Usage};
 use serde_json::Value;
 
-use super::app_server::{no_result, say, unknown};
 use super::bounds::{WORDS, cut};
 use super::limits::Limits;
+use super::said::{no_result, say, unknown};
 use super::wire::str;
 use super::{failure, normalize, options, usage};
 use crate::driver::{Capabilities, Driver, Exit, Order, Output};

@@ -42,13 +42,28 @@ pub fn of_turn(error: &Value, limits: &Limits) -> Failure {
             (_, kind) => kind,
         },
     };
-    Failure::new(kind, message)
+    named(kind, message)
+}
+
+/// The failure, with what would be right where the words do not say it.
+pub fn named(kind: FailureKind, message: String) -> Failure {
+    let right = match kind {
+        FailureKind::NotLoggedIn => "run `codex login`, or set the key of its model provider",
+        FailureKind::BadKey => {
+            "the key or login was refused: run `codex login`, or set another key"
+        }
+        FailureKind::NoCredit => "the account has no credit left",
+        FailureKind::SessionLost => "its session is gone: start a new one",
+        FailureKind::SessionInUse => "another Codex works in this session: end it first",
+        _ => return Failure::new(kind, message),
+    };
+    Failure::new(kind, format!("{message} ({right})"))
 }
 
 /// A JSON-RPC error on opening a thread or beginning a turn, or the words of `exec`.
 pub fn of_text(message: &str, limits: &Limits) -> Failure {
     let message = words(message);
-    Failure::new(of_words(&message, limits), message)
+    named(of_words(&message, limits), message)
 }
 
 /// The HTTP status within a `codexErrorInfo`.

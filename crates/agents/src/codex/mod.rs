@@ -4,6 +4,7 @@
 
 mod app_server;
 mod bounds;
+mod changes;
 mod exec;
 mod failure;
 mod limits;
@@ -11,6 +12,7 @@ mod native;
 mod normalize;
 mod options;
 mod questions;
+mod said;
 mod schema;
 mod shell;
 mod toml;

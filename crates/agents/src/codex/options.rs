@@ -224,7 +224,7 @@ mod tests {
             "-c",
             "developer_instructions=\"be \\\"brief\\\"\"",
             "-c",
-            "mcp_servers={\"x.y\"={\"http_headers\"={\"A\"=\"b\"},\"url\"=\"http://h\"}}",
+            "mcp_servers={\"x.y\"={\"url\"=\"http://h\",\"http_headers\"={\"A\"=\"b\"}}}",
             "-m",
             "gpt-5.5",
             "--output-schema",

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::bounds::{INPUT, WORDS, cut};
 use super::wire::{Id, list, str};
-use super::{normalize, shell};
+use super::{changes, shell};
 
 /// A request of the server that waits for a person.
 #[derive(Debug)]
@@ -55,13 +55,13 @@ pub fn ask(
             (Kind::Approval, permission("exec_command", input), text)
         }
         "item/fileChange/requestApproval" => {
-            let changes = change.map(|item| list(item, "changes")).unwrap_or_default();
-            let paths: Vec<&str> = changes
+            let changed = change.map(|item| list(item, "changes")).unwrap_or_default();
+            let paths: Vec<&str> = changed
                 .iter()
                 .filter_map(|change| str(change, "path"))
                 .collect();
             let mut input =
-                json!({"paths": paths, "diff": cut(&normalize::diff(changes), INPUT / 2)});
+                json!({"paths": paths, "diff": cut(&changes::diff(changed), INPUT / 2)});
             if let Some(root) = str(params, "grantRoot") {
                 input["grantRoot"] = json!(root);
             }

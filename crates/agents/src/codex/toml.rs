@@ -36,7 +36,7 @@ mod tests {
         let json = serde_json::json!({"a": {"command": "x \"y\"\n", "args": ["1", null], "n": null, "t": 1.5}});
         assert_eq!(
             inline(&json),
-            r#"{"a"={"args"=["1"],"command"="x \"y\"\n","t"=1.5}}"#
+            r#"{"a"={"command"="x \"y\"\n","args"=["1"],"t"=1.5}}"#
         );
     }
 }

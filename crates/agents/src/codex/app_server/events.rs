@@ -4,10 +4,11 @@ use baton_core::activity::Activity;
 use serde_json::Value;
 
 use super::super::bounds::{TITLE, WORDS, cut};
+use super::super::said::{say, unknown};
 use super::super::wire::{list, str};
 use super::super::{failure, normalize, questions};
+use super::AppServer;
 use super::turns::Turning;
-use super::{AppServer, say, unknown};
 use crate::driver::Output;
 
 /// Told elsewhere, or of no use to anybody who watches: deltas of what comes whole, the machine's

@@ -4,8 +4,9 @@ use baton_core::activity::Activity;
 use serde_json::{Value, json};
 
 use super::super::failure;
+use super::super::said::say;
 use super::super::wire::{list, str};
-use super::{AppServer, Asked, say};
+use super::{AppServer, Asked};
 use crate::driver::Output;
 use crate::outcome::{Failure, FailureKind, Turn};
 
