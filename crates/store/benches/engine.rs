@@ -93,6 +93,7 @@ fn request(engine: &Engine, source: &Arc<str>, project: &std::path::Path) -> Sta
         instruction: None,
         pause_policy: PausePolicy::default(),
         directory: "/".into(),
+        workspace: None,
         id: None,
     }
 }

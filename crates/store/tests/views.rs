@@ -244,6 +244,7 @@ fn undone_steps_and_checkpoints_are_shown_as_undone() {
             by: by.clone(),
         },
         Event::PauseRequested {
+            immediate: false,
             reason: PauseReason::Request,
             detail: Some("wait".into()),
             by,
