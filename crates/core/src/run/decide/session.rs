@@ -1,7 +1,6 @@
 //! What a session's attempt reports while it works, and people's answers to its questions.
 
 use super::super::event::{Action, ActionStatus, Actor, Event, MessagePosted, PauseReason};
-use super::super::prompt::instruction_text;
 use super::super::state::{At, Run, Status, Step};
 use super::{News, Refusal};
 use crate::activity::{Answer, Asks, Usage};
@@ -124,7 +123,7 @@ impl Run {
             events.push(Event::MessagePosted(Box::new(MessagePosted {
                 message: self.messages + u32::try_from(n).unwrap_or(0),
                 by: Actor::Attempt(attempt),
-                content: format!("Received: {}", instruction_text(message, &line)),
+                content: format!("Received: {line}"),
                 action: Action::Comment,
                 status: ActionStatus::Processed,
                 step: Some(step.key.clone()),
