@@ -1,0 +1,183 @@
+//! Files: worktrees, checkpoints, going back, finishing.
+
+use serde_json::json;
+
+use super::office::{Office, step};
+use super::support::until;
+use super::support::world::LIMIT;
+
+const THREE: &str = "
+name: Three
+worktree: {mode: worktree, finish: FINISH}
+steps:
+  - {id: a, type: agent, agent: codex, permission: bypassPermissions, prompt: '@write a.txt one'}
+  - {id: b, type: script, command: 'cat a.txt; echo two > b.txt; echo changed >> README.md'}
+  - {id: ask, type: approval, message: 'ok?'}
+  - {id: c, type: script, command: 'cat README.md b.txt'}
+";
+
+fn three(finish: &str) -> String {
+    THREE.replace("FINISH", finish)
+}
+
+fn answer(office: &Office, run: &str) {
+    let asks = office.when(run, "asks", |run| run["waiting"]["reason"] == "approval");
+    let ask = step(&asks, "ask")["id"].as_str().unwrap().to_owned();
+    let (status, said) = office.post(&format!("/api/workflow-steps/{ask}/approve"), &json!({}));
+    assert_eq!(status, 200, "{said}");
+}
+
+#[test]
+fn a_run_works_in_a_worktree_of_its_own_and_leaves_its_branch() {
+    let office = Office::with_git();
+    let before = office.git(&["status", "--porcelain"]);
+    let run = office.run("three", &three("keep"));
+    answer(&office, &run);
+    let done = office.completed(&run);
+    assert_eq!(step(&done, "c")["result"], "hello\nchanged\ntwo\n");
+    assert!(!office.world.project.join("a.txt").exists());
+    let branch = until("the branch has the work", LIMIT, || {
+        let thread = office.thread(&run);
+        let line = thread.iter().find(|line| line.contains("on branch"))?;
+        Some(line.rsplit(' ').next()?.trim_end_matches('.').to_owned())
+    });
+    assert!(branch.starts_with("baton/three-"), "{branch}");
+    assert_eq!(office.git(&["show", &format!("{branch}:a.txt")]), "one");
+    assert_eq!(office.git(&["show", "main:README.md"]), "hello");
+    let after = office.git(&["status", "--porcelain"]);
+    let ours = |text: &str| {
+        let lines = text.lines().filter(|line| !line.contains(".agent"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ours(&before), ours(&after));
+    let id = run.rsplit('/').next().unwrap();
+    let refs = office.git(&["for-each-ref", "--format=%(refname)", &format!("refs/baton/{id}")]);
+    let numbered = refs.lines().filter(|name| !name.contains("before-"));
+    assert_eq!(numbered.count(), 3, "a checkpoint after each process:\n{refs}");
+    let checkpoints = office.world.get(&format!("{run}/checkpoints"));
+    assert_eq!(checkpoints["data"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn going_back_restores_the_files_too() {
+    let office = Office::with_git();
+    let run = office.run("three", &three("keep"));
+    office.when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
+    office.post(&format!("{run}/pause"), &json!({}));
+    office.when(&run, "paused", |run| run["status"] == "paused");
+    let (status, said) = office.post(&format!("{run}/resume"), &json!({"from_step": "b"}));
+    assert_eq!(status, 200, "{said}");
+    answer(&office, &run);
+    let done = office.completed(&run);
+    // Had the files stayed, there would be two lines `changed`.
+    assert_eq!(step(&done, "c")["result"], "hello\nchanged\ntwo\n");
+}
+
+#[test]
+fn a_fork_begins_with_the_files_of_its_step() {
+    let office = Office::with_git();
+    let run = office.run("three", &three("keep"));
+    answer(&office, &run);
+    office.completed(&run);
+    let (status, fork) = office.post(&format!("{run}/fork"), &json!({"from_step": "b"}));
+    assert_eq!(status, 201, "{fork}");
+    let fork = format!("/api/workflow-executions/{}", fork["data"]["id"].as_str().unwrap());
+    answer(&office, &fork);
+    let done = office.completed(&fork);
+    assert_eq!(step(&done, "b")["result"], "one");
+    assert_eq!(step(&done, "c")["result"], "hello\nchanged\ntwo\n");
+}
+
+#[test]
+fn a_clean_branch_is_merged_and_a_dirty_checkout_left_alone() {
+    let office = Office::with_git();
+    let run = office.run("three", &three("merge"));
+    answer(&office, &run);
+    office.completed(&run);
+    until("it says so", LIMIT, || {
+        let thread = office.thread(&run);
+        thread.iter().any(|line| line.contains("was merged into main")).then_some(())
+    });
+    assert_eq!(office.git(&["show", "main:a.txt"]), "one");
+    std::fs::write(office.world.project.join("README.md"), "mine\n").unwrap();
+    let run = office.run("three", &three("merge"));
+    answer(&office, &run);
+    office.completed(&run);
+    until("it says so", LIMIT, || {
+        let thread = office.thread(&run);
+        thread.iter().any(|line| line.contains("not merged")).then_some(())
+    });
+    let mine = std::fs::read_to_string(office.world.project.join("README.md")).unwrap();
+    assert_eq!(mine, "mine\n");
+}
+
+#[test]
+fn a_worktree_deleted_by_hand_is_made_again_with_its_files() {
+    let office = Office::with_git();
+    let run = office.run("three", &three("keep"));
+    let asks = office.when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
+    let id = asks["id"].as_str().unwrap();
+    let worktree = office.world.data.join("worktrees").join(&office.project).join(id);
+    assert!(worktree.join("b.txt").exists(), "{}", worktree.display());
+    std::fs::remove_dir_all(&worktree).unwrap();
+    answer(&office, &run);
+    let done = office.completed(&run);
+    assert_eq!(step(&done, "c")["result"], "hello\nchanged\ntwo\n");
+}
+
+#[test]
+fn setup_runs_once_and_copies_are_there() {
+    let office = Office::with_git();
+    std::fs::write(office.world.project.join(".env.local"), "KEY=1\n").unwrap();
+    let text = "
+name: Setup
+worktree: {mode: worktree, copy: ['.env*'], setup: 'echo set >> setup.txt'}
+steps:
+  - {id: a, type: script, command: 'cat .env.local setup.txt'}
+  - {id: b, type: script, command: 'cat setup.txt'}
+";
+    let done = office.completed(&office.run("setup", text));
+    assert_eq!(step(&done, "a")["result"], "KEY=1\nset\n");
+    assert_eq!(step(&done, "b")["result"], "set\n");
+    let text = text.replace("echo set >> setup.txt", "echo no such tool >&2; exit 3");
+    let ended = office.ended(&office.run("setup", &text));
+    let error = &step(&ended, "a")["error"];
+    assert_eq!(error["code"], "workspace");
+    assert!(error["message"].as_str().unwrap().contains("no such tool"), "{error}");
+}
+
+#[test]
+fn a_branch_is_refused_in_a_dirty_checkout_and_in_the_middle_of_a_rebase() {
+    let office = Office::with_git();
+    office.world.define("one", "name: One\nworktree: branch\nsteps:\n  - {id: a, type: script, command: 'true'}\n");
+    office.git(&["add", "-A", "."]);
+    office.git(&["commit", "--quiet", "-m", "definitions"]);
+    std::fs::write(office.world.project.join("README.md"), "mine\n").unwrap();
+    let (status, answer) = office.start("one", &json!({}));
+    assert_eq!((status, &answer["code"]), (422, &json!("dirty_checkout")), "{answer}");
+    office.git(&["checkout", "--quiet", "README.md"]);
+    std::fs::create_dir_all(office.world.project.join(".git/rebase-merge")).unwrap();
+    let (status, answer) = office.start("one", &json!({}));
+    assert_eq!((status, &answer["code"]), (422, &json!("repository_busy")), "{answer}");
+    // A worktree of its own does not mind.
+    let (status, answer) = office.start("one", &json!({"worktree": "worktree"}));
+    assert_eq!(status, 201, "{answer}");
+}
+
+#[test]
+fn without_git_an_agent_works_in_the_projects_directory() {
+    let office = Office::new();
+    let text = "
+name: Plain
+steps:
+  - {id: a, type: agent, agent: codex, permission: bypassPermissions, prompt: '@write a.txt one'}
+";
+    office.completed(&office.run("plain", text));
+    assert_eq!(
+        std::fs::read_to_string(office.world.project.join("a.txt")).unwrap().trim(),
+        "one"
+    );
+    office.world.define("tree", &text.replace("steps:", "worktree: worktree\nsteps:"));
+    let (status, answer) = office.start("tree", &json!({}));
+    assert_eq!((status, &answer["code"]), (422, &json!("no_repository")), "{answer}");
+}
