@@ -7,10 +7,12 @@
 //! line), `wire` (its messages), `normalize` (to activities). What an agent cannot do is said in its
 //! [`Capabilities`], never faked.
 
+mod claude;
 mod driver;
 mod outcome;
 mod setup;
 
+pub use claude::claude;
 pub use driver::{Capabilities, Driver, Exit, Order, Output};
 pub use outcome::{Failure, FailureKind, Turn};
 pub use setup::{Permission, Refused, Setup, Start};
