@@ -84,7 +84,9 @@ fn kind(line: &Value, clues: &Clues, status: Option<u16>, said: &str) -> Failure
         "error_max_budget_usd" => Some(FailureKind::Budget),
         _ => None,
     };
-    let limited = clues.limited.filter(|_| status.is_none_or(|status| status == 429));
+    let limited = clues
+        .limited
+        .filter(|_| status.is_none_or(|status| status == 429));
     let by_limit = match (limited, limits::in_words(said)) {
         (Some(resets_at), _) => Some(FailureKind::UsageLimit { resets_at }),
         (None, Some(resets_at)) => Some(FailureKind::UsageLimit { resets_at }),
@@ -134,10 +136,14 @@ fn startup(reason: &str) -> Option<FailureKind> {
         "" => return None,
         "bypass_root" => FailureKind::Root,
         "session_held_by_background" => FailureKind::SessionInUse,
-        "cwd_unavailable" | "temp_dir_unusable" | "worktree_resume_refused"
+        "cwd_unavailable"
+        | "temp_dir_unusable"
+        | "worktree_resume_refused"
         | "worktree_unverified" => FailureKind::Directory,
         "gateway_signin_required" => FailureKind::NotLoggedIn,
-        "org_verify_failed" | "org_pin_mismatch" | "org_config_refused"
+        "org_verify_failed"
+        | "org_pin_mismatch"
+        | "org_config_refused"
         | "gateway_access_denied" => FailureKind::BadKey,
         _ => FailureKind::Other,
     };
@@ -189,10 +195,7 @@ fn explained(kind: &FailureKind, said: &str) -> String {
 pub(super) fn bad_key(status: Option<u16>) -> Failure {
     let status = status.map_or("no".into(), |status| status.to_string());
     let said = format!("the service refuses the key or login (status {status})");
-    Failure::new(
-        FailureKind::BadKey,
-        explained(&FailureKind::BadKey, &said),
-    )
+    Failure::new(FailureKind::BadKey, explained(&FailureKind::BadKey, &said))
 }
 
 /// The turn of a process that ended without a `result` line.
@@ -242,7 +245,10 @@ mod tests {
             ..Clues::default()
         };
         let model = api(404, "There's an issue with the selected model (nope).");
-        assert_eq!(failed(&model, &clue("model_not_found")), FailureKind::UnknownModel);
+        assert_eq!(
+            failed(&model, &clue("model_not_found")),
+            FailureKind::UnknownModel
+        );
         assert_eq!(failed(&api(403, "x"), &none), FailureKind::BadKey);
         let overloaded = FailureKind::Api { status: Some(529) };
         assert_eq!(failed(&api(529, "Overloaded"), &none), overloaded);
@@ -253,7 +259,8 @@ mod tests {
         let resets_at = Some(Timestamp::from_millis(5));
         let limit = FailureKind::UsageLimit { resets_at };
         assert_eq!(failed(&api(429, "You've hit your limit"), &limited), limit);
-        let root = json!({"is_error": true, "startup_failure_reason": "bypass_root", "errors": ["x"]});
+        let root =
+            json!({"is_error": true, "startup_failure_reason": "bypass_root", "errors": ["x"]});
         assert_eq!(failed(&root, &none), FailureKind::Root);
         let refused = json!({"is_error": false, "stop_reason": "refusal", "result": "no"});
         assert_eq!(failed(&refused, &none), FailureKind::Refused);

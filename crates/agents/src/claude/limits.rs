@@ -75,15 +75,24 @@ mod tests {
         let limit = Limit::read(&info);
         assert!(!limit.rejected);
         assert_eq!(limit.used, Some(1.0));
-        assert_eq!(limit.resets_at, Some(Timestamp::from_millis(1_795_300_000_000)));
+        assert_eq!(
+            limit.resets_at,
+            Some(Timestamp::from_millis(1_795_300_000_000))
+        );
         assert!(Limit::read(&json!({"status": "rejected"})).rejected);
     }
 
     #[test]
     fn limits_are_known_by_their_words() {
         let at = Timestamp::from_millis(1_795_300_000_000);
-        assert_eq!(in_words("Claude AI usage limit reached|1795300000"), Some(Some(at)));
-        assert_eq!(in_words("You've hit your 5-hour limit · resets 10pm"), Some(None));
+        assert_eq!(
+            in_words("Claude AI usage limit reached|1795300000"),
+            Some(Some(at))
+        );
+        assert_eq!(
+            in_words("You've hit your 5-hour limit · resets 10pm"),
+            Some(None)
+        );
         assert_eq!(in_words("API Error: Request rejected (429)"), None);
     }
 }

@@ -82,7 +82,10 @@ impl Messages {
 
 /// The number of a text that begins with `[message 12]`.
 fn number_in(text: &str) -> Option<u32> {
-    let (number, _) = text.trim_start().strip_prefix("[message ")?.split_once(']')?;
+    let (number, _) = text
+        .trim_start()
+        .strip_prefix("[message ")?
+        .split_once(']')?;
     number.parse().ok()
 }
 

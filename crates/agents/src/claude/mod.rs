@@ -41,7 +41,11 @@ pub fn claude(setup: &Setup) -> Result<(Start, Box<dyn Driver>), Refused> {
     let start = options::start(setup)?;
     let driver = ClaudeDriver {
         prompt: setup.prompt.clone(),
-        messages: Messages::new(format!("{}\n{}", setup.scratch.display(), setup.new_session)),
+        messages: Messages::new(format!(
+            "{}\n{}",
+            setup.scratch.display(),
+            setup.new_session
+        )),
         tools: Tools::forbidding(&setup.deny_tools),
         money: Money::new(setup.resume.is_some()),
         session: String::new(),

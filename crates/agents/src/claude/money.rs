@@ -63,10 +63,14 @@ impl Money {
 
     /// A `result` line: the sums as they are now.
     pub(super) fn result(&mut self, line: &Value) -> Usage {
-        let total = line["total_cost_usd"].as_f64().filter(|usd| usd.is_finite());
+        let total = line["total_cost_usd"]
+            .as_f64()
+            .filter(|usd| usd.is_finite());
         let (turn, cost, guessed) = match line["model_usage_since_last_result"].as_object() {
             Some(models) => {
-                let cost = models.values().filter_map(|model| model["costUSD"].as_f64());
+                let cost = models
+                    .values()
+                    .filter_map(|model| model["costUSD"].as_f64());
                 (of_models(models.values()), Some(cost.sum()), false)
             }
             None => {
@@ -117,7 +121,9 @@ impl Money {
 
 fn length(block: &Value) -> usize {
     let texts = ["text", "thinking"].map(|key| text(block, key).len());
-    let input = block.get("input").map_or(0, |input| input.to_string().len());
+    let input = block
+        .get("input")
+        .map_or(0, |input| input.to_string().len());
     texts.iter().sum::<usize>() + input
 }
 

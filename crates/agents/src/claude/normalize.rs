@@ -77,11 +77,25 @@ impl ClaudeDriver {
                 out.extend(change.map(tool_use));
                 self.stopped(line, out);
             }
-            "status" | "task_started" | "task_progress" | "task_updated" | "thinking_tokens"
-            | "ui_invalidate" | "session_state_changed" | "commands_changed" | "notification"
-            | "files_persisted" | "hook_started" | "hook_progress" | "hook_response"
-            | "plugin_install" | "memory_recall" | "mirror_error" | "elicitation_complete"
-            | "control_request_progress" | "worker_shutting_down" => {}
+            "status"
+            | "task_started"
+            | "task_progress"
+            | "task_updated"
+            | "thinking_tokens"
+            | "ui_invalidate"
+            | "session_state_changed"
+            | "commands_changed"
+            | "notification"
+            | "files_persisted"
+            | "hook_started"
+            | "hook_progress"
+            | "hook_response"
+            | "plugin_install"
+            | "memory_recall"
+            | "mirror_error"
+            | "elicitation_complete"
+            | "control_request_progress"
+            | "worker_shutting_down" => {}
             other => out.push(unknown(format!("system/{other}"))),
         }
     }
@@ -125,7 +139,7 @@ impl ClaudeDriver {
             attempt,
             max: number("max_retries").and_then(|max| u32::try_from(max).ok()),
             status,
-            message: text::head(field(line, "error"), ITEM),
+            message: text::head(&field(line, "error").replace('_', " "), ITEM),
         }));
         let refused = matches!(status, Some(401 | 403));
         if refused && (self.has_key || attempt > 1) && !self.is_fatal {
@@ -190,7 +204,11 @@ impl ClaudeDriver {
             }
             "redacted_thinking" | "fallback" => None,
             kind if kind.ends_with("_tool_result") => {
-                out.extend(self.tools.result(block, &Value::Null).map(|(change, _)| tool_use(change)));
+                out.extend(
+                    self.tools
+                        .result(block, &Value::Null)
+                        .map(|(change, _)| tool_use(change)),
+                );
                 None
             }
             other => Some(Activity::Unknown {
@@ -260,7 +278,10 @@ impl ClaudeDriver {
         match field(request, "subtype") {
             "can_use_tool" => {
                 let tool = field(request, "tool_use_id");
-                let called = self.tools.get(tool).map_or(&Value::Null, |open| &open.input);
+                let called = self
+                    .tools
+                    .get(tool)
+                    .map_or(&Value::Null, |open| &open.input);
                 let Some(question) = self.questions.ask(line, called) else {
                     return;
                 };
@@ -287,6 +308,7 @@ impl ClaudeDriver {
         let usage = self.money.result(line);
         out.push(Output::Usage(usage));
         self.close_questions(out);
+        out.extend(self.tools.end_turn().into_iter().map(tool_use));
         let reason = ending::reason(line);
         let turn = ending::turn(line, &self.clues);
         if let Turn::Failed(failure) = &turn

@@ -141,7 +141,9 @@ fn suggestions(request: &Value) -> Vec<Value> {
     let is_rule = |suggestion: &&Value| suggestion["type"] == "addRules";
     let rules: Vec<&Value> = all.iter().filter(is_rule).collect();
     let chosen = if rules.is_empty() {
-        all.iter().filter(|suggestion| suggestion.is_object()).collect()
+        all.iter()
+            .filter(|suggestion| suggestion.is_object())
+            .collect()
     } else {
         rules
     };
@@ -154,21 +156,24 @@ fn suggestions(request: &Value) -> Vec<Value> {
 }
 
 fn choices(input: &Value) -> Option<Asks> {
-    let items = list(&input["questions"]).iter().take(ITEMS).map(|question| {
-        let options = list(&question["options"]).iter().take(ITEMS);
-        let options = options.map(|option| ChoiceOption {
-            label: field(option, "label").to_owned(),
-            description: text::head(field(option, "description"), ITEM),
+    let items = list(&input["questions"])
+        .iter()
+        .take(ITEMS)
+        .map(|question| {
+            let options = list(&question["options"]).iter().take(ITEMS);
+            let options = options.map(|option| ChoiceOption {
+                label: field(option, "label").to_owned(),
+                description: text::head(field(option, "description"), ITEM),
+            });
+            let header = field(question, "header");
+            Choice {
+                // Uncut: it is the key of its answer.
+                question: field(question, "question").to_owned(),
+                header: (!header.is_empty()).then(|| text::head(header, ITEM)),
+                options: options.collect(),
+                multiple: question["multiSelect"].as_bool().unwrap_or_default(),
+            }
         });
-        let header = field(question, "header");
-        Choice {
-            // Uncut: it is the key of its answer.
-            question: field(question, "question").to_owned(),
-            header: (!header.is_empty()).then(|| text::head(header, ITEM)),
-            options: options.collect(),
-            multiple: question["multiSelect"].as_bool().unwrap_or_default(),
-        }
-    });
     let items: Vec<Choice> = items.collect();
     (!items.is_empty()).then_some(Asks::Choices { items })
 }
@@ -256,16 +261,25 @@ mod tests {
         assert!(matches!(&question.asks, Asks::Choices { items } if items[0].options.len() == 2));
         let answers = BTreeMap::from([("Which?".into(), vec!["A".into(), "B".into()])]);
         let response = sent(questions.answer("q", &Answer::Choices { answers }));
-        assert_eq!(response["updatedInput"]["answers"], json!({"Which?": "A, B"}));
+        assert_eq!(
+            response["updatedInput"]["answers"],
+            json!({"Which?": "A, B"})
+        );
         assert_eq!(response["updatedInput"]["questions"][0]["header"], "H");
     }
 
     #[test]
     fn a_plan_is_taken_from_the_call_when_the_request_leaves_it_out() {
-        let line = json!({"request_id": "q", "request": {"tool_name": "ExitPlanMode", "input": {}}});
+        let line =
+            json!({"request_id": "q", "request": {"tool_name": "ExitPlanMode", "input": {}}});
         let mut questions = Questions::default();
         let question = questions.ask(&line, &json!({"plan": "1. Read"})).unwrap();
-        assert_eq!(question.asks, Asks::Plan { plan: "1. Read".into() });
+        assert_eq!(
+            question.asks,
+            Asks::Plan {
+                plan: "1. Read".into()
+            }
+        );
         let no = Answer::Reject { message: None };
         assert_eq!(sent(questions.answer("q", &no))["behavior"], "deny");
     }

@@ -37,7 +37,10 @@ pub(super) fn line(text: &str) -> String {
 
 /// The last lines of a text that say something.
 pub(super) fn last_lines(text: &str, most: usize) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let kept = lines.iter().skip(lines.len().saturating_sub(most));
     let kept: Vec<String> = kept.map(|line| head(line.trim(), LINE)).collect();
     kept.join("\n")

@@ -153,11 +153,24 @@ impl Tools {
         Some((open.parent, shown))
     }
 
+    /// A turn of the main agent has ended, and with it what it still waited for (a budget that was
+    /// used up). Sub-agents and what runs in the background go on.
+    pub(super) fn end_turn(&mut self) -> Vec<Change> {
+        self.end_those(|open| open.parent.is_none() && !open.in_background)
+    }
+
     /// The process is gone: nothing goes on.
     pub(super) fn end(&mut self) -> Vec<Change> {
-        let mut open: Vec<Open> = std::mem::take(&mut self.open).into_values().collect();
-        open.sort_by_key(|open| open.number);
-        let ended = open.into_iter().map(|open| {
+        self.end_those(|_| true)
+    }
+
+    fn end_those(&mut self, ends: impl Fn(&Open) -> bool) -> Vec<Change> {
+        let open = std::mem::take(&mut self.open);
+        let (ended, rest): (BTreeMap<_, _>, _) = open.into_iter().partition(|(_, open)| ends(open));
+        self.open = rest;
+        let mut ended: Vec<Open> = ended.into_values().collect();
+        ended.sort_by_key(|open| open.number);
+        let ended = ended.into_iter().map(|open| {
             let mut shown = open.shown;
             shown.status = ToolStatus::Failed;
             (open.parent, shown)
@@ -204,7 +217,11 @@ pub(super) fn begun(id: &str, name: &str, input: &Value) -> ToolUse {
     let of = |key: &str| text::line(field(input, key));
     let title = match tool {
         ToolKind::Execute => of("command"),
-        ToolKind::Search => of(if name == "ToolSearch" { "query" } else { "pattern" }),
+        ToolKind::Search => of(if name == "ToolSearch" {
+            "query"
+        } else {
+            "pattern"
+        }),
         ToolKind::Fetch if name == "WebSearch" => of("query"),
         ToolKind::Fetch => of("url"),
         ToolKind::Subagent => of("description"),
@@ -221,7 +238,10 @@ pub(super) fn begun(id: &str, name: &str, input: &Value) -> ToolUse {
         tool,
         status: ToolStatus::Running,
         title: text::head(&title, text::LINE),
-        paths: path.map(|path| text::head(path, ITEM)).into_iter().collect(),
+        paths: path
+            .map(|path| text::head(path, ITEM))
+            .into_iter()
+            .collect(),
         command: (tool == ToolKind::Execute && !command.is_empty())
             .then(|| text::head(command, OUTPUT)),
         ..ToolUse::default()

@@ -26,7 +26,8 @@ impl Recording {
         let text = file("jsonl").expect("a recording");
         let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
         let rest = lines.pop().unwrap_or_default();
-        let meta: Value = serde_json::from_str(&file("meta.json").expect("its meta")).expect("JSON");
+        let meta: Value =
+            serde_json::from_str(&file("meta.json").expect("its meta")).expect("JSON");
         let command: Vec<&str> = meta["cmd"].as_array().map_or(Vec::new(), |words| {
             words.iter().filter_map(Value::as_str).collect()
         });
@@ -34,7 +35,9 @@ impl Recording {
             let at = command.iter().position(|word| *word == flag)?;
             command.get(at + 1).map(ToString::to_string)
         };
-        let code = meta["exit"].as_i64().and_then(|code| i32::try_from(code).ok());
+        let code = meta["exit"]
+            .as_i64()
+            .and_then(|code| i32::try_from(code).ok());
         Self {
             lines,
             setup: Setup {
@@ -109,7 +112,9 @@ fn show(activity: &Activity) -> String {
     match activity {
         Activity::ToolUse(tool) => show_tool(tool),
         Activity::Todos { items } => {
-            let items = items.iter().map(|item| format!("{:?} {}", item.status, item.content));
+            let items = items
+                .iter()
+                .map(|item| format!("{:?} {}", item.status, item.content));
             format!("todos {}", items.collect::<Vec<_>>().join(", "))
         }
         other => cut(&format!("{other:?}"), 300),
@@ -129,20 +134,27 @@ fn show_tool(tool: &ToolUse) -> String {
     add("bytes", tool.bytes.map(|bytes| bytes.to_string()));
     add("exit", tool.exit_code.map(|code| code.to_string()));
     add("diff", tool.diff.as_ref().map(|diff| format!("{diff:?}")));
-    add("output", tool.output.as_ref().map(|text| format!("{text:?}")));
+    add(
+        "output",
+        tool.output.as_ref().map(|text| format!("{text:?}")),
+    );
     shown
 }
 
 fn show_usage(usage: &Usage) -> String {
     format!(
-        "in {} out {} cached {}/{} ${:.6}{}{}",
+        "in {} out {} cached {}/{}{}{}{}",
         usage.input,
         usage.output,
         usage.cache_read,
         usage.cache_write,
-        usage.cost_usd.unwrap_or(-1.0),
+        usage
+            .cost_usd
+            .map_or(String::new(), |usd| format!(" ${usd:.6}")),
         if usage.estimate { " estimate" } else { "" },
-        usage.context_used.map_or(String::new(), |used| format!(" context {used}")),
+        usage
+            .context_used
+            .map_or(String::new(), |used| format!(" context {used}")),
     )
 }
 
