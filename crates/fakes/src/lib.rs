@@ -1,7 +1,10 @@
 //! Scripted agents for tests: real executables that speak the agents' real protocols, as recorded
 //! from the real CLIs. What one does is written in its prompt, one directive a line; see [`Act`].
 
+pub mod claude;
+pub mod input;
 pub mod memory;
 mod script;
+pub mod shell;
 
 pub use script::{Act, acts};

@@ -60,9 +60,10 @@ const LAYERS: &[Layer] = &[
         package: TESTKIT,
         may_use: &[CORE, ENGINE],
     },
+    // Its tests speak to the fakes through the real drivers.
     Layer {
         package: "baton-fakes",
-        may_use: &[],
+        may_use: &[CORE, "baton-agents"],
     },
     Layer {
         package: "baton-tidy",
