@@ -22,7 +22,7 @@ pub(super) struct Clues {
 /// The turn of a `result` line.
 pub(super) fn turn(line: &Value, clues: &Clues) -> Turn {
     let reason = field(line, "terminal_reason");
-    // `now` messages, SIGINT and the interrupt request; only the latter two are errors.
+    // By `now` messages, SIGINT and the interrupt request; with `is_error` or without.
     if reason.starts_with("aborted") {
         return Turn::Interrupted;
     }

@@ -236,10 +236,15 @@ impl ClaudeDriver {
         out.push(Output::Turn(turn));
     }
 
-    /// Says the end that was held back, when nothing is left that another turn would follow from.
+    /// Says the end that was held back, when nothing is left that another turn would follow from. A
+    /// turn that was interrupted before it began has no result at all.
     fn release(&mut self, out: &mut Vec<Output>) {
-        let more = self.is_running || self.messages.are_waiting() || !self.agents.is_empty();
-        if !more && let Some(turn) = self.held.take() {
+        if self.is_running || self.messages.are_waiting() || !self.agents.is_empty() {
+            return;
+        }
+        if self.is_interrupting {
+            self.end_turn(Turn::Interrupted, out);
+        } else if let Some(turn) = self.held.take() {
             self.end_turn(turn, out);
         }
     }

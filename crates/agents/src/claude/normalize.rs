@@ -300,8 +300,9 @@ impl ClaudeDriver {
         }
     }
 
-    /// The end of a turn. It is held back when another follows by itself and it did not fail: after a
-    /// `now` message (`aborted…` without an error), for a message that waits, for sub-agents.
+    /// The end of a turn. It is held back when another follows by itself: when it was displaced by a
+    /// `now` message (`aborted…`, though nobody interrupted), and when it did not fail, but a message
+    /// waits or sub-agents work.
     fn result(&mut self, line: &Value, out: &mut Vec<Output>) {
         self.wake(out);
         self.is_running = false;
@@ -319,13 +320,13 @@ impl ClaudeDriver {
         }
         out.push(activity(Activity::TurnEnded { reason }));
         self.clues = ending::Clues::default();
-        let more = self.messages.are_waiting() || !self.agents.is_empty();
+        let waiting = self.messages.are_waiting();
         let goes_on = match &turn {
-            Turn::Done { .. } => true,
-            Turn::Interrupted => line["is_error"] != true,
+            Turn::Done { .. } => waiting || !self.agents.is_empty(),
+            Turn::Interrupted => waiting,
             Turn::Failed(_) => false,
         };
-        if more && goes_on && !self.is_interrupting {
+        if goes_on && !self.is_interrupting {
             self.held = Some(turn);
         } else {
             self.end_turn(turn, out);

@@ -5,7 +5,6 @@
 //! another flag, so that they swallow nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -170,18 +169,36 @@ fn environment() -> BTreeMap<String, String> {
         .into()
 }
 
-/// Where a session keeps its transcript: beside the memory directory that `system/init` names,
-/// `$CLAUDE_CONFIG_DIR/projects/<directory>/memory/` (2.1.197 and 2.1.329).
+/// Where a session keeps its transcript: `$CLAUDE_CONFIG_DIR/projects/<directory>/<session>.jsonl`.
+/// `system/init` names the first part in the path of its memory (which may be another project's: that
+/// of the repository), and the directory, whose characters but letters and digits become `-`
+/// (2.1.329; very long ones are made shorter in a way we do not know). A session that goes on in another directory
+/// keeps its old one; Baton goes on in the same.
 pub(super) fn transcript(init: &Value, session: &str) -> Option<String> {
-    let memory = init["memory_paths"]["auto"].as_str()?;
-    let project = memory.trim_end_matches('/').strip_suffix("/memory")?;
-    let known = project.contains("/projects/") && !session.contains('/');
-    let path = PathBuf::from(project).join(format!("{session}.jsonl"));
-    known.then(|| path.display().to_string())
+    let (config, _) = init["memory_paths"]["auto"]
+        .as_str()?
+        .split_once("/projects/")?;
+    let units = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            1
+        } else {
+            c.len_utf16()
+        }
+    };
+    let name = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let directory = init["cwd"].as_str()?;
+    let directory: String = directory
+        .chars()
+        .flat_map(|c| std::iter::repeat_n(name(c), units(c)))
+        .collect();
+    let known = directory.len() <= 200 && !session.contains('/');
+    known.then(|| format!("{config}/projects/{directory}/{session}.jsonl"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn words(setup: &Setup) -> String {
@@ -247,6 +264,15 @@ mod tests {
         let servers = r#"{"mcpServers":{"engine":{"command":"x"}}}"#;
         let file = (PathBuf::from("/scratch/mcp.json"), servers.to_owned());
         assert_eq!(start.files, [file]);
+    }
+
+    #[test]
+    fn a_transcript_is_named_by_its_directory() {
+        let init =
+            json!({"cwd": "/work.d/ä_b", "memory_paths": {"auto": "/c/projects/-work/memory/"}});
+        let path = transcript(&init, "s");
+        assert_eq!(path.as_deref(), Some("/c/projects/-work-d---b/s.jsonl"));
+        assert_eq!(transcript(&json!({}), "s"), None);
     }
 
     #[test]
