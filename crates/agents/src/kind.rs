@@ -57,8 +57,7 @@ impl AgentKind {
 /// What this agent cannot be asked for.
 pub fn driver(kind: &AgentKind, setup: &Setup) -> Result<(Start, Box<dyn Driver>), Refused> {
     match kind {
-        // MERGE: `crate::claude(setup)` comes with the branch that builds it.
-        AgentKind::Claude => Err(Refused("Claude Code comes with its branch".into())),
+        AgentKind::Claude => crate::claude(setup),
         AgentKind::Codex => crate::codex(setup),
         AgentKind::Gemini => crate::gemini(setup),
         AgentKind::Acp => crate::acp(setup),

@@ -9,6 +9,7 @@
 
 mod acp;
 mod bounded;
+mod claude;
 mod codex;
 mod command;
 mod diff;
@@ -20,6 +21,7 @@ mod prices;
 mod setup;
 
 pub use acp::acp;
+pub use claude::claude;
 pub use codex::{codex, codex_exec, native_candidates};
 pub use command::command;
 pub use driver::{Capabilities, Driver, Exit, Order, Output};

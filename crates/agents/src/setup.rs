@@ -44,6 +44,8 @@ pub struct Setup {
     pub budget_usd: Option<f64>,
     /// It runs as root: some agents then refuse to skip permissions.
     pub root: bool,
+    /// The user says that it runs where nothing can be lost (`IS_SANDBOX=1` in the run's environment).
+    pub sandboxed: bool,
 }
 
 /// What an agent may do without asking (document 2's names).

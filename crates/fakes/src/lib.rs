@@ -2,8 +2,11 @@
 //! from the real CLIs. What one does is written in its prompt, one directive a line; see [`Act`].
 
 pub mod acp;
+pub mod claude;
 pub mod codex;
+pub mod input;
 pub mod memory;
 mod script;
+pub mod shell;
 
 pub use script::{Act, acts};

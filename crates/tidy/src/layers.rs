@@ -65,6 +65,7 @@ const LAYERS: &[Layer] = &[
         package: TESTKIT,
         may_use: &[CORE, ENGINE],
     },
+    // Its tests speak to the fakes through the real drivers.
     Layer {
         package: "baton-fakes",
         // Its tests talk to the fakes through the real drivers.

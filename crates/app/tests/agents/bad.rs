@@ -41,8 +41,12 @@ fn logins_keys_credit_and_models_fail_at_once_and_are_not_tried_again() {
             ("model", "agent_setup"),
             ("context", "agent_limit"),
         ] {
-            let (found, message) =
-                fails(&office, agent, "retry: {attempts: 3, backoff: 1h}", &format!("@fail {kind}"));
+            let (found, message) = fails(
+                &office,
+                agent,
+                "retry: {attempts: 3, backoff: 1h}",
+                &format!("@fail {kind}"),
+            );
             assert_eq!(found, code, "{agent} {kind}: {message}");
         }
     }
@@ -101,10 +105,18 @@ fn a_session_that_is_gone_begins_anew_and_the_thread_says_so() {
         let done = office.completed(&run);
         let work = step(&done, "work");
         let attempts = work["attempts"].as_array().unwrap();
-        let causes: Vec<_> = attempts.iter().map(|a| a["cause"].as_str().unwrap()).collect();
+        let causes: Vec<_> = attempts
+            .iter()
+            .map(|a| a["cause"].as_str().unwrap())
+            .collect();
         assert_eq!(causes, ["first", "lost", "session_lost"], "{agent}");
         assert_eq!(work["result"], "Anew.", "{agent}");
-        assert!(office.thread(&run).iter().any(|line| line.contains("a new one begins")));
+        assert!(
+            office
+                .thread(&run)
+                .iter()
+                .any(|line| line.contains("a new one begins"))
+        );
     }
 }
 
@@ -118,7 +130,10 @@ fn a_name_that_is_no_agent_is_an_error_of_the_definition_or_the_step() {
         let ended = office.ended(&format!("/api/workflow-executions/{id}"));
         let error = &step(&ended, "work")["error"];
         assert_eq!(error["code"], "agent_setup");
-        assert!(error["message"].as_str().unwrap().contains("claude"), "{error}");
+        assert!(
+            error["message"].as_str().unwrap().contains("claude"),
+            "{error}"
+        );
     } else {
         assert_eq!(status, 422, "{answer}");
     }

@@ -51,9 +51,17 @@ fn a_run_works_in_a_worktree_of_its_own_and_leaves_its_branch() {
     };
     assert_eq!(ours(&before), ours(&after));
     let id = run.rsplit('/').next().unwrap();
-    let refs = office.git(&["for-each-ref", "--format=%(refname)", &format!("refs/baton/{id}")]);
+    let refs = office.git(&[
+        "for-each-ref",
+        "--format=%(refname)",
+        &format!("refs/baton/{id}"),
+    ]);
     let numbered = refs.lines().filter(|name| !name.contains("before-"));
-    assert_eq!(numbered.count(), 3, "a checkpoint after each process:\n{refs}");
+    assert_eq!(
+        numbered.count(),
+        3,
+        "a checkpoint after each process:\n{refs}"
+    );
     let checkpoints = office.world.get(&format!("{run}/checkpoints"));
     assert_eq!(checkpoints["data"].as_array().unwrap().len(), 3);
 }
@@ -81,7 +89,10 @@ fn a_fork_begins_with_the_files_of_its_step() {
     office.completed(&run);
     let (status, fork) = office.post(&format!("{run}/fork"), &json!({"from_step": "b"}));
     assert_eq!(status, 201, "{fork}");
-    let fork = format!("/api/workflow-executions/{}", fork["data"]["id"].as_str().unwrap());
+    let fork = format!(
+        "/api/workflow-executions/{}",
+        fork["data"]["id"].as_str().unwrap()
+    );
     answer(&office, &fork);
     let done = office.completed(&fork);
     assert_eq!(step(&done, "b")["result"], "one");
@@ -96,7 +107,10 @@ fn a_clean_branch_is_merged_and_a_dirty_checkout_left_alone() {
     office.completed(&run);
     until("it says so", LIMIT, || {
         let thread = office.thread(&run);
-        thread.iter().any(|line| line.contains("was merged into main")).then_some(())
+        thread
+            .iter()
+            .any(|line| line.contains("was merged into main"))
+            .then_some(())
     });
     assert_eq!(office.git(&["show", "main:a.txt"]), "one");
     std::fs::write(office.world.project.join("README.md"), "mine\n").unwrap();
@@ -105,7 +119,10 @@ fn a_clean_branch_is_merged_and_a_dirty_checkout_left_alone() {
     office.completed(&run);
     until("it says so", LIMIT, || {
         let thread = office.thread(&run);
-        thread.iter().any(|line| line.contains("not merged")).then_some(())
+        thread
+            .iter()
+            .any(|line| line.contains("not merged"))
+            .then_some(())
     });
     let mine = std::fs::read_to_string(office.world.project.join("README.md")).unwrap();
     assert_eq!(mine, "mine\n");
@@ -117,7 +134,12 @@ fn a_worktree_deleted_by_hand_is_made_again_with_its_files() {
     let run = office.run("three", &three("keep"));
     let asks = office.when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
     let id = asks["id"].as_str().unwrap();
-    let worktree = office.world.data.join("worktrees").join(&office.project).join(id);
+    let worktree = office
+        .world
+        .data
+        .join("worktrees")
+        .join(&office.project)
+        .join(id);
     assert!(worktree.join("b.txt").exists(), "{}", worktree.display());
     std::fs::remove_dir_all(&worktree).unwrap();
     answer(&office, &run);
@@ -143,22 +165,36 @@ steps:
     let ended = office.ended(&office.run("setup", &text));
     let error = &step(&ended, "a")["error"];
     assert_eq!(error["code"], "workspace");
-    assert!(error["message"].as_str().unwrap().contains("no such tool"), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("no such tool"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_branch_is_refused_in_a_dirty_checkout_and_in_the_middle_of_a_rebase() {
     let office = Office::with_git();
-    office.world.define("one", "name: One\nworktree: branch\nsteps:\n  - {id: a, type: script, command: 'true'}\n");
+    office.world.define(
+        "one",
+        "name: One\nworktree: branch\nsteps:\n  - {id: a, type: script, command: 'true'}\n",
+    );
     office.git(&["add", "-A", "."]);
     office.git(&["commit", "--quiet", "-m", "definitions"]);
     std::fs::write(office.world.project.join("README.md"), "mine\n").unwrap();
     let (status, answer) = office.start("one", &json!({}));
-    assert_eq!((status, &answer["code"]), (422, &json!("dirty_checkout")), "{answer}");
+    assert_eq!(
+        (status, &answer["code"]),
+        (422, &json!("dirty_checkout")),
+        "{answer}"
+    );
     office.git(&["checkout", "--quiet", "README.md"]);
     std::fs::create_dir_all(office.world.project.join(".git/rebase-merge")).unwrap();
     let (status, answer) = office.start("one", &json!({}));
-    assert_eq!((status, &answer["code"]), (422, &json!("repository_busy")), "{answer}");
+    assert_eq!(
+        (status, &answer["code"]),
+        (422, &json!("repository_busy")),
+        "{answer}"
+    );
     // A worktree of its own does not mind.
     let (status, answer) = office.start("one", &json!({"worktree": "worktree"}));
     assert_eq!(status, 201, "{answer}");
@@ -174,10 +210,19 @@ steps:
 ";
     office.completed(&office.run("plain", text));
     assert_eq!(
-        std::fs::read_to_string(office.world.project.join("a.txt")).unwrap().trim(),
+        std::fs::read_to_string(office.world.project.join("a.txt"))
+            .unwrap()
+            .trim(),
         "one"
     );
-    office.world.define("tree", &text.replace("steps:", "worktree: worktree\nsteps:"));
+    office.world.define(
+        "tree",
+        &text.replace("steps:", "worktree: worktree\nsteps:"),
+    );
     let (status, answer) = office.start("tree", &json!({}));
-    assert_eq!((status, &answer["code"]), (422, &json!("no_repository")), "{answer}");
+    assert_eq!(
+        (status, &answer["code"]),
+        (422, &json!("no_repository")),
+        "{answer}"
+    );
 }

@@ -10,14 +10,19 @@ fn a_usage_limit_is_a_wait_and_the_session_goes_on_by_itself() {
         let office = Office::new();
         let run = office.run("one", &one(agent, "", "@limit 1\n@answer After the limit."));
         let waits = office.when(&run, "waits", |run| {
-            run["waiting"]["reason"] == "usage_limit" || run["status"] != "running" && run["status"] != "pending"
+            run["waiting"]["reason"] == "usage_limit"
+                || run["status"] != "running" && run["status"] != "pending"
         });
-        assert_eq!(waits["waiting"]["reason"], "usage_limit", "{agent}: {waits:#}");
+        assert_eq!(
+            waits["waiting"]["reason"], "usage_limit",
+            "{agent}: {waits:#}"
+        );
         assert!(waits["waiting"]["until"].is_string(), "{agent}");
         // Nobody waits that long here.
         let id = step(&waits, "work")["id"].as_str().unwrap().to_owned();
         office.restart();
-        let (status, answer) = office.post(&format!("/api/workflow-steps/{id}/skip-wait"), &json!({}));
+        let (status, answer) =
+            office.post(&format!("/api/workflow-steps/{id}/skip-wait"), &json!({}));
         assert_eq!(status, 200, "{agent}: {answer}");
         let done = office.completed(&run);
         let work = step(&done, "work");
@@ -29,7 +34,10 @@ fn a_usage_limit_is_a_wait_and_the_session_goes_on_by_itself() {
 #[test]
 fn a_definition_may_say_not_to_wait_for_a_limit() {
     let office = Office::new();
-    let run = office.run("one", &one("codex", "on_usage_limit: fail", "@limit 3600\n@answer no"));
+    let run = office.run(
+        "one",
+        &one("codex", "on_usage_limit: fail", "@limit 3600\n@answer no"),
+    );
     let ended = office.ended(&run);
     assert_eq!(ended["status"], "failed");
     assert_eq!(step(&ended, "work")["error"]["code"], "usage_limit");
@@ -48,7 +56,10 @@ fn money_is_warned_about_at_four_fifths_and_parks_the_run_at_the_end() {
     let run = office.run("one", &format!("budget: {{tokens: 240}}\n{text}"));
     super::support::until("the warning", super::support::world::LIMIT, || {
         let thread = office.thread(&run);
-        thread.iter().any(|line| line.contains("of the budget")).then_some(())
+        thread
+            .iter()
+            .any(|line| line.contains("of the budget"))
+            .then_some(())
     });
     std::fs::write(&near, "").unwrap();
     let paused = office.when(&run, "paused", |run| run["status"] == "paused");
@@ -69,7 +80,10 @@ fn an_answer_that_does_not_fit_is_asked_for_again_with_the_error() {
         assert_eq!(ended["status"], "failed", "{agent}");
         let error = &step(&ended, "work")["error"];
         assert_eq!(error["code"], "output", "{agent}: {error}");
-        assert!(error["message"].as_str().unwrap().contains("/n"), "{agent}: {error}");
+        assert!(
+            error["message"].as_str().unwrap().contains("/n"),
+            "{agent}: {error}"
+        );
         let text = one(agent, more, "@answer {\"n\": 1}");
         let text = format!("{text}outputs: {{n: '{{{{ steps.work.data.n }}}}'}}\n");
         let run = office.run("two", &text);
@@ -82,7 +96,10 @@ fn an_answer_that_does_not_fit_is_asked_for_again_with_the_error() {
 #[test]
 fn time_in_which_a_person_is_waited_for_is_not_part_of_the_timeout() {
     let office = Office::new();
-    let run = office.run("one", &one("codex", "timeout: 2s", "@write a.txt b\n@answer ok"));
+    let run = office.run(
+        "one",
+        &one("codex", "timeout: 2s", "@write a.txt b\n@answer ok"),
+    );
     let asks = office.when(&run, "asks", |run| run["waiting"]["reason"] == "question");
     super::support::pause(std::time::Duration::from_secs(3));
     let still = office.world.get(&run);
@@ -97,7 +114,14 @@ fn an_agent_that_works_too_long_is_ended() {
     let office = Office::new();
     let never = office.beside("never");
     let more = "permission: bypassPermissions\ntimeout: 1s";
-    let run = office.run("one", &one("codex", more, &format!("@wait {}", never.display())));
+    let run = office.run(
+        "one",
+        &one("codex", more, &format!("@wait {}", never.display())),
+    );
     let ended = office.ended(&run);
-    assert_eq!(step(&ended, "work")["error"]["code"], "timeout", "{ended:#}");
+    assert_eq!(
+        step(&ended, "work")["error"]["code"],
+        "timeout",
+        "{ended:#}"
+    );
 }

@@ -11,15 +11,25 @@ use super::support::world::LIMIT;
 fn every_agent_takes_a_step_to_its_end() {
     let office = Office::new();
     for (n, agent) in AGENTS.iter().enumerate() {
-        let prompt = "@say I begin\n@todo read|write\n@doing 1\n@spend 100 20 0.5\n@answer All is well.";
-        let run = office.run(&format!("one-{n}"), &one(agent, "permission: bypassPermissions", prompt));
+        let prompt =
+            "@say I begin\n@todo read|write\n@doing 1\n@spend 100 20 0.5\n@answer All is well.";
+        let run = office.run(
+            &format!("one-{n}"),
+            &one(agent, "permission: bypassPermissions", prompt),
+        );
         let done = office.completed(&run);
         let work = step(&done, "work");
         assert_eq!(work["result"], "All is well.", "{agent}");
         let session = &work["session"];
         assert_eq!(session["agent"], *agent);
-        assert!(session["native_session_id"].is_string(), "{agent}: {session}");
-        assert!(session["usage"]["input"].as_u64() >= Some(100), "{agent}: {session}");
+        assert!(
+            session["native_session_id"].is_string(),
+            "{agent}: {session}"
+        );
+        assert!(
+            session["usage"]["input"].as_u64() >= Some(100),
+            "{agent}: {session}"
+        );
     }
 }
 
@@ -50,7 +60,10 @@ fn an_agent_works_on_while_its_host_is_killed_and_is_taken_back() {
 fn a_question_waits_through_a_restart_and_its_answer_reaches_the_agent() {
     for agent in AGENTS {
         let office = Office::new();
-        let run = office.run("one", &one(agent, "", "@write made.txt by hand\n@answer Written."));
+        let run = office.run(
+            "one",
+            &one(agent, "", "@write made.txt by hand\n@answer Written."),
+        );
         let asks = office.when(&run, "asks", |run| run["waiting"]["reason"] == "question");
         let work = step(&asks, "work")["id"].as_str().unwrap().to_owned();
         assert!(!office.world.project.join("made.txt").exists());
@@ -63,7 +76,11 @@ fn a_question_waits_through_a_restart_and_its_answer_reaches_the_agent() {
         let made = std::fs::read_to_string(office.world.project.join("made.txt")).unwrap();
         assert_eq!(made.trim(), "by hand", "{agent}");
         let (status, again) = office.post(&path, &json!({}));
-        assert_eq!((status, &again["code"]), (409, &json!("not_waiting")), "{again}");
+        assert_eq!(
+            (status, &again["code"]),
+            (409, &json!("not_waiting")),
+            "{again}"
+        );
     }
 }
 
@@ -71,7 +88,10 @@ fn a_question_waits_through_a_restart_and_its_answer_reaches_the_agent() {
 fn a_no_reaches_the_agent_with_its_reason() {
     for agent in AGENTS {
         let office = Office::new();
-        let run = office.run("one", &one(agent, "", "@write made.txt by hand\n@answer So be it."));
+        let run = office.run(
+            "one",
+            &one(agent, "", "@write made.txt by hand\n@answer So be it."),
+        );
         let asks = office.when(&run, "asks", |run| run["waiting"]["reason"] == "question");
         let work = step(&asks, "work")["id"].as_str().unwrap().to_owned();
         let path = format!("/api/workflow-steps/{work}/reject");
@@ -109,7 +129,10 @@ fn an_instruction_reaches_a_live_session_and_is_acknowledged() {
         let thread = office.thread(&run);
         assert_eq!(
             thread,
-            ["user: look at the tests first", "agent: Received: look at the tests first"],
+            [
+                "user: look at the tests first",
+                "agent: Received: look at the tests first"
+            ],
             "{agent}"
         );
         let last = office.world.get(&path);
@@ -137,7 +160,12 @@ fn an_agent_that_cannot_be_steered_gets_the_instruction_at_the_head_of_its_next_
     // The directive came with the second step's prompt.
     let told = std::fs::read_to_string(office.world.project.join("told.txt")).unwrap();
     assert_eq!(told.trim(), "so it was");
-    assert!(office.thread(&run).iter().any(|line| line.starts_with("agent: Received")));
+    assert!(
+        office
+            .thread(&run)
+            .iter()
+            .any(|line| line.starts_with("agent: Received"))
+    );
 }
 
 #[test]
@@ -153,11 +181,20 @@ fn an_immediate_pause_parks_the_session_and_resume_goes_on_in_it() {
         let session = step(&running, "work")["agent_session_id"].clone();
         office.post(&format!("{run}/pause"), &json!({"immediate": true}));
         let paused = office.when(&run, "paused", |run| run["status"] == "paused");
-        assert_eq!(step(&paused, "work")["attempts"][0]["status"], "parked", "{agent}");
+        assert_eq!(
+            step(&paused, "work")["attempts"][0]["status"],
+            "parked",
+            "{agent}"
+        );
         until("no process is left", LIMIT, || {
-            processes::shepherds(&office.world.data).is_empty().then_some(())
+            processes::shepherds(&office.world.data)
+                .is_empty()
+                .then_some(())
         });
-        office.post(&format!("{run}/resume"), &json!({"message": "@answer As you say."}));
+        office.post(
+            &format!("{run}/resume"),
+            &json!({"message": "@answer As you say."}),
+        );
         let done = office.completed(&run);
         let work = step(&done, "work");
         assert_eq!(work["agent_session_id"], session, "{agent}");
@@ -198,7 +235,10 @@ fn a_cancel_leaves_nothing_of_an_agent_and_its_tools() {
         let ended = office.ended(&run);
         assert_eq!(ended["status"], "cancelled", "{agent}");
         let left = processes::marked(&office.world.mark);
-        let left: Vec<_> = left.iter().filter(|line| !line.contains(" host ")).collect();
+        let left: Vec<_> = left
+            .iter()
+            .filter(|line| !line.contains(" host "))
+            .collect();
         assert!(left.is_empty(), "{agent}: {left:?}");
     }
 }
@@ -207,7 +247,10 @@ fn a_cancel_leaves_nothing_of_an_agent_and_its_tools() {
 fn choices_are_answered_by_question() {
     for agent in ["claude", "codex"] {
         let office = Office::new();
-        let run = office.run("one", &one(agent, "", "@choose Which way?|left|right\n@answer Gone."));
+        let run = office.run(
+            "one",
+            &one(agent, "", "@choose Which way?|left|right\n@answer Gone."),
+        );
         let asks = office.when(&run, "asks", |run| run["waiting"]["reason"] == "question");
         let work = step(&asks, "work");
         let path = format!("/api/workflow-steps/{}", work["id"].as_str().unwrap());

@@ -42,13 +42,21 @@ impl Office {
         let world = World::new();
         let bin = world.project.join("../bin");
         std::fs::create_dir_all(&bin).unwrap();
-        for (name, of) in [("claude", "fake-claude"), ("codex", "fake-codex"), ("fake-acp", "fake-acp")] {
+        for (name, of) in [
+            ("claude", "fake-claude"),
+            ("codex", "fake-codex"),
+            ("fake-acp", "fake-acp"),
+        ] {
             std::os::unix::fs::symlink(fake(of), bin.join(name)).unwrap();
         }
         world.start_host();
         world.await_host();
         let project = world.register();
-        Self { world, project, bin }
+        Self {
+            world,
+            project,
+            bin,
+        }
     }
 
     /// One whose project is a git repository with a commit.
@@ -173,14 +181,6 @@ impl Office {
         })
     }
 
-    /// The kinds of the events of a run.
-    pub fn kinds(&self, run: &str) -> Vec<String> {
-        let id = run.rsplit('/').next().unwrap();
-        let events = self.world.events(id);
-        let kind = |event: &Value| event["type"].as_str().unwrap().to_owned();
-        events.iter().map(kind).collect()
-    }
-
     /// The run's thread, as `who: text`.
     pub fn thread(&self, run: &str) -> Vec<String> {
         let id = run.rsplit('/').next().unwrap();
@@ -189,7 +189,12 @@ impl Office {
             let who = said["message_type"].as_str().unwrap_or_default();
             format!("{who}: {}", said["content"].as_str().unwrap_or_default())
         };
-        thread["messages"].as_array().unwrap().iter().map(line).collect()
+        thread["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(line)
+            .collect()
     }
 }
 

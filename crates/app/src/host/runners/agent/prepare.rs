@@ -106,6 +106,7 @@ pub fn prepare(
         scratch: scratch.clone(),
         budget_usd: work.budget_usd,
         root: rustix::process::geteuid().is_root(),
+        sandboxed: places.taken_back || env.get("IS_SANDBOX").is_some_and(|value| value == "1"),
     };
     let (start, driver) =
         baton_agents::driver(&kind, &setup).map_err(|refused| setup_error(refused.to_string()))?;
