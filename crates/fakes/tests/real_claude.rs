@@ -1,4 +1,5 @@
-//! The real Claude Code through Baton's driver, against a scripted model server on loopback. It needs
+//! The real Claude Code through Baton's driver, against a scripted model server on loopback:
+//! `cargo test -p baton-fakes --features real-agents --test real_claude`. It needs
 //! `BATON_CLAUDE` (the CLI's native binary) and `BATON_MODELS` (the directory of `mock_anthropic.py`
 //! and its scenarios); with `BATON_TALK=1` it prints every output, with `BATON_RECORD` (a directory) it
 //! writes its talks down for the tests of `baton-agents`.
@@ -175,7 +176,6 @@ fn knows_all(outputs: &[Output]) {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn it_answers_and_goes_on_in_turns_processes_and_forks() {
     let world = World::new();
     let setup = world.setup("[[remember]] the word pelican");
@@ -235,7 +235,6 @@ fn it_answers_and_goes_on_in_turns_processes_and_forks() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn it_asks_and_heeds_the_answer() {
     let world = World::new();
     let mut talk = world.talk("[[denied]] write");
@@ -258,7 +257,6 @@ fn it_asks_and_heeds_the_answer() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_yes_is_remembered_and_its_words_arrive() {
     let world = World::new();
     let mut talk = world.talk("[[denied]] write");
@@ -277,7 +275,6 @@ fn a_yes_is_remembered_and_its_words_arrive() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn it_asks_to_choose_and_puts_plans_forward() {
     let world = World::new();
     let mut talk = world.talk("[[ask]] me");
@@ -307,7 +304,6 @@ fn it_asks_to_choose_and_puts_plans_forward() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_message_joins_the_turn() {
     let world = World::new();
     let setup = Setup {
@@ -325,7 +321,6 @@ fn a_message_joins_the_turn() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_message_for_now_and_one_too_late_for_the_turn_are_answered() {
     let world = World::new();
     for (now, session) in [(true, SESSION), (false, SECOND)] {
@@ -345,7 +340,6 @@ fn a_message_for_now_and_one_too_late_for_the_turn_are_answered() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn an_interrupt_ends_the_turn_and_keeps_the_session() {
     let world = World::new();
     let setup = Setup {
@@ -387,7 +381,6 @@ fn an_interrupt_ends_the_turn_and_keeps_the_session() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_turn_ends_when_its_sub_agents_have() {
     let world = World::new();
     let mut talk = world.talk("[[sub]] look");
@@ -408,7 +401,6 @@ fn a_turn_ends_when_its_sub_agents_have() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn todos_schemas_prompts_and_servers_are_taken() {
     let world = World::new();
     let todo = Setup {
@@ -465,7 +457,6 @@ fn todos_schemas_prompts_and_servers_are_taken() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn failures_are_told_by_their_names() {
     let world = World::new();
     let mut talk = world.talk("[[err401]] x");
@@ -501,7 +492,6 @@ fn failures_are_told_by_their_names() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_usage_limit_is_told_with_its_reset() {
     let directory = tempfile::tempdir().expect("a directory");
     let scenario = directory.path().join("limit.json");
@@ -534,7 +524,6 @@ fn a_usage_limit_is_told_with_its_reset() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_login_may_be_renewed_once_before_it_is_bad() {
     let world = World::new();
     let mut talk = world.log_in(&world.setup("[[err401]] x"));
