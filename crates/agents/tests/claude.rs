@@ -1,11 +1,14 @@
 //! Claude Code's recordings through its driver. `recordings/claude/` are those of 2.1.329 (and two of
-//! 2.1.197) against a scripted model server; a snapshot each.
+//! 2.1.197) against a scripted model server; a snapshot each. `*.talk.jsonl` are talks of Baton's driver with 2.1.329,
+//! orders included, written down by `baton-fakes`' `real_claude` tests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod claude_support;
 
 use baton_agents::{Driver, Exit, Order, Output, Setup, claude};
 use baton_core::activity::{Activity, Answer};
-use claude_support::{Recording, line, names, told};
+use claude_support::{Recording, line, names, talked, talks, told};
 
 /// What a host says, by recording and output.
 fn react(name: &str) -> impl FnMut(&Output) -> Vec<Order> + use<> {
@@ -57,13 +60,26 @@ fn react(name: &str) -> impl FnMut(&Output) -> Vec<Order> + use<> {
     }
 }
 
-#[test]
-fn a_recording_is_told_as_it_was() {
+fn snapshots() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots/claude");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    let _guard = settings.bind_to_scope();
+    settings.bind_to_scope()
+}
+
+#[test]
+fn a_talk_is_told_as_it_was() {
+    let _guard = snapshots();
+    for name in talks() {
+        let lines: Vec<String> = talked(&name).iter().map(line).collect();
+        insta::assert_snapshot!(format!("talk-{name}"), lines.join("\n"));
+    }
+}
+
+#[test]
+fn a_recording_is_told_as_it_was() {
+    let _guard = snapshots();
     for name in names() {
         let outputs = told(&Recording::read(&name), &mut react(&name));
         let lines: Vec<String> = outputs.iter().map(line).collect();

@@ -1,6 +1,10 @@
-//! The real Claude Code through Baton's driver, against a scripted model server on loopback. It needs
+//! The real Claude Code through Baton's driver, against a scripted model server on loopback:
+//! `cargo test -p baton-fakes --features real-agents --test real_claude`. It needs
 //! `BATON_CLAUDE` (the CLI's native binary) and `BATON_MODELS` (the directory of `mock_anthropic.py`
-//! and its scenarios); with `BATON_TALK=1` it prints every output.
+//! and its scenarios); with `BATON_TALK=1` it prints every output, with `BATON_RECORD` (a directory) it
+//! writes its talks down for the tests of `baton-agents`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 #[path = "claude_talk/mod.rs"]
 mod talk;
@@ -38,6 +42,10 @@ fn required(name: &str) -> PathBuf {
 
 impl World {
     fn new() -> Self {
+        Self::with(&required("BATON_MODELS").join("scenarios/claude.json"))
+    }
+
+    fn with(scenario: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let project = directory.path().join("project");
         std::fs::create_dir_all(project.join("src")).expect("a project");
@@ -50,7 +58,7 @@ impl World {
         let mut model = Command::new("python3")
             .arg(models.join("mock_anthropic.py"))
             .arg("--scenario")
-            .arg(models.join("scenarios/claude.json"))
+            .arg(scenario)
             .args(["--port", &port.to_string(), "--var"])
             .arg(format!("cwd={}", project.display()))
             .stdout(Stdio::piped())
@@ -76,7 +84,8 @@ impl World {
         let program = required("BATON_CLAUDE");
         let program = program.to_str().expect("a path");
         let mut setup = setup(program, &self.project(), prompt, SESSION);
-        setup.scratch = self.directory.path().into();
+        // Not there: only servers need it.
+        setup.scratch = "/workspace/scratch".into();
         setup
     }
 
@@ -88,6 +97,22 @@ impl World {
             ("CLAUDE_CONFIG_DIR", home),
             ("ANTHROPIC_BASE_URL", &url),
             ("ANTHROPIC_API_KEY", "dummy"),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+            ("DISABLE_TELEMETRY", "1"),
+        ];
+        Talk::start(claude, setup, &env)
+    }
+
+    /// With a login in the place of a key.
+    fn log_in(&self, setup: &Setup) -> Talk {
+        let home = self.directory.path().to_str().expect("a path");
+        let url = format!("http://127.0.0.1:{}", self.port);
+        let env = [
+            ("HOME", home),
+            ("CLAUDE_CONFIG_DIR", home),
+            ("ANTHROPIC_BASE_URL", &url),
+            ("ANTHROPIC_API_KEY", ""),
+            ("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-fake-dummy"),
             ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
             ("DISABLE_TELEMETRY", "1"),
         ];
@@ -152,7 +177,6 @@ fn knows_all(outputs: &[Output]) {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn it_answers_and_goes_on_in_turns_processes_and_forks() {
     let world = World::new();
     let setup = world.setup("[[remember]] the word pelican");
@@ -176,7 +200,7 @@ fn it_answers_and_goes_on_in_turns_processes_and_forks() {
     let resumed = Setup {
         resume: Some(SESSION.into()),
         prompt: "[[recall]] again".into(),
-        scratch: world.directory.path().join("2"),
+        scratch: "/workspace/scratch/2".into(),
         ..setup.clone()
     };
     let outputs = world.run(&resumed);
@@ -212,7 +236,6 @@ fn it_answers_and_goes_on_in_turns_processes_and_forks() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn it_asks_and_heeds_the_answer() {
     let world = World::new();
     let mut talk = world.talk("[[denied]] write");
@@ -235,7 +258,6 @@ fn it_asks_and_heeds_the_answer() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_yes_is_remembered_and_its_words_arrive() {
     let world = World::new();
     let mut talk = world.talk("[[denied]] write");
@@ -254,7 +276,6 @@ fn a_yes_is_remembered_and_its_words_arrive() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn it_asks_to_choose_and_puts_plans_forward() {
     let world = World::new();
     let mut talk = world.talk("[[ask]] me");
@@ -284,7 +305,6 @@ fn it_asks_to_choose_and_puts_plans_forward() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_message_joins_the_turn() {
     let world = World::new();
     let setup = Setup {
@@ -302,7 +322,6 @@ fn a_message_joins_the_turn() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_message_for_now_and_one_too_late_for_the_turn_are_answered() {
     let world = World::new();
     for (now, session) in [(true, SESSION), (false, SECOND)] {
@@ -322,7 +341,6 @@ fn a_message_for_now_and_one_too_late_for_the_turn_are_answered() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn an_interrupt_ends_the_turn_and_keeps_the_session() {
     let world = World::new();
     let setup = Setup {
@@ -364,7 +382,6 @@ fn an_interrupt_ends_the_turn_and_keeps_the_session() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn a_turn_ends_when_its_sub_agents_have() {
     let world = World::new();
     let mut talk = world.talk("[[sub]] look");
@@ -385,7 +402,6 @@ fn a_turn_ends_when_its_sub_agents_have() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn todos_schemas_prompts_and_servers_are_taken() {
     let world = World::new();
     let todo = Setup {
@@ -425,6 +441,7 @@ fn todos_schemas_prompts_and_servers_are_taken() {
     let setup = Setup {
         mcp: BTreeMap::from([("engine".into(), server)]),
         allow_tools: vec!["mcp__engine__report".into()],
+        scratch: world.directory.path().into(),
         new_session: "bf37c05d-238d-42e8-a78b-ec1017e79566".into(),
         ..world.setup("[[mcp]] report")
     };
@@ -441,7 +458,6 @@ fn todos_schemas_prompts_and_servers_are_taken() {
 }
 
 #[test]
-#[ignore = "needs the real CLI"]
 fn failures_are_told_by_their_names() {
     let world = World::new();
     let mut talk = world.talk("[[err401]] x");
@@ -474,4 +490,54 @@ fn failures_are_told_by_their_names() {
         knows_all(&outputs);
         assert_eq!(failure(&outputs).kind, kind);
     }
+}
+
+#[test]
+fn a_usage_limit_is_told_with_its_reset() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scenario = directory.path().join("limit.json");
+    let headers = serde_json::json!({
+        "anthropic-ratelimit-unified-status": "rejected",
+        "anthropic-ratelimit-unified-reset": "1795300000",
+        "anthropic-ratelimit-unified-representative-claim": "five_hour",
+        "anthropic-ratelimit-unified-5h-status": "rejected",
+        "anthropic-ratelimit-unified-5h-reset": "1795300000",
+        "anthropic-ratelimit-unified-5h-utilization": "1.0",
+        "x-should-retry": "false"});
+    let error = serde_json::json!({"status": 429, "type": "rate_limit_error", "message": "no more",
+        "headers": headers});
+    let scripts = serde_json::json!({"scripts": [{"match": ".", "turns": [{"error": error}]}]});
+    std::fs::write(&scenario, scripts.to_string()).expect("a scenario");
+    let world = World::with(&scenario);
+    let mut talk = world.log_in(&world.setup("work"));
+    let resets_at = talk.until(|output| match output {
+        Output::Limited { resets_at } => Some(*resets_at),
+        _ => None,
+    });
+    talk.turn();
+    let outputs = talk.finish();
+    knows_all(&outputs);
+    assert_eq!(resets_at.map(|at| at.millis()), Some(1_795_300_000_000));
+    assert_eq!(
+        failure(&outputs).kind,
+        FailureKind::UsageLimit { resets_at }
+    );
+}
+
+#[test]
+fn a_login_may_be_renewed_once_before_it_is_bad() {
+    let world = World::new();
+    let mut talk = world.log_in(&world.setup("[[err401]] x"));
+    let failed = talk.until(|output| match output {
+        Output::Fatal(failure) => Some(failure.clone()),
+        _ => None,
+    });
+    assert_eq!(failed.kind, FailureKind::BadKey);
+    let retries = talk.outputs.iter().filter(|output| match output {
+        Output::Activity { activity, .. } => matches!(activity, Activity::ApiRetry { .. }),
+        _ => false,
+    });
+    assert_eq!(retries.count(), 2);
+    talk.turn();
+    talk.finish();
 }

@@ -1,6 +1,6 @@
 //! Reads a recording of Claude Code as a host would, and writes what the driver makes of it, an
 //! output a line.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::path::{Path, PathBuf};
 
@@ -64,10 +64,21 @@ impl Recording {
 
 /// All recordings' names.
 pub fn names() -> Vec<String> {
+    let mut names = ending(".jsonl");
+    names.retain(|name| !name.ends_with(".talk"));
+    names
+}
+
+/// All talks' names.
+pub fn talks() -> Vec<String> {
+    ending(".talk.jsonl")
+}
+
+fn ending(end: &str) -> Vec<String> {
     let files = std::fs::read_dir(directory()).expect("recordings");
     let names = files.filter_map(|file| {
         let name = file.ok()?.file_name().into_string().ok()?;
-        name.strip_suffix(".jsonl").map(str::to_owned)
+        name.strip_suffix(end).map(str::to_owned)
     });
     let mut names: Vec<String> = names.collect();
     names.sort();
@@ -89,6 +100,49 @@ pub fn told(recording: &Recording, react: &mut dyn FnMut(&Output) -> Vec<Order>)
         }
     }
     all.extend(driver.ended(&recording.exit));
+    all
+}
+
+/// The outputs of a talk: of its lines, and of its orders where they were given.
+pub fn talked(name: &str) -> Vec<Output> {
+    let path = directory().join(format!("{name}.talk.jsonl"));
+    let text = std::fs::read_to_string(path).expect("a talk");
+    let mut driver: Option<Box<dyn Driver>> = None;
+    let mut all = Vec::new();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if let Some(setup) = line.get("setup") {
+            let setup = Setup {
+                prompt: text(&setup["prompt"]),
+                new_session: text(&setup["new_session"]),
+                resume: setup["resume"].as_str().map(str::to_owned),
+                fork: setup["fork"] == true,
+                scratch: text(&setup["scratch"]).into(),
+                ..Setup::default()
+            };
+            let mut begun = claude(&setup).expect("a setup").1;
+            all.extend(begun.begin());
+            driver = Some(begun);
+            continue;
+        }
+        let driver = driver.as_mut().expect("a setup first");
+        all.extend(if let Some(order) = line.get("order") {
+            let order: Order = serde_json::from_value(order.clone()).expect("an order");
+            driver.order(&order)
+        } else if let Some(line) = line.get("line") {
+            driver.line(&line.to_string())
+        } else {
+            let code = line["exit"]
+                .as_i64()
+                .and_then(|code| i32::try_from(code).ok());
+            driver.ended(&Exit {
+                code,
+                stderr: text(&line["stderr"]),
+                ..Exit::default()
+            })
+        });
+    }
     all
 }
 

@@ -1,7 +1,7 @@
 //! A host in miniature: starts an agent's process as its driver says, gives the driver its lines and
 //! orders, writes what the driver wants said, and remembers everything. At the end it plays all of
 //! it to a new driver, which must say the same.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used, clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use baton_agents::{Driver, Exit, Failure, Order, Output, Refused, Setup, Start, Turn};
 use baton_core::activity::{Activity, Question, Usage};
+use serde_json::{Value, json};
 
 /// Makes an agent's start and driver.
 pub type Agent = fn(&Setup) -> Result<(Start, Box<dyn Driver>), Refused>;
@@ -209,7 +210,52 @@ impl Talk {
         let outputs = self.driver.ended(&exit);
         self.heed(outputs);
         self.check_replay(&exit);
+        if let Some(directory) = std::env::var_os("BATON_RECORD") {
+            self.record(Path::new(&directory), &exit);
+        }
         self.outputs
+    }
+
+    /// Writes the talk down, for the agents' own tests: the setup, then lines and orders as they came,
+    /// then the end. Long lists that no driver reads are left out.
+    fn record(&self, directory: &Path, exit: &Exit) {
+        let Setup {
+            prompt,
+            new_session,
+            resume,
+            fork,
+            scratch,
+            ..
+        } = &self.setup;
+        let mut text = json!({"setup": {"prompt": prompt, "new_session": new_session,
+            "resume": resume, "fork": fork, "scratch": scratch}})
+        .to_string();
+        for event in &self.events {
+            let line = match event {
+                Event::Line(line) => {
+                    let mut line: Value =
+                        serde_json::from_str(line).unwrap_or(line.as_str().into());
+                    shorten(&mut line);
+                    json!({"line": line})
+                }
+                Event::Order(order) => json!({"order": order}),
+            };
+            text.push_str(&format!("\n{line}"));
+        }
+        let end = json!({"exit": exit.code, "stderr": exit.stderr});
+        text.push_str(&format!("\n{end}\n"));
+        let cwd = self.setup.cwd.display().to_string();
+        let home = cwd.trim_end_matches("/project").to_owned();
+        let dashed = |path: &str| path.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let text = text
+            .replace(&cwd, "/workspace/project")
+            .replace(&dashed(&cwd), "-workspace-project")
+            .replace(&home, "/workspace/home");
+        let test = std::thread::current().name().unwrap_or("talk").to_owned();
+        let session = &new_session[..4.min(new_session.len())];
+        let again = if resume.is_some() { "-resumed" } else { "" };
+        let path = directory.join(format!("{test}-{session}{again}.talk.jsonl"));
+        std::fs::write(path, text).expect("a recording");
     }
 
     /// A host that has crashed: a new driver says the same again.
@@ -224,6 +270,30 @@ impl Talk {
         }
         again.extend(driver.ended(exit));
         assert_eq!(again, self.outputs, "a replay says something else");
+    }
+}
+
+fn shorten(value: &mut Value) {
+    const LONG: &[&str] = &[
+        "commands",
+        "models",
+        "slash_commands",
+        "skills",
+        "plugins",
+        "agents",
+    ];
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if LONG.contains(&name.as_str()) && field.is_array() {
+                    *field = json!([]);
+                } else {
+                    shorten(field);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        _ => {}
     }
 }
 
