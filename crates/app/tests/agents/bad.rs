@@ -1,6 +1,6 @@
 //! What goes wrong with agents, each with its named answer.
 
-use super::office::{AGENTS, Office, one, step};
+use super::office::{AGENTS, Office, one, says, step};
 use super::support::processes;
 
 fn fails(office: &Office, agent: &str, more: &str, prompt: &str) -> (String, String) {
@@ -78,7 +78,7 @@ fn a_line_of_five_megabytes_arrives() {
     for agent in AGENTS {
         let run = office.run("big", &one(agent, "", "@big 5000000\n@answer Big."));
         let done = office.completed(&run);
-        assert_eq!(step(&done, "work")["result"], "Big.", "{agent}");
+        says(step(&done, "work"), "Big.", agent);
     }
 }
 
@@ -110,7 +110,7 @@ fn a_session_that_is_gone_begins_anew_and_the_thread_says_so() {
             .map(|a| a["cause"].as_str().unwrap())
             .collect();
         assert_eq!(causes, ["first", "lost", "session_lost"], "{agent}");
-        assert_eq!(work["result"], "Anew.", "{agent}");
+        says(work, "Anew.", agent);
         assert!(
             office
                 .thread(&run)

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::office::{AGENTS, Office, one, step};
+use super::office::{AGENTS, Office, one, says, step};
 use super::support::processes;
 use super::support::until;
 use super::support::world::LIMIT;
@@ -19,7 +19,7 @@ fn every_agent_takes_a_step_to_its_end() {
         );
         let done = office.completed(&run);
         let work = step(&done, "work");
-        assert_eq!(work["result"], "All is well.", "{agent}");
+        says(work, "All is well.", agent);
         let session = &work["session"];
         assert_eq!(session["agent"], *agent);
         assert!(
@@ -48,7 +48,7 @@ fn an_agent_works_on_while_its_host_is_killed_and_is_taken_back() {
         std::fs::write(&go, "").unwrap();
         let done = office.completed(&run);
         let work = step(&done, "work");
-        assert_eq!(work["result"], "Went.", "{agent}");
+        says(work, "Went.", agent);
         assert_eq!(work["attempts"].as_array().unwrap().len(), 1, "{agent}");
         until("its shepherd is gone", LIMIT, || {
             processes::words(shepherd).is_none().then_some(())
@@ -72,7 +72,7 @@ fn a_question_waits_through_a_restart_and_its_answer_reaches_the_agent() {
         let (status, answer) = office.post(&path, &json!({}));
         assert_eq!(status, 200, "{agent}: {answer}");
         let done = office.completed(&run);
-        assert_eq!(step(&done, "work")["result"], "Written.", "{agent}");
+        says(step(&done, "work"), "Written.", agent);
         let made = std::fs::read_to_string(office.world.project.join("made.txt")).unwrap();
         assert_eq!(made.trim(), "by hand", "{agent}");
         let (status, again) = office.post(&path, &json!({}));
@@ -153,7 +153,7 @@ fn an_agent_that_cannot_be_steered_gets_the_instruction_at_the_head_of_its_next_
         step(run, "first")["agent_session_id"].is_string()
     });
     let id = run.rsplit('/').next().unwrap();
-    let say = json!({"content": "@write told.txt so it was", "action_type": "instruction"});
+    let say = json!({"content": "Also:\n@write told.txt so it was", "action_type": "instruction"});
     office.post(&format!("/api/workflows/{id}/messages"), &say);
     std::fs::write(&go, "").unwrap();
     office.completed(&run);
@@ -193,13 +193,13 @@ fn an_immediate_pause_parks_the_session_and_resume_goes_on_in_it() {
         });
         office.post(
             &format!("{run}/resume"),
-            &json!({"message": "@answer As you say."}),
+            &json!({"message": "Well:\n@answer As you say."}),
         );
         let done = office.completed(&run);
         let work = step(&done, "work");
         assert_eq!(work["agent_session_id"], session, "{agent}");
         assert_eq!(work["attempts"][1]["cause"], "parked", "{agent}");
-        assert_eq!(work["result"], "As you say.", "{agent}");
+        says(work, "As you say.", agent);
     }
 }
 

@@ -219,5 +219,19 @@ pub fn step<'a>(run: &'a Value, key: &str) -> &'a Value {
     steps.iter().find(|step| step["step_id"] == key).unwrap()
 }
 
+/// The step's answer ends so: ACP knows no end of one text and begin of the next.
+pub fn says(step: &Value, answer: &str, agent: &str) {
+    let result = step["result"].as_str().unwrap_or_default();
+    let fits = match agent.starts_with("acp:") {
+        true => result.ends_with(answer),
+        false => result == answer,
+    };
+    assert!(
+        fits,
+        "{agent}: {} instead of {answer}",
+        &result[result.len().saturating_sub(200)..]
+    );
+}
+
 /// The agents, as definitions name them.
 pub const AGENTS: [&str; 3] = ["claude", "codex", "acp:fake-acp"];

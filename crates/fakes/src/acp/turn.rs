@@ -64,7 +64,9 @@ pub(super) fn prompt(
     if let (Next::Stop("end_turn"), Some(answer)) = (&end, turn.answer.take()) {
         turn.say(&answer);
     }
-    turn.save();
+    if !matches!(end, Next::Exit) {
+        turn.save();
+    }
     let (input, output) = turn.spent;
     match end {
         Next::Exit => return Some(ExitCode::SUCCESS),

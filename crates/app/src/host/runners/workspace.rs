@@ -11,7 +11,7 @@ use baton_core::ids::RunId;
 use baton_core::run::decide::News;
 use baton_core::run::event::{ErrorCode, Finished, StepError, Workspace};
 use baton_engine::ports::{FilesAt, FinishFiles, Launch, Reports};
-use baton_runner::{AttemptDir, AttemptSpec, End, Outcome, Program};
+use baton_runner::{AttemptDir, AttemptSpec, End, Outcome, Program, TakeBack};
 use baton_worktree::{Error, How, Merged, Mode, Reason, Restore, Spec};
 
 use super::environment::{self, Vendor};
@@ -95,8 +95,11 @@ impl ShepherdRunners {
         let own = BTreeMap::new();
         let env = environment::of_child(env, &inner.secrets, launch, &own, Vendor::Nobody)
             .map_err(fails)?;
-        let id = format!("{}-setup", launch.attempt);
+        let id = format!("{}_setup", launch.attempt);
         let dir = AttemptDir::new(&inner.data_dir, &id).map_err(|e| fails(e.to_string()))?;
+        if self.is_left_over(&dir) {
+            return Ok(());
+        }
         let logs = logs::prepare(&inner.data_dir, launch).map_err(|e| fails(e.to_string()))?;
         let common = self.spec(launch, None, env, logs.join("setup"));
         let spec = AttemptSpec {
@@ -119,7 +122,7 @@ impl ShepherdRunners {
                 return Err(fails("it was lost".into()));
             }
         };
-        let _no_longer_needed = std::fs::remove_dir_all(dir.path());
+        let _no_longer_needed = dir.remove();
         match &record.end {
             End::Exited { code: 0 } => Ok(()),
             End::Exited { code } => {
@@ -133,6 +136,32 @@ impl ShepherdRunners {
             End::TimedOut => Err(fails("it ran longer than an hour".into())),
             End::Stopped { .. } => Err(fails("it was stopped".into())),
         }
+    }
+
+    /// Sees to the end of a setup that an earlier host began. True when it came to a good end.
+    fn is_left_over(&self, dir: &AttemptDir) -> bool {
+        while dir.path().exists() {
+            let well = match baton_runner::take_back(dir, self.inner.generation) {
+                Ok(TakeBack::Living(shepherd)) => {
+                    shepherd.stop();
+                    let _looked_at_again = shepherd.wait();
+                    continue;
+                }
+                Ok(TakeBack::Ended(record)) => record.end == End::Exited { code: 0 },
+                Ok(TakeBack::Lost { still_running }) if !still_running.is_empty() => {
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "what resists SIGKILL sends no word when it ends; this thread does nothing else"
+                    )]
+                    std::thread::sleep(AGAIN);
+                    continue;
+                }
+                Ok(TakeBack::Lost { .. } | TakeBack::NeverStarted) | Err(_) => false,
+            };
+            let _no_longer_needed = dir.remove();
+            return well;
+        }
+        false
     }
 
     /// Keeps the files as an attempt left them, and tells the run.
