@@ -88,6 +88,8 @@ pub(crate) struct Acp {
     mode: Option<String>,
     session: Option<String>,
     phase: Phase,
+    /// The prompt is one of the agent's own commands: Gemini CLI 0.61.0 answers those itself.
+    is_command: bool,
     /// The last request's number.
     asked: u64,
     waiting: BTreeMap<u64, Asked>,
@@ -129,6 +131,7 @@ impl Acp {
             mode: None,
             session: None,
             phase: Phase::Opening { stopped: false },
+            is_command: false,
             asked: 0,
             waiting: BTreeMap::new(),
             replies: 0,

@@ -1,7 +1,11 @@
 //! A driver and a real process, joined by pipes as a host joins them: every line to the driver,
 //! every send written once.
 
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test uses a part of it, and all of it is for tests"
+)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
