@@ -14,7 +14,10 @@ use crate::setup::{Refused, Setup, Start};
 
 /// Gemini CLI over `--acp`: it asks, can be interrupted, and takes its sessions back.
 ///
-/// Not within the minute in which the session began: then 0.61.0 itself empties the session's file
+/// With an MCP server beside it, it does not end when its standard input does (0.61.0): it must be
+/// stopped. SIGTERM ends it with exit code 0.
+///
+/// A session cannot be taken back within the minute in which it began: then 0.61.0 itself empties the session's file
 /// (named by that minute) before it reads it, and the session is lost.
 ///
 /// # Errors
