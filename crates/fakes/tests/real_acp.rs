@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use baton_agents::{
-    Driver, FailureKind, Order, Output, Permission, Setup, Turn, gemini, gemini_stream,
+    Driver, FailureKind, Order, Output, Permission, Setup, Turn, acp, gemini, gemini_stream,
 };
 use baton_core::activity::{Activity, Answer};
 use talk::Talk;
@@ -26,6 +26,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::of("gemini")
+    }
+
+    fn of(vendor: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (cwd, home) = (dir.path().join("project"), dir.path().join("home"));
         std::fs::create_dir_all(cwd.join("src")).unwrap();
@@ -36,8 +40,13 @@ impl World {
             "security":{"auth":{"selectedType":"gemini-api-key"}}}"#;
         std::fs::write(home.join(".gemini/settings.json"), settings).unwrap();
         let models = PathBuf::from(std::env::var("BATON_TEST_MODELS").unwrap());
+        let scenario = if vendor == "anthropic" {
+            "claude"
+        } else {
+            vendor
+        };
         let mut server = Command::new("python3")
-            .arg(models.join("mock_gemini.py"))
+            .arg(models.join(format!("mock_{vendor}.py")))
             .args([
                 "--port",
                 "0",
@@ -45,7 +54,7 @@ impl World {
                 &format!("cwd={}", cwd.display()),
                 "--scenario",
             ])
-            .arg(models.join("scenarios/gemini.json"))
+            .arg(models.join(format!("scenarios/{scenario}.json")))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -79,6 +88,11 @@ impl World {
             ("HOME", self.home.to_str().unwrap()),
             ("GOOGLE_GEMINI_BASE_URL", &self.url),
             ("GEMINI_API_KEY", "dummy"),
+            ("ANTHROPIC_BASE_URL", &self.url),
+            ("ANTHROPIC_API_KEY", "dummy"),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+            ("CLAUDE_CODE_MAX_RETRIES", "2"),
+            ("IS_SANDBOX", "1"),
         ]
     }
 
@@ -262,4 +276,105 @@ fn gemini_uses_a_server_and_streams() {
     assert!(
         matches!(outputs.last(), Some(Output::Turn(Turn::Done { text, .. })) if text.contains("Hello from the mock model."))
     );
+}
+
+#[test]
+#[ignore = "needs the real claude-agent-acp (BATON_TEST_CLAUDE_ACP) and its mock server"]
+fn claude_works_over_the_protocol() {
+    let world = World::of("anthropic");
+    let claude = |prompt: &str, permission| Setup {
+        program: vec![std::env::var("BATON_TEST_CLAUDE_ACP").unwrap()],
+        ..world.setup(prompt, permission)
+    };
+    let start = |setup: &Setup| {
+        let (start, driver) = acp(setup).unwrap();
+        Talk::start(&start, driver, &setup.cwd, &world.env())
+    };
+    let again = |setup: &Setup| acp(setup).unwrap().1;
+
+    let mut setup = claude("[[denied]] write", Permission::Default);
+    setup.model = Some("Sonnet".into());
+    setup.system_prompt = Some("Be brief.".into());
+    let mut talk = start(&setup);
+    let session = talk.session();
+    for _ in 0..2 {
+        let question = talk.question();
+        let answer = Answer::Reject { message: None };
+        talk.order(Order::Answer {
+            question: question.id,
+            answer,
+        });
+    }
+    println!("{:?}", talk.turn());
+    talk.order(Order::Ask {
+        id: "a".into(),
+        text: "[[remember]] the word pelican".into(),
+    });
+    println!("{:?}", talk.turn());
+    print(&talk.finish(again(&setup)));
+
+    println!("---- resume");
+    setup.resume = Some(session);
+    setup.prompt = "[[recall]] which word?".into();
+    let mut talk = start(&setup);
+    let turn = talk.turn();
+    print(&talk.finish(again(&setup)));
+    assert!(matches!(turn, Turn::Done { .. }), "{turn:?}");
+
+    println!("---- fork");
+    setup.fork = true;
+    let mut talk = start(&setup);
+    let turn = talk.turn();
+    print(&talk.finish(again(&setup)));
+    assert!(matches!(turn, Turn::Done { .. }), "{turn:?}");
+
+    println!("---- interrupt");
+    let setup = claude("[[sleep]] long", Permission::BypassPermissions);
+    let mut talk = start(&setup);
+    talk.until("running tool", |output| match output {
+        Output::Activity {
+            activity: Activity::ToolUse(tool),
+            ..
+        } => (tool.command.is_some()).then_some(()),
+        _ => None,
+    });
+    talk.order(Order::Interrupt {});
+    let turn = talk.turn();
+    print(&talk.finish(again(&setup)));
+    assert_eq!(turn, Turn::Interrupted);
+
+    for tag in [
+        "err401",
+        "err500",
+        "credit",
+        "err400long",
+        "maxtok",
+        "refusal",
+        "sub",
+        "plan",
+    ] {
+        println!("---- {tag}");
+        let permission = if tag == "plan" {
+            Permission::Plan
+        } else {
+            Permission::BypassPermissions
+        };
+        let setup = claude(&format!("[[{tag}]] x"), permission);
+        let mut talk = start(&setup);
+        if tag == "plan" {
+            let question = talk.question();
+            println!("{question:?}");
+            let answer = Answer::Approve {
+                remember: false,
+                message: None,
+            };
+            talk.order(Order::Answer {
+                question: question.id,
+                answer,
+            });
+        }
+        let turn = talk.turn();
+        print(&talk.finish(again(&setup)));
+        println!("==== {tag}: {turn:?}");
+    }
 }

@@ -273,6 +273,7 @@ impl Driver for Acp {
     fn ended(&mut self, exit: &Exit) -> Vec<Output> {
         let mut outputs = self.speech.flush();
         outputs.extend(self.close_questions());
+        outputs.extend(self.close_tools("the agent's process ended"));
         let turn = match self.phase {
             Phase::Idle => return outputs,
             Phase::Failed if self.fatal.is_none() => return outputs,

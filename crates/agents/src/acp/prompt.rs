@@ -88,10 +88,7 @@ impl Acp {
             Err(error) => ("error".into(), Turn::Failed(self.failure(&error))),
         };
         if turn == Turn::Interrupted {
-            for id in self.tools.open() {
-                let over = self.tools.set(&id, ToolStatus::Failed, Some("interrupted"));
-                outputs.extend(over.map(|tool| activity(Activity::ToolUse(Box::new(tool)))));
-            }
+            outputs.extend(self.close_tools("interrupted"));
         }
         if let Turn::Failed(Failure {
             kind: FailureKind::UsageLimit { resets_at },
@@ -256,6 +253,16 @@ impl Acp {
             },
             Output::Closed { question: id },
         ]
+    }
+
+    /// What was still at work is over.
+    pub(super) fn close_tools(&mut self, why: &str) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        for id in self.tools.open() {
+            let over = self.tools.set(&id, ToolStatus::Failed, Some(why));
+            outputs.extend(over.map(|tool| activity(Activity::ToolUse(Box::new(tool)))));
+        }
+        outputs
     }
 
     pub(super) fn close_questions(&mut self) -> Vec<Output> {

@@ -99,7 +99,10 @@ impl Acp {
             return Vec::new();
         }
         self.todos.clone_from(&items);
-        vec![activity(Activity::Todos { items })]
+        // It comes of a use of a tool that is not said otherwise.
+        let mut outputs = self.speech.flush();
+        outputs.push(activity(Activity::Todos { items }));
+        outputs
     }
 }
 
