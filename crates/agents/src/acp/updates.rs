@@ -39,7 +39,9 @@ impl Acp {
             "agent_thought_chunk" => self.chunk(Voice::Thought, update),
             "tool_call" | "tool_call_update" => self.tool(update),
             "plan" => self.plan(update),
-            "compaction_update" => vec![activity(Activity::Compaction {})],
+            "compaction_update" if update["status"] == "completed" => {
+                vec![activity(Activity::Compaction {})]
+            }
             "notice" => notice(update),
             _ => Vec::new(),
         });
