@@ -1,6 +1,8 @@
 //! The drivers against the real CLIs, in front of the scripted model servers of the recordings.
 //! `BATON_TEST_GEMINI` is Gemini CLI's path, `BATON_TEST_MODELS` the directory of `mock_gemini.py`.
 
+#![allow(clippy::unwrap_used, reason = "all of it is for tests")]
+
 mod talk;
 
 use std::io::{BufRead, BufReader};
@@ -8,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use baton_agents::{
-    Driver, FailureKind, Order, Output, Permission, Setup, Turn, gemini, gemini_stream,
+    Driver, FailureKind, Order, Output, Permission, Setup, Turn, acp, gemini, gemini_stream,
 };
 use baton_core::activity::{Activity, Answer};
 use talk::Talk;
@@ -24,6 +26,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::of("gemini")
+    }
+
+    fn of(vendor: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (cwd, home) = (dir.path().join("project"), dir.path().join("home"));
         std::fs::create_dir_all(cwd.join("src")).unwrap();
@@ -34,8 +40,13 @@ impl World {
             "security":{"auth":{"selectedType":"gemini-api-key"}}}"#;
         std::fs::write(home.join(".gemini/settings.json"), settings).unwrap();
         let models = PathBuf::from(std::env::var("BATON_TEST_MODELS").unwrap());
+        let scenario = if vendor == "anthropic" {
+            "claude"
+        } else {
+            vendor
+        };
         let mut server = Command::new("python3")
-            .arg(models.join("mock_gemini.py"))
+            .arg(models.join(format!("mock_{vendor}.py")))
             .args([
                 "--port",
                 "0",
@@ -43,7 +54,7 @@ impl World {
                 &format!("cwd={}", cwd.display()),
                 "--scenario",
             ])
-            .arg(models.join("scenarios/gemini.json"))
+            .arg(models.join(format!("scenarios/{scenario}.json")))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -77,6 +88,11 @@ impl World {
             ("HOME", self.home.to_str().unwrap()),
             ("GOOGLE_GEMINI_BASE_URL", &self.url),
             ("GEMINI_API_KEY", "dummy"),
+            ("ANTHROPIC_BASE_URL", &self.url),
+            ("ANTHROPIC_API_KEY", "dummy"),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+            ("CLAUDE_CODE_MAX_RETRIES", "2"),
+            ("IS_SANDBOX", "1"),
         ]
     }
 
@@ -182,6 +198,12 @@ fn gemini_is_interrupted_and_goes_on_and_is_loaded() {
     print(&talk.finish(fresh(&setup)));
 
     println!("---- load");
+    // Gemini CLI 0.61.0 loses a session that is loaded within its first minute.
+    let minute = || Command::new("date").arg("+%M").output().unwrap().stdout;
+    let first = minute();
+    while minute() == first {
+        Command::new("sleep").arg("1").status().unwrap();
+    }
     setup.resume = Some(session);
     setup.prompt = "[[recall]] which word?".into();
     let mut talk = world.start(&setup);
@@ -219,16 +241,140 @@ fn gemini_fails_as_it_does() {
 
 #[test]
 #[ignore = "needs the real Gemini CLI and its mock server"]
-fn gemini_takes_settings() {
+fn gemini_uses_a_server_and_streams() {
     let world = World::new();
-    let mut setup = world.setup("[[loop]] x", Permission::BypassPermissions);
-    setup.max_turns = Some(3);
+    let server = PathBuf::from(std::env::var("BATON_TEST_MODELS").unwrap()).join("mcp_engine.py");
+    let mut setup = world.setup("[[mcp]] report", Permission::BypassPermissions);
+    let entry = serde_json::json!({"command": "python3", "args": [server], "env": {"A": "b"}});
+    setup.mcp.insert("engine".into(), entry);
+    setup.model = Some("gemini-2.5-flash".into());
     let mut talk = world.start(&setup);
     let turn = talk.turn();
     print(&talk.finish(fresh(&setup)));
     println!("{turn:?}");
-    assert!(matches!(turn, Turn::Failed(failure) if failure.kind == FailureKind::MaxTurns));
+    assert!(matches!(turn, Turn::Done { text, .. } if text == "Reported."));
+
+    println!("---- stream");
+    let mut setup = world.setup("--[[todo]] go", Permission::BypassPermissions);
+    setup.model = Some("gemini-2.5-flash".into());
+    setup.new_session = "6aa640d2-4b08-4d7b-93c6-aa9433fa324c".into();
     let (start, driver) = gemini_stream(&setup).unwrap();
     let talk = Talk::start(&start, driver, &world.cwd, &world.env());
-    print(&talk.end(gemini_stream(&setup).unwrap().1));
+    let outputs = talk.end(gemini_stream(&setup).unwrap().1);
+    print(&outputs);
+    assert!(matches!(
+        outputs.last(),
+        Some(Output::Turn(Turn::Done { .. }))
+    ));
+
+    println!("---- a long prompt");
+    setup.prompt = format!("{}[[simple]] x", "long ".repeat(40_000));
+    setup.new_session = "7aa640d2-4b08-4d7b-93c6-aa9433fa324c".into();
+    let (start, driver) = gemini_stream(&setup).unwrap();
+    let talk = Talk::start(&start, driver, &world.cwd, &world.env());
+    let outputs = talk.end(gemini_stream(&setup).unwrap().1);
+    assert!(
+        matches!(outputs.last(), Some(Output::Turn(Turn::Done { text, .. })) if text.contains("Hello from the mock model."))
+    );
+}
+
+#[test]
+#[ignore = "needs the real claude-agent-acp (BATON_TEST_CLAUDE_ACP) and its mock server"]
+fn claude_works_over_the_protocol() {
+    let world = World::of("anthropic");
+    let claude = |prompt: &str, permission| Setup {
+        program: vec![std::env::var("BATON_TEST_CLAUDE_ACP").unwrap()],
+        ..world.setup(prompt, permission)
+    };
+    let start = |setup: &Setup| {
+        let (start, driver) = acp(setup).unwrap();
+        Talk::start(&start, driver, &setup.cwd, &world.env())
+    };
+    let again = |setup: &Setup| acp(setup).unwrap().1;
+
+    let mut setup = claude("[[denied]] write", Permission::Default);
+    setup.model = Some("Sonnet".into());
+    setup.system_prompt = Some("Be brief.".into());
+    let mut talk = start(&setup);
+    let session = talk.session();
+    for _ in 0..2 {
+        let question = talk.question();
+        let answer = Answer::Reject { message: None };
+        talk.order(Order::Answer {
+            question: question.id,
+            answer,
+        });
+    }
+    println!("{:?}", talk.turn());
+    talk.order(Order::Ask {
+        id: "a".into(),
+        text: "[[remember]] the word pelican".into(),
+    });
+    println!("{:?}", talk.turn());
+    print(&talk.finish(again(&setup)));
+
+    println!("---- resume");
+    setup.resume = Some(session);
+    setup.prompt = "[[recall]] which word?".into();
+    let mut talk = start(&setup);
+    let turn = talk.turn();
+    print(&talk.finish(again(&setup)));
+    assert!(matches!(turn, Turn::Done { .. }), "{turn:?}");
+
+    println!("---- fork");
+    setup.fork = true;
+    let mut talk = start(&setup);
+    let turn = talk.turn();
+    print(&talk.finish(again(&setup)));
+    assert!(matches!(turn, Turn::Done { .. }), "{turn:?}");
+
+    println!("---- interrupt");
+    let setup = claude("[[sleep]] long", Permission::BypassPermissions);
+    let mut talk = start(&setup);
+    talk.until("running tool", |output| match output {
+        Output::Activity {
+            activity: Activity::ToolUse(tool),
+            ..
+        } => (tool.command.is_some()).then_some(()),
+        _ => None,
+    });
+    talk.order(Order::Interrupt {});
+    let turn = talk.turn();
+    print(&talk.finish(again(&setup)));
+    assert_eq!(turn, Turn::Interrupted);
+
+    for tag in [
+        "err401",
+        "err500",
+        "credit",
+        "err400long",
+        "maxtok",
+        "refusal",
+        "sub",
+        "plan",
+    ] {
+        println!("---- {tag}");
+        let permission = if tag == "plan" {
+            Permission::Plan
+        } else {
+            Permission::BypassPermissions
+        };
+        let setup = claude(&format!("[[{tag}]] x"), permission);
+        let mut talk = start(&setup);
+        if tag == "plan" {
+            let question = talk.question();
+            println!("{question:?}");
+            let answer = Answer::Approve {
+                remember: false,
+                message: None,
+            };
+            talk.order(Order::Answer {
+                question: question.id,
+                answer,
+            });
+        }
+        let turn = talk.turn();
+        print(&talk.finish(again(&setup)));
+        println!("==== {tag}: {turn:?}");
+    }
 }

@@ -88,6 +88,8 @@ pub(crate) struct Acp {
     mode: Option<String>,
     session: Option<String>,
     phase: Phase,
+    /// The prompt is one of the agent's own commands: Gemini CLI 0.61.0 answers those itself.
+    is_command: bool,
     /// The last request's number.
     asked: u64,
     waiting: BTreeMap<u64, Asked>,
@@ -129,6 +131,7 @@ impl Acp {
             mode: None,
             session: None,
             phase: Phase::Opening { stopped: false },
+            is_command: false,
             asked: 0,
             waiting: BTreeMap::new(),
             replies: 0,
@@ -270,6 +273,7 @@ impl Driver for Acp {
     fn ended(&mut self, exit: &Exit) -> Vec<Output> {
         let mut outputs = self.speech.flush();
         outputs.extend(self.close_questions());
+        outputs.extend(self.close_tools("the agent's process ended"));
         let turn = match self.phase {
             Phase::Idle => return outputs,
             Phase::Failed if self.fatal.is_none() => return outputs,

@@ -17,6 +17,8 @@ impl Acp {
         let blocks: Vec<Value> = texts
             .map(|text| json!({"type": "text", "text": text}))
             .collect();
+        let first = blocks.first().and_then(|block| block["text"].as_str());
+        self.is_command = first.is_some_and(|text| text.trim_start().starts_with(['/', '$']));
         let params = json!({"sessionId": self.session, "prompt": blocks});
         self.phase = Phase::Prompted {
             cancelled: false,
@@ -76,16 +78,17 @@ impl Acp {
                 self.spent.prompt_ended(&result);
                 outputs.extend(self.spent.news().map(Output::Usage));
                 let reason = result["stopReason"].as_str().unwrap_or("nothing");
-                (crate::bounded::head(reason, 100), self.turn(reason, answer))
+                // See `Acp::turn`.
+                let count = &result["_meta"]["quota"]["token_count"]["output_tokens"];
+                let broke_off = answer.is_empty() || (*count == 0 && !self.is_command);
+                let turn = self.turn(reason, answer, broke_off);
+                (crate::bounded::head(reason, 100), turn)
             }
             Err(_) if cancelled => ("cancelled".into(), Turn::Interrupted),
             Err(error) => ("error".into(), Turn::Failed(self.failure(&error))),
         };
         if turn == Turn::Interrupted {
-            for id in self.tools.open() {
-                let over = self.tools.set(&id, ToolStatus::Failed, Some("interrupted"));
-                outputs.extend(over.map(|tool| activity(Activity::ToolUse(Box::new(tool)))));
-            }
+            outputs.extend(self.close_tools("interrupted"));
         }
         if let Turn::Failed(Failure {
             kind: FailureKind::UsageLimit { resets_at },
@@ -106,14 +109,15 @@ impl Acp {
         outputs
     }
 
-    fn turn(&self, reason: &str, answer: String) -> Turn {
+    /// `broke_off`: it said nothing, or nothing that was paid for.
+    fn turn(&self, reason: &str, answer: String, broke_off: bool) -> Turn {
         let failed = |kind, message: &str| Turn::Failed(Failure::new(kind, message));
         match reason {
-            // Gemini CLI 0.61.0 ends so too when its stream broke, or its model was stopped (safety,
-            // length) *(source)*: then it has said nothing.
-            "end_turn" if self.gemini && answer.is_empty() => failed(
+            // Gemini CLI 0.61.0 ends so too when its stream broke: its text as often as it was tried,
+            // and no tokens counted. After a use of a tool, this cannot be told from an answer.
+            "end_turn" if self.gemini && broke_off => failed(
                 FailureKind::NoResult,
-                "the agent ended its turn without an answer: its model broke off or was stopped",
+                "the agent ended its turn without an answer: its model's stream broke off",
             ),
             "end_turn" => Turn::Done {
                 text: answer,
@@ -249,6 +253,16 @@ impl Acp {
             },
             Output::Closed { question: id },
         ]
+    }
+
+    /// What was still at work is over.
+    pub(super) fn close_tools(&mut self, why: &str) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        for id in self.tools.open() {
+            let over = self.tools.set(&id, ToolStatus::Failed, Some(why));
+            outputs.extend(over.map(|tool| activity(Activity::ToolUse(Box::new(tool)))));
+        }
+        outputs
     }
 
     pub(super) fn close_questions(&mut self) -> Vec<Output> {

@@ -39,7 +39,9 @@ impl Acp {
             "agent_thought_chunk" => self.chunk(Voice::Thought, update),
             "tool_call" | "tool_call_update" => self.tool(update),
             "plan" => self.plan(update),
-            "compaction_update" => vec![activity(Activity::Compaction {})],
+            "compaction_update" if update["status"] == "completed" => {
+                vec![activity(Activity::Compaction {})]
+            }
             "notice" => notice(update),
             _ => Vec::new(),
         });
@@ -99,7 +101,10 @@ impl Acp {
             return Vec::new();
         }
         self.todos.clone_from(&items);
-        vec![activity(Activity::Todos { items })]
+        // It comes of a use of a tool that is not said otherwise.
+        let mut outputs = self.speech.flush();
+        outputs.push(activity(Activity::Todos { items }));
+        outputs
     }
 }
 

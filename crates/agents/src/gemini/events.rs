@@ -58,7 +58,7 @@ pub(super) fn tool_use(line: &Value) -> Option<ToolUse> {
         id: bounded::head(line["tool_id"].as_str()?, 200),
         tool: kind(&name),
         status: ToolStatus::Running,
-        title: bounded::head(title.unwrap_or_default(), bounded::LINE),
+        title: bounded::head(title.unwrap_or(&name), bounded::LINE),
         paths: path
             .map(|path| bounded::head(path, bounded::OUTPUT))
             .into_iter()

@@ -1,5 +1,5 @@
 //! Gemini CLI (0.61.0): over the Agent Client Protocol, and its one-way JSON stream as a fallback.
-//! `options` holds its command lines and settings, `stream` and `events` the fallback.
+//! `options` holds its command lines, `stream` and `events` the fallback.
 //!
 //! An addition to the system prompt goes before the prompt: `GEMINI_SYSTEM_MD` replaces all of it.
 
@@ -14,16 +14,21 @@ use crate::setup::{Refused, Setup, Start};
 
 /// Gemini CLI over `--acp`: it asks, can be interrupted, and takes its sessions back.
 ///
+/// With an MCP server beside it, it does not end when its standard input does (0.61.0): it must be
+/// stopped. SIGTERM ends it with exit code 0.
+///
+/// A session cannot be taken back within the minute in which it began: then 0.61.0 itself empties the session's file
+/// (named by that minute) before it reads it, and the session is lost.
+///
 /// # Errors
-/// What it has no way to do: lists of tools.
+/// What it has no way to do: lists of tools, a limit of turns.
 pub fn gemini(setup: &Setup) -> Result<(Start, Box<dyn Driver>), Refused> {
     let start = options::acp(setup)?;
-    // Its limit of turns is in its settings, its model on its command line.
     let asked = Setup {
         program: options::program(setup),
-        max_turns: None,
         ..setup.clone()
     };
+    // Its model is on its command line.
     Ok((start, Box::new(Acp::new(&asked, None)?.gemini())))
 }
 
@@ -34,7 +39,7 @@ pub fn gemini(setup: &Setup) -> Result<(Start, Box<dyn Driver>), Refused> {
 /// as often as it was said.
 ///
 /// # Errors
-/// What it has no way to do: lists of tools.
+/// What it has no way to do: lists of tools, a limit of turns, MCP servers.
 pub fn gemini_stream(setup: &Setup) -> Result<(Start, Box<dyn Driver>), Refused> {
     let (start, stdin) = options::stream(setup)?;
     Ok((start, Box::new(stream::Stream::new(setup, stdin))))

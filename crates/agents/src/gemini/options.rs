@@ -1,6 +1,4 @@
-//! The command lines, environment and settings of Gemini CLI 0.61.0.
-
-use serde_json::{Map, Value, json};
+//! The command lines and environment of Gemini CLI 0.61.0.
 
 use crate::setup::{Permission, Refused, Setup, Start};
 
@@ -18,7 +16,7 @@ pub(super) fn program(setup: &Setup) -> Vec<String> {
 /// Over the Agent Client Protocol. The permission is set there, as a mode; MCP servers are named
 /// there too.
 pub(super) fn acp(setup: &Setup) -> Result<Start, Refused> {
-    let mut start = start(setup, &[])?;
+    let mut start = start(setup)?;
     start.words.push("--acp".into());
     start.stdin = true;
     Ok(start)
@@ -26,12 +24,14 @@ pub(super) fn acp(setup: &Setup) -> Result<Start, Refused> {
 
 /// As a stream; and what goes to its standard input.
 pub(super) fn stream(setup: &Setup) -> Result<(Start, Option<String>), Refused> {
-    let servers = servers(setup)?;
-    let settings = match servers.is_empty() {
-        true => Vec::new(),
-        false => vec![("mcpServers", Value::Object(servers))],
-    };
-    let mut start = start(setup, &settings)?;
+    if !setup.mcp.is_empty() {
+        return Err(Refused(
+            "Gemini CLI's stream takes MCP servers only from its own settings: name them there, or \
+             use it over its protocol"
+                .into(),
+        ));
+    }
+    let mut start = start(setup)?;
     let mode = match setup.permission {
         Permission::Default => "default",
         Permission::Plan => "plan",
@@ -71,11 +71,20 @@ pub(super) fn stream(setup: &Setup) -> Result<(Start, Option<String>), Refused> 
     Ok((start, Some(prompt)))
 }
 
-fn start(setup: &Setup, settings: &[(&str, Value)]) -> Result<Start, Refused> {
+fn start(setup: &Setup) -> Result<Start, Refused> {
     if !setup.allow_tools.is_empty() || !setup.deny_tools.is_empty() {
         return Err(Refused(
             "Gemini CLI takes lists of tools only as its own policy files: choose a permission, or \
              put a policy into its settings"
+                .into(),
+        ));
+    }
+    // A settings file named by `GEMINI_CLI_SYSTEM_SETTINGS_PATH` is read only where root owns it and
+    // every directory above it: there is no way to give it settings of one attempt.
+    if setup.max_turns.is_some() {
+        return Err(Refused(
+            "Gemini CLI takes a limit of turns only from its settings: `model.maxSessionTurns` there, \
+             or limit the step's time"
                 .into(),
         ));
     }
@@ -94,47 +103,5 @@ fn start(setup: &Setup, settings: &[(&str, Value)]) -> Result<Start, Refused> {
     start
         .env
         .extend(env.map(|(name, value)| (name.into(), value.into())));
-    let mut all: Map<String, Value> = settings
-        .iter()
-        .cloned()
-        .map(|(n, v)| (n.into(), v))
-        .collect();
-    if let Some(most) = setup.max_turns {
-        all.insert("model".into(), json!({"maxSessionTurns": most}));
-    }
-    if !all.is_empty() {
-        let path = setup.scratch.join("gemini-settings.json");
-        let name = "GEMINI_CLI_SYSTEM_SETTINGS_PATH".into();
-        start.env.insert(name, path.to_string_lossy().into_owned());
-        start
-            .files
-            .push((path, format!("{}\n", Value::Object(all))));
-    }
     Ok(start)
-}
-
-/// The MCP servers as its settings name them.
-fn servers(setup: &Setup) -> Result<Map<String, Value>, Refused> {
-    let mut servers = Map::new();
-    for (name, server) in &setup.mcp {
-        let entry = match server["type"].as_str() {
-            Some("http") => json!({"httpUrl": server["url"], "headers": server["headers"]}),
-            Some("sse") => json!({"url": server["url"], "headers": server["headers"]}),
-            None | Some("stdio") => json!({
-                "command": server["command"], "args": server["args"], "env": server["env"],
-            }),
-            Some(other) => {
-                return Err(Refused(format!(
-                    "the MCP server {name} has an unknown type {other}"
-                )));
-            }
-        };
-        let entry = entry.as_object().into_iter().flatten();
-        let given: Map<String, Value> = entry
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        servers.insert(name.clone(), Value::Object(given));
-    }
-    Ok(servers)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use baton_core::activity::{Activity, Todo, ToolUse, Usage};
+use baton_core::activity::{Activity, Todo, ToolStatus, ToolUse, Usage};
 use serde_json::Value;
 
 use super::events;
@@ -217,6 +217,11 @@ impl Driver for Stream {
             return outputs;
         }
         self.over = true;
+        for (mut tool, _) in std::mem::take(&mut self.tools).into_values() {
+            tool.status = ToolStatus::Failed;
+            tool.output = Some("the agent's process ended".into());
+            outputs.push(activity(Activity::ToolUse(Box::new(tool))));
+        }
         let mut turn = self.turn(exit);
         if let (Turn::Failed(failure), Some(session)) = (&mut turn, &self.resume)
             && failure.kind == FailureKind::SessionLost

@@ -2,6 +2,7 @@
 //! autoEdit, yolo and plan; what needs a permission is first seen in the request for it; a refused
 //! tool is never mentioned again; a loaded session says the end of its history after its answer.
 
+mod tools;
 mod turn;
 mod wire;
 

@@ -1,13 +1,17 @@
 //! A driver and a real process, joined by pipes as a host joins them: every line to the driver,
 //! every send written once.
 
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test uses a part of it, and all of it is for tests"
+)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use baton_agents::{Driver, Exit, Order, Output, Start, Turn};
@@ -155,7 +159,17 @@ impl Talk {
 
     /// Waits for its end.
     pub fn end(mut self, fresh: Box<dyn Driver>) -> Vec<Output> {
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(60)) {
+        loop {
+            let line = match self.lines.recv_timeout(Duration::from_secs(10)) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => break,
+                // As a host does with what does not end by itself.
+                Err(RecvTimeoutError::Timeout) => {
+                    let pid = self.child.id().to_string();
+                    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+                    continue;
+                }
+            };
             let outputs = self.driver.line(&line);
             self.went.push(Went::Line(line));
             self.take(outputs);
