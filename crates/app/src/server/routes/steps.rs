@@ -9,29 +9,29 @@ use baton_core::run::decide::Command;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::asking::{Body, Caller, Params, Segment};
+use super::super::asking::{Body, Caller, Segment};
 use super::super::error::{Answer, Problem};
 use super::super::story::Story;
-use super::super::{State, find, wire};
+use super::super::{State, activities, find, wire};
 use crate::host::Host;
 
 pub fn routes() -> Router<Arc<Host>> {
     Router::new()
         .route("/api/workflow-steps/{id}", get(one))
-        .route("/api/workflow-steps/{id}/activities", get(activities))
         .route("/api/workflow-steps/{id}/approve", post(approve))
         .route("/api/workflow-steps/{id}/reject", post(reject))
         .route("/api/workflow-steps/{id}/answer", post(answer))
         .route("/api/workflow-steps/{id}/skip-wait", post(skip_wait))
 }
 
-fn whole(story: &Story, at: baton_core::run::At) -> Answer<Value> {
+fn whole(host: &Host, story: &Story, at: baton_core::run::At) -> Answer<Value> {
     let run = story.run.created.run;
     let step = story
         .run
         .step(at)
         .ok_or_else(|| Problem::not_found("there is no such step"))?;
     let mut value = wire::step::whole(story, at, step);
+    activities::fill(host, story, step, &mut value);
     let of_step = |said: &&super::super::story::Said| said.posted.step.as_ref() == Some(&step.key);
     let comments = story.thread.iter().filter(of_step);
     value["comments"] = comments
@@ -42,19 +42,8 @@ fn whole(story: &Story, at: baton_core::run::At) -> Answer<Value> {
 
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let (story, at) = find::step(&host, &id).await?;
-    let data = find::blocking(&host, move |_| whole(&story, at)).await?;
+    let data = find::blocking(&host, move |host| whole(host, &story, at)).await?;
     Ok(Json(json!({"data": data})))
-}
-
-/// Only agents have activities; they come with part 2.
-async fn activities(
-    State(host): State,
-    Segment(id): Segment,
-    params: Params,
-) -> Answer<Json<Value>> {
-    params.number("after")?;
-    find::step(&host, &id).await?;
-    Ok(Json(json!({"data": [], "next_cursor": null})))
 }
 
 #[derive(Deserialize)]
@@ -113,7 +102,7 @@ async fn tell(
         .send(run, command(id.to_owned()), repeat)
         .await?;
     let (story, at) = find::step(host, id).await?;
-    let data = find::blocking(host, move |_| whole(&story, at)).await?;
+    let data = find::blocking(host, move |host| whole(host, &story, at)).await?;
     Ok(Json(json!({"data": data})))
 }
 
@@ -131,8 +120,11 @@ async fn answer(
     Body(body): Body<Answers>,
 ) -> Answer<Json<Value>> {
     let (story, at) = find::step(&host, &id).await?;
-    let asked = story.run.step(at).and_then(|step| step.session.as_deref());
-    let asked = asked.and_then(|session| session.unanswered());
+    let session = story.run.step(at).and_then(|step| step.session.as_deref());
+    let asked = session.and_then(|session| match &body.question_id {
+        Some(id) => session.asked.iter().find(|asked| asked.question.id == *id),
+        None => session.unanswered(),
+    });
     let answers = given(&body.answers, asked.map(|asked| &asked.question.asks))?;
     let by = caller.by;
     tell(
