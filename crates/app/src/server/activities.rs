@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use baton_core::run::event::Cause;
 use baton_core::run::{State, Step};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::story::{Story, Tried};
 use super::wire::activity::{self, Head};
@@ -218,6 +218,10 @@ fn read_end(file: &File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+fn is_running(tool: &Map<String, Value>) -> bool {
+    tool.get("status").is_some_and(|status| status == "running")
+}
+
 fn last(lines: &[u8]) -> Last {
     let mut last = Last::default();
     let mut is_open = true;
@@ -234,10 +238,11 @@ fn last(lines: &[u8]) -> Last {
             "tool_use" if is_open => {
                 is_open = false;
                 let mut tool = whole();
-                if tool["status"] == "running" {
-                    let names = ["id", "name", "tool", "title", "command", "paths"];
-                    let kept = names.map(|name| (name.to_owned(), tool[name].take()));
-                    last.tool = Some(Value::Object(kept.into_iter().collect()));
+                if let Some(members) = tool.as_object_mut().filter(|m| is_running(m)) {
+                    for name in ["kind", "at", "offset", "parent", "diff", "output"] {
+                        members.remove(name);
+                    }
+                    last.tool = Some(tool);
                 }
             }
             "turn_ended" | "message" => is_open = false,

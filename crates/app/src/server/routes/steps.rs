@@ -46,9 +46,14 @@ async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     Ok(Json(json!({"data": data})))
 }
 
+/// A yes or no. With a question's id it is meant for that one and no other.
 #[derive(Deserialize)]
 struct Said {
     message: Option<String>,
+    question_id: Option<String>,
+    /// Not to be asked again in this session, where the agent offers that.
+    #[serde(default)]
+    remember: bool,
 }
 
 async fn approve(
@@ -57,7 +62,7 @@ async fn approve(
     caller: Caller,
     Body(body): Body<Said>,
 ) -> Answer<Json<Value>> {
-    decide(&host, &id, caller, true, body.message).await
+    decide(&host, &id, caller, true, body).await
 }
 
 async fn reject(
@@ -66,7 +71,7 @@ async fn reject(
     caller: Caller,
     Body(body): Body<Said>,
 ) -> Answer<Json<Value>> {
-    decide(&host, &id, caller, false, body.message).await
+    decide(&host, &id, caller, false, body).await
 }
 
 async fn decide(
@@ -74,20 +79,27 @@ async fn decide(
     id: &str,
     caller: Caller,
     approved: bool,
-    message: Option<String>,
+    said: Said,
 ) -> Answer<Json<Value>> {
-    tell(
-        host,
-        id,
-        |step| Command::Answer {
+    let by = caller.by;
+    let command = |step| match (said.question_id, said.remember) {
+        (None, false) => Command::Answer {
             step: Some(step),
             approved,
-            message,
-            by: caller.by,
+            message: said.message,
+            by,
         },
-        caller.command,
-    )
-    .await
+        (question, remember) => Command::Reply {
+            step: Some(step),
+            question,
+            answer: match (approved, said.message) {
+                (true, message) => Given::Approve { remember, message },
+                (false, message) => Given::Reject { message },
+            },
+            by,
+        },
+    };
+    tell(host, id, command, caller.command).await
 }
 
 async fn tell(
