@@ -146,12 +146,19 @@ impl Answer {
         for pair in &self.choose {
             let (item, answer) = choose::pair(items, pair).map_err(Failure::usage)?;
             let chosen = choose::of(item, answer).map_err(|wrong| no_choice(&wrong))?;
-            given.entry(item.question.clone()).or_default().extend(chosen);
+            given
+                .entry(item.question.clone())
+                .or_default()
+                .extend(chosen);
         }
-        let missing = items.iter().find(|item| !given.contains_key(&item.question));
+        let missing = items
+            .iter()
+            .find(|item| !given.contains_key(&item.question));
         match missing {
-            Some(item) => Err(Failure::usage(format!("`{}` has no answer", item.question))
-                .hint(questions(items))),
+            Some(item) => {
+                Err(Failure::usage(format!("`{}` has no answer", item.question))
+                    .hint(questions(items)))
+            }
             None => Ok(given),
         }
     }
@@ -207,9 +214,7 @@ fn yes_no(text: &str) -> Option<Reply> {
     let rest = rest.trim();
     match word.as_str() {
         "y" | "yes" | "approve" if rest.is_empty() => Some(Reply::Approve),
-        "n" | "no" | "reject" => Some(Reply::Reject(
-            (!rest.is_empty()).then(|| rest.to_owned()),
-        )),
+        "n" | "no" | "reject" => Some(Reply::Reject((!rest.is_empty()).then(|| rest.to_owned()))),
         _ => None,
     }
 }

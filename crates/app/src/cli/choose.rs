@@ -9,7 +9,11 @@ use baton_core::activity::Choice;
 pub fn of(item: &Choice, text: &str) -> Result<Vec<String>, String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(format!("`{}` has no answer{}", item.question, offered(item)));
+        return Err(format!(
+            "`{}` has no answer{}",
+            item.question,
+            offered(item)
+        ));
     }
     if item.options.is_empty() {
         return Ok(vec![text.to_owned()]);
@@ -66,7 +70,11 @@ pub fn item<'c>(items: &'c [Choice], word: &str) -> Option<&'c Choice> {
     let word = word.trim();
     let same = |text: &str| text.trim().eq_ignore_ascii_case(word);
     let by_text = items.iter().find(|item| same(&item.question));
-    let by_title = || items.iter().find(|item| item.header.as_deref().is_some_and(same));
+    let by_title = || {
+        items
+            .iter()
+            .find(|item| item.header.as_deref().is_some_and(same))
+    };
     let by_number = || items.get(word.parse::<usize>().ok()?.checked_sub(1)?);
     by_text.or_else(by_title).or_else(by_number)
 }

@@ -47,7 +47,8 @@ impl Diff {
                 return unwritten(&error);
             }
         }
-        out.end().map_or_else(|e| unwritten(&e), |()| Ok(Exit::Done))
+        out.end()
+            .map_or_else(|e| unwritten(&e), |()| Ok(Exit::Done))
     }
 }
 

@@ -119,11 +119,7 @@ impl AgentView {
     pub fn todo(&self) -> Option<String> {
         let all = self.todos.len();
         let is = |status| move |todo: &&Todo| todo.status == status;
-        let done = self
-            .todos
-            .iter()
-            .filter(is(TodoStatus::Completed))
-            .count();
+        let done = self.todos.iter().filter(is(TodoStatus::Completed)).count();
         if all == 0 {
             return None;
         }
@@ -296,23 +292,30 @@ mod tests {
     #[test]
     fn usage_says_when_it_is_an_estimate() {
         assert_eq!(usage(0, None, false), None);
-        assert_eq!(usage(950, Some(0.002), true).unwrap(), "950 tokens · ~<$0.01");
-        assert_eq!(usage(12_345, Some(0.42), true).unwrap(), "12.3k tokens · ~$0.42");
+        assert_eq!(
+            usage(950, Some(0.002), true).unwrap(),
+            "950 tokens · ~<$0.01"
+        );
+        assert_eq!(
+            usage(12_345, Some(0.42), true).unwrap(),
+            "12.3k tokens · ~$0.42"
+        );
         assert_eq!(usage(2_000_000, None, false).unwrap(), "2.0M tokens");
     }
 
     #[test]
     fn live_activities_go_over_what_was_read() {
         let mut live = HashMap::new();
-        let event = |attempt: &str, activity: Value| {
-            json!({"step_id": "s", "attempt": attempt, "parent": null, "activity": activity})
-        };
+        let event = |attempt: &str, activity: Value| json!({"step_id": "s", "attempt": attempt, "parent": null, "activity": activity});
         let todos = json!([
             {"content": "Read", "status": "completed"},
             {"content": "Write", "status": "in_progress", "active_form": "Writing"},
             {"content": "Test", "status": "pending"},
         ]);
-        take(&mut live, &event("a", json!({"kind": "todos", "items": todos})));
+        take(
+            &mut live,
+            &event("a", json!({"kind": "todos", "items": todos})),
+        );
         let running = json!({
             "kind": "tool_use", "id": "t", "name": "sh", "tool": "execute", "status": "running",
             "command": "make",
@@ -323,7 +326,10 @@ mod tests {
         assert_eq!(agent.todo().unwrap(), "2/3 Writing");
         assert_eq!(tool_line(&agent.tool.clone().unwrap(), ""), "$ make");
         // Another attempt has said nothing yet.
-        take(&mut live, &event("b", json!({"kind": "turn_ended", "reason": "x"})));
+        take(
+            &mut live,
+            &event("b", json!({"kind": "turn_ended", "reason": "x"})),
+        );
         let mut agent = AgentView::default();
         live["s"].over(&mut agent);
         assert_eq!((agent.todo(), agent.tool), (None, None));

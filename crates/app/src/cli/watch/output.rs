@@ -129,7 +129,11 @@ impl Session {
         let Ok(activity) = serde_json::from_str::<Value>(activity) else {
             return Vec::new();
         };
-        let within = if activity["parent"].is_null() { "" } else { "  " };
+        let within = if activity["parent"].is_null() {
+            ""
+        } else {
+            "  "
+        };
         let text = |name: &str| activity[name].as_str().unwrap_or_default();
         match text("kind") {
             "session" => {
@@ -144,7 +148,8 @@ impl Session {
                     return Vec::new();
                 };
                 // One that is only asked for may be refused, or be said more of.
-                let is_due = tool.status != ToolStatus::Pending && self.told.insert(tool.id.clone());
+                let is_due =
+                    tool.status != ToolStatus::Pending && self.told.insert(tool.id.clone());
                 let denied = match tool.status {
                     ToolStatus::Denied => "denied: ",
                     _ => "",
@@ -226,9 +231,19 @@ mod tests {
             "kind": "tool_use", "id": "u", "name": "write", "tool": "edit", "status": "denied",
             "paths": ["/w/src/app.rs"],
         });
-        assert_eq!(session.lines(&refused.to_string()), ["denied: edit src/app.rs"]);
-        assert_eq!(session.lines(r#"{"kind":"message","text":"one\ntwo"}"#), ["one", "two"]);
-        assert!(session.lines(r#"{"kind":"usage","input":1,"output":2}"#).is_empty());
+        assert_eq!(
+            session.lines(&refused.to_string()),
+            ["denied: edit src/app.rs"]
+        );
+        assert_eq!(
+            session.lines(r#"{"kind":"message","text":"one\ntwo"}"#),
+            ["one", "two"]
+        );
+        assert!(
+            session
+                .lines(r#"{"kind":"usage","input":1,"output":2}"#)
+                .is_empty()
+        );
         assert!(session.lines("{\"kind\":").is_empty());
     }
 }

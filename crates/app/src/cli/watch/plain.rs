@@ -77,12 +77,7 @@ fn question(number: u64, step: &StepView, asked: &Asked) -> Vec<Said> {
     out
 }
 
-fn change(
-    number: u64,
-    step: &StepView,
-    was: &(String, u32, String),
-    now: Timestamp,
-) -> Vec<Said> {
+fn change(number: u64, step: &StepView, was: &(String, u32, String), now: Timestamp) -> Vec<Said> {
     let key = &step.key;
     let mut out = Vec::new();
     let begun = was.0 == "running" || was.1 > 0;
@@ -237,11 +232,14 @@ mod tests {
         let options = json!([{"label": "red", "description": "warm"}, {"label": "blue"}]);
         let items = json!([{"question": "Which colour?", "options": options, "multiple": false}]);
         assert_eq!(
-            said(&mut plain, ask(json!({"asks": "choices", "items": items}), "q3")),
+            said(
+                &mut plain,
+                ask(json!({"asks": "choices", "items": items}), "q3")
+            ),
             [
                 "◷ think asks: Which colour?",
-                "  1 red – warm",
-                "  2 blue",
+                "    1 red – warm",
+                "    2 blue",
                 "  baton answer 1 think ANSWER",
             ]
         );

@@ -321,7 +321,8 @@ mod tests {
             step: "step_1".into(),
             question: Some("q1".into()),
         };
-        let permission = json!({"asks": "permission", "tool": "sh", "input": {}, "can_remember": false});
+        let permission =
+            json!({"asks": "permission", "tool": "sh", "input": {}, "can_remember": false});
         let run = asking(&permission);
         assert_eq!(press("a", &run).1, [Act::Approve(target())]);
         let reject = Act::Reject(target(), "no".into());

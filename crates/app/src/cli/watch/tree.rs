@@ -165,6 +165,10 @@ impl Tree<'_> {
             let of = step.attempts.max(step.attempt);
             line = line.with(Style::Asks, &format!("  attempt {}/{of}", step.attempt));
         }
+        let usage = step.agent.as_ref().and_then(AgentView::usage);
+        if let Some(usage) = usage.filter(|_| step.status != "running") {
+            line = line.with(Style::Dim, &format!("  {usage}"));
+        }
         let items: Vec<&StepView> = self.items(step).collect();
         if !items.is_empty() {
             line = line.with(Style::Dim, &format!("  {}", item_counts(&items)));
@@ -199,7 +203,10 @@ impl Tree<'_> {
         if let Some(asked) = step.question() {
             say(Style::Asks, asking(asked));
             let lines = asked.lines();
-            lines.iter().take(QUESTION).for_each(|text| say(Style::Plain, text));
+            lines
+                .iter()
+                .take(QUESTION)
+                .for_each(|text| say(Style::Plain, text));
             if lines.len() > QUESTION {
                 say(Style::Dim, "…");
             }
@@ -227,7 +234,8 @@ impl Tree<'_> {
                 say(Style::Plain, &tool_line(tool, &self.run.path));
             }
         }
-        if let Some(usage) = step.agent.as_ref().and_then(AgentView::usage) {
+        let usage = step.agent.as_ref().and_then(AgentView::usage);
+        if let Some(usage) = usage.filter(|_| step.status == "running") {
             say(Style::Dim, &usage);
         }
         if step.status == "running"

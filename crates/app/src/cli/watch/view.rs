@@ -270,7 +270,8 @@ impl StepView {
     /// Whether it waits for a person to choose or to say something.
     #[must_use]
     pub fn wants_choice(&self) -> bool {
-        self.question().is_some_and(|asked| asked.choices().is_some())
+        self.question()
+            .is_some_and(|asked| asked.choices().is_some())
     }
 }
 
