@@ -368,4 +368,98 @@ mod tests {
         assert_eq!(yes_no("maybe"), None);
         assert_eq!(yes_no(""), None);
     }
+
+    fn run() -> RunView {
+        let options = |labels: &[&str]| -> Value {
+            labels.iter().map(|label| json!({"label": label})).collect()
+        };
+        let asks = |id: &str, items: Value| {
+            json!({"id": id, "text": "?", "answered": false,
+                "ask": {"asks": "choices", "items": items}})
+        };
+        let step = |key: &str, question: Value| {
+            json!({"id": format!("step_{key}"), "step_id": key, "type": "agent",
+                "status": "running", "session": {"agent": "claude", "questions": [question]}})
+        };
+        let one = json!([{"question": "Which?", "options": options(&["red", "two"]),
+            "multiple": false}]);
+        let many = json!([
+            {"question": "Which?", "options": options(&["red", "blue"]), "multiple": true},
+            {"question": "Why?", "header": "Reason", "options": [], "multiple": false},
+        ]);
+        let steps = [step("one", asks("q1", one)), step("two", asks("q2", many))];
+        let quiet = json!({"id": "step_s", "step_id": "s", "type": "script", "status": "pending"});
+        let steps: Vec<Value> = steps.into_iter().chain([quiet]).collect();
+        RunView::from_json(&json!({"number": 7, "status": "running", "steps": steps}))
+    }
+
+    /// What these words answer, to which step.
+    fn reply(words: &[&str]) -> Result<(String, Vec<(String, String)>), String> {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            answer: Answer,
+        }
+        let words = ["answer", "7"].iter().chain(words);
+        let answer = Line::try_parse_from(words).unwrap().answer;
+        let run = run();
+        let told = |failure: Failure| failure.detail().to_owned();
+        let (step, text) = answer.words(&run).map_err(told)?;
+        let open = answer.open(&run, step).map_err(told)?;
+        let one = only(&run, &open).map_err(told)?;
+        let items = one.asked.choices().unwrap();
+        let given = match &answer.other {
+            Some(other) => own_words(items, other),
+            None => answer.chosen(items, &text.join(" ")),
+        };
+        let given = given.map_err(told)?.into_iter();
+        let given = given.map(|(question, chosen)| (question, chosen.join("+")));
+        Ok((one.step.key.clone(), given.collect()))
+    }
+
+    #[test]
+    fn choices_are_made_by_number_label_or_pair() {
+        let which = |answer: &str| vec![("Which?".to_owned(), answer.to_owned())];
+        assert_eq!(reply(&["one", "2"]).unwrap(), ("one".into(), which("two")));
+        assert_eq!(reply(&["one", "RED"]).unwrap().1, which("red"));
+        assert_eq!(
+            reply(&["one", "--other", "mauve"]).unwrap().1,
+            which("mauve")
+        );
+        // A step's name where the answer stands is an answer.
+        assert_eq!(
+            reply(&["--question", "q1", "one", "two"]).unwrap().1,
+            which("two")
+        );
+        let why = ("Why?".to_owned(), "so it is".to_owned());
+        let both = [which("red+blue"), vec![why]].concat();
+        let pairs = [
+            "two",
+            "--choose",
+            "Which?=1,blue",
+            "--choose",
+            "reason=so it is",
+        ];
+        let mut given = reply(&pairs).unwrap().1;
+        given.sort_by_key(|(question, _)| question != "Which?");
+        assert_eq!(given, both);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_says_what_can() {
+        for (words, said) in [
+            (&["one", "green"] as &[&str], "there are: 1 red, 2 two"),
+            (&["2"], "one (q1), two (q2)"),
+            (&["two", "1"], "several questions"),
+            (&["two", "--choose", "Which?=1"], "`Why?` has no answer"),
+            (&["two", "--choose", "Who?=1"], "1 `Which?`, 2 `Why?`"),
+            (&["s", "1"], "`s` (pending) asks nothing"),
+            (&["--question", "q9", "1"], "q1, q2"),
+            (&["two", "--other", "x"], "several questions"),
+        ] {
+            let wrong = reply(words).unwrap_err();
+            assert!(wrong.contains(said), "{words:?}: {wrong}");
+        }
+    }
 }
