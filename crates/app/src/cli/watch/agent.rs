@@ -278,10 +278,10 @@ mod tests {
 
     #[test]
     fn a_tool_is_one_line() {
-        let line = |value| tool_line(&tool(&value), "/work/tree");
+        let line = |value| tool_line(&tool(&value), "/w");
         let run = json!({"tool": "execute", "command": "npm test\nnpm run lint"});
         assert_eq!(line(run), "$ npm test …");
-        let edit = json!({"tool": "edit", "title": "Writing", "paths": ["/work/tree/src/app.rs"]});
+        let edit = json!({"tool": "edit", "title": "Writing", "paths": ["/w/src/app.rs"]});
         assert_eq!(line(edit), "edit src/app.rs");
         assert_eq!(line(json!({"tool": "read", "title": "a.md"})), "read a.md");
         assert_eq!(line(json!({"tool": "other", "name": "mcp__x"})), "mcp__x");
