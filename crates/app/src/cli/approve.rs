@@ -1,8 +1,8 @@
-//! `baton approve`: answers a waiting approval.
+//! `baton approve`: answers a waiting approval, or an agent's question.
 
 use clap::Args;
 
-use super::act;
+use super::act::{self, Verdict};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 
@@ -16,18 +16,20 @@ pub struct Approve {
     /// Words that go with it.
     #[arg(short = 'm', long, value_name = "TEXT")]
     message: Option<String>,
+    /// Do not ask again in this agent's session, where the agent offers that.
+    #[arg(long)]
+    remember: bool,
 }
 
 impl Approve {
     /// Carries it out.
     pub async fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
-        act::answer(
-            context,
-            &self.run,
-            self.step.as_deref(),
-            "approve",
-            self.message,
-        )
-        .await
+        let verdict = Verdict {
+            verb: "approve",
+            step: self.step,
+            message: self.message,
+            remember: self.remember,
+        };
+        act::answer(context, &self.run, verdict).await
     }
 }

@@ -1,4 +1,4 @@
-//! `baton doctor`: whether all that Baton needs is there. Starts nothing.
+//! `baton doctor`: whether all that Baton needs is there. Starts nothing but to hear its version.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use baton_core::definition::Severity;
 use clap::Args;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::{Context, print_json, print_line};
 use super::exit::{Exit, Failure};
@@ -14,6 +14,7 @@ use super::text::{count, safe, size};
 use super::{project, validate};
 use crate::client::{Client, Error};
 use crate::config;
+use crate::host::agents::{self, Found, Login};
 
 /// Say whether all that Baton needs is there.
 #[derive(Debug, Args)]
@@ -31,6 +32,8 @@ struct Finding {
     name: &'static str,
     is: Is,
     detail: String,
+    /// An agent, for programs.
+    agent: Option<Value>,
 }
 
 fn finding(name: &'static str, is: Is, detail: impl Into<String>) -> Finding {
@@ -38,6 +41,7 @@ fn finding(name: &'static str, is: Is, detail: impl Into<String>) -> Finding {
         name,
         is,
         detail: detail.into(),
+        agent: None,
     }
 }
 
@@ -54,11 +58,8 @@ impl Doctor {
             settings(context, dir.as_deref()),
         ];
         findings.extend(definitions(dir.as_deref(), context));
-        findings.extend([
-            kernel(),
-            git(),
-            finding("agents", Is::Note, "not looked for yet: part 2"),
-        ]);
+        findings.extend([kernel(), git()]);
+        findings.extend(agents(&context.directory).await);
         let bad = findings.iter().any(|finding| finding.is == Is::Bad);
         if context.json {
             let word = |is| match is {
@@ -67,9 +68,16 @@ impl Doctor {
                 Is::Bad => "error",
             };
             let rows = findings.iter();
-            let rows =
-                rows.map(|f| json!({"name": f.name, "status": word(f.is), "detail": f.detail}));
-            let rows: Vec<_> = rows.collect();
+            let row = |finding: &Finding| {
+                let mut row = json!({
+                    "name": finding.name, "status": word(finding.is), "detail": finding.detail,
+                });
+                if let Some(agent) = &finding.agent {
+                    row["agent"] = agent.clone();
+                }
+                row
+            };
+            let rows: Vec<_> = rows.map(row).collect();
             print_json(&json!({"data": rows}));
         } else {
             for finding in &findings {
@@ -262,5 +270,44 @@ fn git() -> Finding {
             Is::Note,
             "not found: no worktrees and no file checkpoints",
         ),
+    }
+}
+
+/// As a run started from here would find them. None of them is needed by all.
+async fn agents(directory: &Path) -> Vec<Finding> {
+    let directory = directory.to_owned();
+    let look = move || agents::all(&agents::own_environment(), &directory);
+    let found = tokio::task::spawn_blocking(look).await;
+    found.unwrap_or_default().iter().map(agent).collect()
+}
+
+fn agent(found: &Found) -> Finding {
+    let mut lines = Vec::new();
+    let is = match (&found.path, &found.login) {
+        (None, _) => {
+            lines.push(format!("{} is not found: {}", found.label, found.install));
+            Is::Note
+        }
+        (Some(path), login) => {
+            let version = found.version.as_deref();
+            let version = version.unwrap_or("says no version within 5 s");
+            lines.push(format!("{version} ({})", path.display()));
+            lines.push(match login {
+                Login::Key(name) => format!("key in {name}"),
+                Login::File(file) => format!("logged in ({})", file.display()),
+                Login::None => format!("not logged in: {}", found.log_in),
+            });
+            let can = found.can();
+            lines.push(match can.is_empty() {
+                true => "this version of Baton cannot drive it".into(),
+                false => format!("can {}", can.join(", ")),
+            });
+            let is_ready = *login != Login::None && found.version.is_some() && !can.is_empty();
+            if is_ready { Is::Good } else { Is::Note }
+        }
+    };
+    Finding {
+        agent: Some(found.to_json()),
+        ..finding(found.name, is, lines.join("\n"))
     }
 }

@@ -85,16 +85,24 @@ pub fn step<'r>(run: &'r RunView, word: &str) -> Result<&'r StepView, Failure> {
         })
 }
 
-/// The step that waits for a person: the one named, or the only one.
+/// The step that waits for a person's yes or no: the one named, or the only one.
 pub fn approval<'r>(run: &'r RunView, word: Option<&str>) -> Result<&'r StepView, Failure> {
+    let number = run.number;
     if let Some(word) = word {
-        return step(run, word);
+        let step = step(run, word)?;
+        return match step.wants_choice() {
+            true => Err(choice(number, step)),
+            false => Ok(step),
+        };
     }
     let mut waiting = run.steps.iter().filter(|step| step.wants_answer());
     let Some(first) = waiting.next() else {
+        if let Some(step) = run.steps.iter().find(|step| step.wants_choice()) {
+            return Err(choice(number, step));
+        }
         return Err(Failure::wrong_state(format!(
-            "run {} ({}) waits for no approval",
-            run.number, run.status
+            "run {number} ({}) waits for no approval",
+            run.status
         )));
     };
     let others: Vec<&str> = waiting.map(|step| step.key.as_str()).collect();
@@ -102,11 +110,17 @@ pub fn approval<'r>(run: &'r RunView, word: Option<&str>) -> Result<&'r StepView
         return Ok(first);
     }
     Err(Failure::usage(format!(
-        "run {} waits for more than one approval; name the step: {}, {}",
-        run.number,
+        "run {number} waits for more than one approval; name the step: {}, {}",
         first.key,
         others.join(", ")
     )))
+}
+
+fn choice(number: u64, step: &StepView) -> Failure {
+    let key = &step.key;
+    Failure::wrong_state(format!(
+        "`{key}` asks for a choice, not for a yes or no: baton answer {number} {key}"
+    ))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::context::{Context, print_line};
 use super::exit::{Exit, Failure};
 use super::find;
-use super::watch::output::{Tail, follow};
+use super::watch::output::{Of, Tail, follow};
 use super::watch::view::{RunView, StepView};
 use super::watch::{self, Show};
 use crate::client::{Client, Error};
@@ -97,7 +97,7 @@ fn unwritten(error: &io::Error) -> Result<Exit, Failure> {
 async fn follow_step(client: Client, step: &StepView) -> Result<Exit, Failure> {
     let (to, mut from) = unbounded_channel();
     let mut following = JoinSet::new();
-    following.spawn(follow(client, step.id.clone(), to));
+    following.spawn(follow(client, step.id.clone(), Of::Output, to));
     while let Some(tail) = from.recv().await {
         match tail {
             Tail::Line(_, line) => print_line(&line),

@@ -1,11 +1,14 @@
 //! The command line: one file per verb. Every verb but the offline ones is a client of the host.
 
 mod act;
+mod answer;
 mod approve;
 mod args;
 mod cancel;
+mod choose;
 mod completions;
 mod context;
+mod diff;
 mod doctor;
 mod exit;
 mod find;
@@ -94,7 +97,9 @@ enum Verb {
     Fork(fork::Fork),
     Approve(approve::Approve),
     Reject(reject::Reject),
+    Answer(answer::Answer),
     Tell(tell::Tell),
+    Diff(diff::Diff),
     Validate(validate::Validate),
     Schema(schema::Schema),
     Init(init::Init),
@@ -156,7 +161,9 @@ impl Verb {
             Self::Fork(verb) => verb.carry_out(context).await,
             Self::Approve(verb) => verb.carry_out(context).await,
             Self::Reject(verb) => verb.carry_out(context).await,
+            Self::Answer(verb) => verb.carry_out(context).await,
             Self::Tell(verb) => verb.carry_out(context).await,
+            Self::Diff(verb) => verb.carry_out(context).await,
             Self::Validate(verb) => verb.carry_out(context),
             Self::Schema(verb) => verb.carry_out(),
             Self::Init(verb) => verb.carry_out(context),

@@ -16,14 +16,14 @@ pub struct Pause {
     #[arg(short = 'm', long, value_name = "TEXT")]
     reason: Option<String>,
     /// Interrupt agents in their turn instead of waiting for their step to end.
-    #[arg(long)]
-    immediate: bool,
+    #[arg(long, visible_alias = "immediate")]
+    now: bool,
 }
 
 impl Pause {
     /// Carries it out.
     pub async fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
-        let mut body = json!({"immediate": self.immediate});
+        let mut body = json!({"immediate": self.now});
         if let Some(reason) = self.reason {
             body["reason"] = json!(reason);
         }

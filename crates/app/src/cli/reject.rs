@@ -1,8 +1,8 @@
-//! `baton reject`: answers a waiting approval.
+//! `baton reject`: answers a waiting approval, or an agent's question.
 
 use clap::Args;
 
-use super::act;
+use super::act::{self, Verdict};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 
@@ -21,13 +21,12 @@ pub struct Reject {
 impl Reject {
     /// Carries it out.
     pub async fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
-        act::answer(
-            context,
-            &self.run,
-            self.step.as_deref(),
-            "reject",
-            self.message,
-        )
-        .await
+        let verdict = Verdict {
+            verb: "reject",
+            step: self.step,
+            message: self.message,
+            remember: false,
+        };
+        act::answer(context, &self.run, verdict).await
     }
 }

@@ -54,6 +54,16 @@ fn facts(run: &Value, view: &RunView) -> Vec<(&'static str, String)> {
     if children > 0 {
         facts.push(("children", children.to_string()));
     }
+    if let Some(branch) = run["worktree"]["branch"].as_str() {
+        facts.push(("branch", branch.to_owned()));
+        facts.push(("works in", view.path.clone()));
+    }
+    if let Some(detail) = run["worktree"]["finished"]["detail"].as_str() {
+        facts.push(("finished", detail.to_owned()));
+    }
+    if let Some(usage) = &view.usage {
+        facts.push(("used", usage.clone()));
+    }
     if let Some(outputs) = &view.outputs {
         facts.push(("outputs", outputs.to_string()));
     }

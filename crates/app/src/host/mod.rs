@@ -5,6 +5,7 @@
 //! event, and knows HTTP only as the thing it serves last.
 
 mod activity;
+pub mod agents;
 mod cleaning;
 mod clock;
 mod database;
@@ -40,7 +41,7 @@ use tokio::sync::watch;
 pub use clock::now;
 pub use environments::RunEnvironments;
 pub use projects::Projects;
-pub use runners::{Kept, artifacts, workspace_spec};
+pub use runners::{Kept, artifacts};
 pub use secrets::Secrets;
 pub use settings::millis;
 

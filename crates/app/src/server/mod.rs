@@ -4,11 +4,13 @@
 //! engine. One file per noun in `routes/`; `error` alone maps refusals to HTTP; `wire` alone knows
 //! the JSON of each thing.
 
+mod activities;
 mod asking;
 mod error;
 mod find;
 mod list;
 mod live;
+mod own_files;
 mod repeats;
 mod routes;
 mod start;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::Run;
-use baton_core::run::event::{ActionStatus, AttemptEnd, Cause, Event, Key, MessagePosted};
+use baton_core::run::event::{
+    ActionStatus, AttemptEnd, Cause, Event, Finished, Key, MessagePosted,
+};
 use baton_core::time::Timestamp;
 use baton_engine::ports::{Aggregate, Journal, Stored};
 use baton_engine::{FoldError, Plans, decode};
@@ -22,6 +24,8 @@ pub struct Story {
     pub thread: Vec<Said>,
     /// Attempts by step, oldest first.
     pub attempts: HashMap<Key, Vec<Tried>>,
+    /// What became of its branch, once it is finished.
+    pub finished: Option<Finished>,
 }
 
 /// A message of the thread.
@@ -144,6 +148,7 @@ impl Story {
                     seq: 0,
                     thread: Vec::new(),
                     attempts: HashMap::new(),
+                    finished: None,
                 });
             }
             (None, _) => {
@@ -188,6 +193,8 @@ impl Story {
                 started_at: stored.at,
                 end: None,
             }),
+            Event::FilesFinished { outcome } => self.finished = Some(outcome.clone()),
+            Event::RunResumed { .. } => self.finished = None,
             Event::AttemptEnded { key, attempt, end } => {
                 let tried = self.attempts.get_mut(key).into_iter().flatten();
                 if let Some(tried) = tried.rev().find(|tried| tried.id == *attempt) {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Actor, Cause, Key};
+use super::event::{Actor, Cause, Key, ResetReason};
 use super::state::{At, Run, Step};
 use crate::activity::{Answer, Question, Usage};
 use crate::definition::Action;
@@ -150,6 +150,33 @@ impl Run {
             .iter()
             .filter(move |(_, wait)| !wait.taken && wait.step.as_ref().is_none_or(fits))
             .map(|(&number, wait)| (number, wait))
+    }
+
+    /// The first checkpoint that goes when these steps are undone: one taken after an undone step
+    /// describes a past that is no longer this run's.
+    pub(super) fn first_undone(&self, keys: &[Key], because: &ResetReason) -> Option<u32> {
+        let undone = |after: &str| {
+            let step = after.split_once('.').map_or(after, |(step, _item)| step);
+            keys.iter().any(|key| key == step)
+        };
+        let target = match because {
+            ResetReason::Checkpoint(number) => Some(*number),
+            ResetReason::Retry | ResetReason::Step(_) => None,
+        };
+        let mut checkpoints = self.checkpoints.iter();
+        let first = checkpoints.find(|(number, c)| Some(**number) > target && undone(&c.after));
+        first.map(|(number, _)| *number)
+    }
+
+    /// The commit that the run's files go back to when these steps are undone; `None`: the one it
+    /// began from. The checkpoints that stay describe what still holds, the newest of them the
+    /// files.
+    #[must_use]
+    pub fn files_without(&self, keys: &[Key], because: &ResetReason) -> Option<&str> {
+        let first = self.first_undone(keys, because);
+        let stay = self.checkpoints.iter().rev();
+        stay.filter(|(number, c)| first.is_none_or(|first| **number < first) && !c.partial)
+            .find_map(|(_, c)| c.commit.as_deref())
     }
 
     /// Whether the step at this place is an agent's.

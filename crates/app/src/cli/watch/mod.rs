@@ -1,6 +1,7 @@
 //! Watching a run: as a live tree, as plain lines, or as JSON events, until it ends, is paused, or
 //! the person goes.
 
+pub mod agent;
 mod ending;
 mod line;
 pub mod output;

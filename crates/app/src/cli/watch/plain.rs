@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use baton_core::time::Timestamp;
 
+use super::agent::{AgentView, Asked};
 use super::view::{RunView, StepView};
 use crate::cli::text::{duration, safe};
 
@@ -30,16 +31,16 @@ impl Plain {
     pub fn changes(&mut self, run: &RunView, now: Timestamp) -> Vec<Said> {
         let mut out = Vec::new();
         for step in &run.steps {
-            let reason = step
-                .waiting
-                .as_ref()
-                .map(|w| w.reason.clone())
-                .unwrap_or_default();
+            let reason = match (step.question(), &step.waiting) {
+                (Some(asked), _) => format!("question {}", asked.id),
+                (None, Some(waiting)) => waiting.reason.clone(),
+                (None, None) => String::new(),
+            };
             let is = (step.status.clone(), step.attempt, reason);
             let was = self.steps.insert(step.id.clone(), is.clone());
             if was.as_ref() != Some(&is) {
                 let was = was.unwrap_or_default();
-                out.extend(change(step, &was, now));
+                out.extend(change(run.number, step, &was, now));
             }
         }
         let (_, word) = super::tree::run_status(run);
@@ -61,7 +62,22 @@ fn line(text: String) -> Said {
     }
 }
 
-fn change(step: &StepView, was: &(String, u32, String), now: Timestamp) -> Vec<Said> {
+/// A question, and how it is answered.
+fn question(number: u64, step: &StepView, asked: &Asked) -> Vec<Said> {
+    let key = &step.key;
+    let mut lines = asked.lines().into_iter();
+    let first = lines.next().unwrap_or_default();
+    let mut out = vec![line(format!("◷ {key} asks: {first}"))];
+    out.extend(lines.map(|text| line(format!("  {}", safe(&text)))));
+    out.push(line(match asked.choices() {
+        None => format!("  baton approve {number} {key} · baton reject {number} {key}"),
+        Some([_]) => format!("  baton answer {number} {key} ANSWER"),
+        Some(_) => format!("  baton answer {number} {key} --choose QUESTION=ANSWER …"),
+    }));
+    out
+}
+
+fn change(number: u64, step: &StepView, was: &(String, u32, String), now: Timestamp) -> Vec<Said> {
     let key = &step.key;
     let mut out = Vec::new();
     let begun = was.0 == "running" || was.1 > 0;
@@ -84,6 +100,12 @@ fn change(step: &StepView, was: &(String, u32, String), now: Timestamp) -> Vec<S
     if step.attempt > was.1.max(1) {
         let of = step.attempts.max(step.attempt);
         out.push(line(format!("↻ {key} attempt {}/{of}", step.attempt)));
+    }
+    if let Some(asked) = step.question() {
+        if was.2 != format!("question {}", asked.id) {
+            out.extend(question(number, step, asked));
+        }
+        return out;
     }
     match &step.waiting {
         Some(waiting) if waiting.reason != was.2 => {
@@ -113,14 +135,17 @@ fn end(step: &StepView) -> String {
         (Some(from), Some(to)) => format!(" in {}", duration(to.since(from))),
         _ => String::new(),
     };
+    let used = step.agent.as_ref().and_then(AgentView::usage);
+    let used = used.map(|used| format!(" · {used}")).unwrap_or_default();
     match step.status.as_str() {
-        "completed" => format!("✓ {key} completed{took}"),
+        "completed" => format!("✓ {key} completed{took}{used}"),
         "failed" => {
             let error = step.error.as_deref().unwrap_or("no reason given");
-            format!("✗ {key} failed{took}: {}", safe(&error.replace('\n', " ")))
+            let error = safe(&error.replace('\n', " "));
+            format!("✗ {key} failed{took}{used}: {error}")
         }
         "skipped" => format!("– {key} skipped"),
-        other => format!("⊘ {key} {other}"),
+        other => format!("⊘ {key} {other}{used}"),
     }
 }
 
@@ -176,6 +201,60 @@ mod tests {
         assert_eq!(
             said(&mut plain, json!([step])),
             ["▸ b started (script)", "✓ b completed in 1.0s"]
+        );
+    }
+
+    #[test]
+    fn a_question_is_said_with_how_to_answer_it() {
+        let ask = |ask: Value, id: &str| {
+            json!([{
+                "id": "s", "step_id": "think", "type": "agent", "status": "running", "attempt": 1,
+                "started_at": "2026-01-01T00:00:09Z",
+                "waiting": {"reason": "question", "detail": "x"},
+                "session": {"agent": "claude", "questions": [
+                    {"id": id, "text": "May it use Bash: npm test", "ask": ask, "answered": false},
+                ]},
+            }])
+        };
+        let mut plain = Plain::default();
+        let may = json!({"asks": "permission", "tool": "Bash", "input": {}, "can_remember": true});
+        assert_eq!(
+            said(&mut plain, ask(may.clone(), "q1")),
+            [
+                "▸ think started (agent)",
+                "◷ think asks: May it use Bash: npm test",
+                "  baton approve 1 think · baton reject 1 think",
+            ]
+        );
+        assert!(said(&mut plain, ask(may.clone(), "q1")).is_empty());
+        // The next one is said too, though the reason is the same.
+        assert_eq!(said(&mut plain, ask(may, "q2")).len(), 2);
+        let options = json!([{"label": "red", "description": "warm"}, {"label": "blue"}]);
+        let items = json!([{"question": "Which colour?", "options": options, "multiple": false}]);
+        assert_eq!(
+            said(
+                &mut plain,
+                ask(json!({"asks": "choices", "items": items}), "q3")
+            ),
+            [
+                "◷ think asks: Which colour?",
+                "    1 red – warm",
+                "    2 blue",
+                "  baton answer 1 think ANSWER",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_agents_end_says_what_it_used() {
+        let step = json!({"id": "s", "step_id": "b", "type": "agent", "status": "completed",
+            "started_at": "2026-01-01T00:00:00Z", "completed_at": "2026-01-01T00:00:01Z",
+            "session": {"agent": "codex", "usage": {"input": 12_000, "output": 345},
+                "cost_usd": 0.42, "cost_is_estimate": true}});
+        let last = said(&mut Plain::default(), json!([step])).pop();
+        assert_eq!(
+            last.as_deref(),
+            Some("✓ b completed in 1.0s · 12.3k tokens · ~$0.42")
         );
     }
 }

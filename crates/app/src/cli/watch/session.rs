@@ -9,11 +9,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::output::{Tail, follow};
+use super::agent::{self, Live};
+use super::output::{self, Of, Tail, follow};
 use super::plain::{self, Plain};
-use super::prompt::{Act, Prompt};
+use super::prompt::{Act, Prompt, Target};
 use super::screen::{self, Input, Screen};
-use super::view::RunView;
+use super::view::{RunView, StepView};
 use super::{Show, changes_view, ending, is_last, line, now, tree};
 use crate::cli::context::{Context, print_line};
 use crate::cli::exit::{Exit, Failure};
@@ -60,6 +61,7 @@ pub async fn watch(
         prompt: Prompt::default(),
         plain: Plain::default(),
         lines: HashMap::new(),
+        live: HashMap::new(),
         open: HashSet::new(),
         queue: VecDeque::new(),
         came: came.clone(),
@@ -152,6 +154,8 @@ struct Session {
     plain: Plain,
     /// The last line of each step (id).
     lines: HashMap<String, String>,
+    /// What each agent step (id) is at.
+    live: HashMap<String, Live>,
     /// Steps whose output is not at its end.
     open: HashSet<String>,
     /// What is to be said when the output before it has been.
@@ -199,6 +203,9 @@ impl Session {
             self.last_event |= is_last(event);
         }
         let data = &event["data"];
+        if event["type"] == "workflow.step.activity" {
+            agent::take(&mut self.live, data);
+        }
         if let (Some(step), Some(output)) = (data["step_id"].as_str(), data["output"].as_str())
             && let Some(line) = output.lines().rev().find(|line| !line.trim().is_empty())
         {
@@ -209,6 +216,7 @@ impl Session {
     /// The run was read anew.
     fn update(&mut self) {
         self.run.keep_lines(&self.lines);
+        self.run.keep_live(&self.live);
         if self.show != Show::Lines {
             return;
         }
@@ -227,9 +235,22 @@ impl Session {
             print_line(&said.text);
             if let Some(id) = said.before {
                 self.open.insert(id.clone());
+                let of = self.followed(&id);
                 let (client, tail) = (self.client.clone(), self.tail.clone());
-                self.tasks.spawn(follow(client, id, tail));
+                self.tasks.spawn(follow(client, id, of, tail));
             }
+        }
+    }
+
+    /// Of an agent what it does: what it prints says less.
+    fn followed(&self, id: &str) -> Of {
+        let step = self.run.steps.iter().find(|step| step.id == id);
+        let prints = |step: &StepView| {
+            step.kind != "agent" || step.agent.as_ref().is_some_and(|agent| agent.only_prints())
+        };
+        match step.is_none_or(prints) {
+            true => Of::Output,
+            false => Of::Session(output::Session::new(&self.run.path)),
         }
     }
 
@@ -258,6 +279,7 @@ impl Session {
             });
         }
         self.run.keep_lines(&self.lines);
+        self.run.keep_live(&self.live);
         self.draw(true);
     }
 
@@ -345,14 +367,12 @@ impl Session {
             }
             Act::Pause => (format!("/api/workflow-executions/{run}/pause"), json!({})),
             Act::Cancel => (format!("/api/workflow-executions/{run}/cancel"), json!({})),
-            Act::Approve(step) => (format!("/api/workflow-steps/{step}/approve"), json!({})),
-            Act::Reject(step, reason) if reason.is_empty() => {
-                (format!("/api/workflow-steps/{step}/reject"), json!({}))
+            Act::Approve(target) => of_step(&target, "approve", json!({})),
+            Act::Reject(target, reason) if reason.is_empty() => {
+                of_step(&target, "reject", json!({}))
             }
-            Act::Reject(step, reason) => (
-                format!("/api/workflow-steps/{step}/reject"),
-                json!({"message": reason}),
-            ),
+            Act::Reject(target, reason) => of_step(&target, "reject", json!({"message": reason})),
+            Act::Answer(target, given) => of_step(&target, "answer", json!({"answers": given})),
         };
         let (client, came) = (self.client.clone(), self.came.clone());
         self.tasks.spawn(async move {
@@ -392,4 +412,12 @@ impl Session {
         }
         exit
     }
+}
+
+/// Where and what is posted to answer a step; of an agent, only the question that was seen.
+fn of_step(target: &Target, verb: &str, mut body: Value) -> (String, Value) {
+    if let Some(question) = &target.question {
+        body["question_id"] = json!(question);
+    }
+    (format!("/api/workflow-steps/{}/{verb}", target.step), body)
 }

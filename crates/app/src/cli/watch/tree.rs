@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use baton_core::activity::Asks;
 use baton_core::time::Timestamp;
 
+use super::agent::{AgentView, Asked, tool_line};
 use super::line::{Line, Style};
 use super::view::{RunView, StepView, Waiting};
 use crate::cli::text::{count, duration};
@@ -12,6 +14,9 @@ const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "�
 
 /// How far items of a `foreach` are shown one by one.
 const ITEMS_SHOWN: usize = 4;
+
+/// Lines of a question that are shown.
+const QUESTION: usize = 12;
 
 /// What the tree is drawn for.
 #[derive(Debug, Clone, Copy)]
@@ -160,6 +165,10 @@ impl Tree<'_> {
             let of = step.attempts.max(step.attempt);
             line = line.with(Style::Asks, &format!("  attempt {}/{of}", step.attempt));
         }
+        let usage = step.agent.as_ref().and_then(AgentView::usage);
+        if let Some(usage) = usage.filter(|_| step.status != "running") {
+            line = line.with(Style::Dim, &format!("  {usage}"));
+        }
         let items: Vec<&StepView> = self.items(step).collect();
         if !items.is_empty() {
             line = line.with(Style::Dim, &format!("  {}", item_counts(&items)));
@@ -168,7 +177,7 @@ impl Tree<'_> {
         let started = step.started.filter(|_| !over);
         let time = Line::new().with(Style::Dim, &self.elapsed(started, step.ended));
         let live = step.status == "running" || step.status == "failed" || step.waiting.is_some();
-        let rank = match (step.wants_answer(), live) {
+        let rank = match (step.wants_answer() || step.wants_choice(), live) {
             (true, _) => Rank::Asks,
             (false, true) => Rank::Live,
             (false, false) => Rank::Quiet,
@@ -191,7 +200,17 @@ impl Tree<'_> {
                 rank,
             });
         };
-        if let Some(waiting) = step.waiting.as_ref().filter(|_| !step.is_ended()) {
+        if let Some(asked) = step.question() {
+            say(Style::Asks, asking(asked));
+            let lines = asked.lines();
+            lines
+                .iter()
+                .take(QUESTION)
+                .for_each(|text| say(Style::Plain, text));
+            if lines.len() > QUESTION {
+                say(Style::Dim, "…");
+            }
+        } else if let Some(waiting) = step.waiting.as_ref().filter(|_| !step.is_ended()) {
             say(Style::Asks, &self.waiting(waiting));
         } else if step.wants_answer() {
             say(Style::Asks, "waits for approval");
@@ -205,7 +224,22 @@ impl Tree<'_> {
         if let Some(error) = step.error.as_ref().filter(|_| step.status == "failed") {
             error.lines().take(3).for_each(|text| say(Style::Bad, text));
         }
+        let agent = step.agent.as_ref().filter(|agent| !agent.only_prints());
+        if let Some(agent) = agent.filter(|_| step.status == "running") {
+            if let Some(todo) = agent.todo() {
+                say(Style::Live, &todo);
+            }
+            let tool = agent.tool.as_ref().filter(|_| step.question().is_none());
+            if let Some(tool) = tool {
+                say(Style::Plain, &tool_line(tool, &self.run.path));
+            }
+        }
+        let usage = step.agent.as_ref().and_then(AgentView::usage);
+        if let Some(usage) = usage.filter(|_| step.status == "running") {
+            say(Style::Dim, &usage);
+        }
         if step.status == "running"
+            && agent.is_none()
             && let Some(text) = &step.last_line
         {
             say(Style::Dim, text);
@@ -245,7 +279,7 @@ impl Tree<'_> {
             "failed" => (Style::Bad, "✗"),
             "skipped" => (Style::Dim, "–"),
             "cancelled" => (Style::Dim, "⊘"),
-            "running" if step.wants_answer() => (Style::Asks, "?"),
+            "running" if step.wants_answer() || step.wants_choice() => (Style::Asks, "?"),
             "running" if step.waiting.is_some() => (Style::Asks, "◷"),
             "running" => {
                 let frame = self.now.millis() / 100 % SPINNER.len() as u64;
@@ -312,6 +346,9 @@ impl Tree<'_> {
             let left = duration(Duration::from_millis(left));
             line = line.with(Style::Dim, &format!("  about {left} left"));
         }
+        if let Some(usage) = &self.run.usage {
+            line = line.with(Style::Dim, &format!("  {usage}"));
+        }
         lines.push(line.cut(self.columns));
         lines
     }
@@ -347,6 +384,15 @@ impl Tree<'_> {
             rank: Rank::Quiet,
         });
         kept
+    }
+}
+
+/// What kind of answer a question wants.
+fn asking(asked: &Asked) -> &'static str {
+    match &asked.asks {
+        Asks::Permission { .. } => "asks for permission",
+        Asks::Plan { .. } => "asks about its plan",
+        Asks::Choices { .. } => "asks",
     }
 }
 

@@ -120,8 +120,68 @@ fn a_run_that_waits_for_its_turn_says_so() {
     insta::assert_snapshot!(lines(&run, 80, 20));
 }
 
+fn thinking(session: &Value) -> Value {
+    let mut think = step("think", "", "agent", "running");
+    think["session"] = json!({
+        "agent": "claude", "usage": {"input": 11_000, "output": 1_345}, "cost_usd": 0.42,
+        "cost_is_estimate": true,
+        "todos": [
+            {"content": "Read the code", "status": "completed"},
+            {"content": "Write it", "status": "in_progress", "active_form": "Writing it"},
+            {"content": "Test it", "status": "pending"},
+        ],
+        "tool": {
+            "id": "t", "name": "Bash", "tool": "execute", "status": "running",
+            "command": "npm test", "title": "npm test",
+        },
+        "questions": [],
+    });
+    for (name, value) in session.as_object().unwrap() {
+        think["session"][name] = value.clone();
+    }
+    json!({
+        "id": "run_3", "number": 4, "name": "fix", "status": "running", "path": "/w",
+        "started_at": "2026-01-01T00:04:55Z", "cost_usd": 0.42, "cost_is_estimate": true,
+        "usage": {"input": 11_000, "output": 1_345},
+        "steps": [think, step("after", "", "script", "pending")]
+    })
+}
+
+fn choosing() -> Value {
+    let options = json!([
+        {"label": "main", "description": "what is released"}, {"label": "dev", "description": ""},
+    ]);
+    let items = json!([{"question": "Which branch?", "options": options, "multiple": false}]);
+    let ask = json!({"asks": "choices", "items": items});
+    let question = json!({"id": "q1", "text": "Which branch?", "ask": ask, "answered": false});
+    thinking(&json!({"questions": [question]}))
+}
+
+#[test]
+fn an_agent_at_work() {
+    insta::assert_snapshot!(lines(&thinking(&json!({})), 60, 20));
+}
+
+#[test]
+fn an_agent_that_asks_to_choose() {
+    insta::assert_snapshot!(lines(&choosing(), 60, 20));
+}
+
+#[test]
+fn an_agent_that_asks_for_permission() {
+    let ask = json!({"asks": "permission", "tool": "Bash", "input": {}, "can_remember": true});
+    let text = "May it use Bash: rm -rf \u{1b}[31mbuild";
+    let question = json!({"id": "q1", "text": text, "ask": ask, "answered": false});
+    let answered = json!({"id": "q0", "text": "old", "ask": ask, "answered": true});
+    let questions = json!({"questions": [answered, question]});
+    insta::assert_snapshot!(lines(&thinking(&questions), 60, 20));
+}
+
 #[test]
 fn no_size_breaks_it() {
+    for (columns, rows) in (0..60).flat_map(|c| (4..30).map(move |r| (c, r))) {
+        lines(&choosing(), columns, rows);
+    }
     for columns in 0..60 {
         for rows in 4..30 {
             let view = RunView::from_json(&release());

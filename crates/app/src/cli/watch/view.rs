@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use baton_core::time::Timestamp;
 use serde_json::Value;
 
+use super::agent::{self, AgentView, Asked, Live};
+
 /// A run.
 #[derive(Debug, Clone, Default)]
 pub struct RunView {
@@ -40,6 +42,10 @@ pub struct RunView {
     pub started: Option<Timestamp>,
     /// When it ended.
     pub ended: Option<Timestamp>,
+    /// The directory it works in.
+    pub path: String,
+    /// What its agents used, in words.
+    pub usage: Option<String>,
 }
 
 /// A step of a run.
@@ -73,6 +79,8 @@ pub struct StepView {
     pub ended: Option<Timestamp>,
     /// The last line it wrote.
     pub last_line: Option<String>,
+    /// Its session, when it is an agent's.
+    pub agent: Option<AgentView>,
 }
 
 /// Why a run or step is not advancing.
@@ -112,6 +120,13 @@ impl RunView {
             outputs: Some(run["outputs"].clone()).filter(|o| !o.is_null()),
             started: time(&run["started_at"]).or(time(&run["created_at"])),
             ended: time(&run["completed_at"]).or(time(&run["cancelled_at"])),
+            path: text(&run["path"]),
+            usage: {
+                let tokens = run["usage"].as_object();
+                let tokens = tokens.map_or(0, |all| all.values().filter_map(Value::as_u64).sum());
+                let is_estimate = run["cost_is_estimate"] == true;
+                agent::usage(tokens, run["cost_usd"].as_f64(), is_estimate)
+            },
         };
         for (id, label) in &mut view.phases {
             if let Some(given) = some(&definition["phase_labels"][id.as_str()]) {
@@ -172,6 +187,15 @@ impl RunView {
             }
         }
     }
+
+    /// The same of what agents do.
+    pub fn keep_live(&mut self, live: &HashMap<String, Live>) {
+        for step in &mut self.steps {
+            if let (Some(agent), Some(live)) = (&mut step.agent, live.get(&step.id)) {
+                live.over(agent);
+            }
+        }
+    }
 }
 
 impl StepView {
@@ -200,6 +224,7 @@ impl StepView {
             started: time(&step["started_at"]),
             ended: time(&step["completed_at"]),
             last_line: None,
+            agent: AgentView::from_json(&step["session"]),
         }
     }
 
@@ -222,15 +247,31 @@ impl StepView {
         )
     }
 
+    /// The question of its agent that a person is to answer first.
+    #[must_use]
+    pub fn question(&self) -> Option<&Asked> {
+        let agent = self.agent.as_ref().filter(|_| self.status == "running")?;
+        agent.questions.first()
+    }
+
     /// Whether it waits for a person's yes or no.
     #[must_use]
     pub fn wants_answer(&self) -> bool {
-        self.status == "running"
-            && (self.kind == "approval"
-                || self
-                    .waiting
-                    .as_ref()
-                    .is_some_and(|w| w.reason == "approval"))
+        let asks = match self.question() {
+            Some(asked) => asked.choices().is_none(),
+            None => {
+                let waiting = self.waiting.as_ref();
+                self.kind == "approval" || waiting.is_some_and(|w| w.reason == "approval")
+            }
+        };
+        self.status == "running" && asks
+    }
+
+    /// Whether it waits for a person to choose or to say something.
+    #[must_use]
+    pub fn wants_choice(&self) -> bool {
+        self.question()
+            .is_some_and(|asked| asked.choices().is_some())
     }
 }
 

@@ -28,6 +28,7 @@ use super::environments::RunEnvironments;
 use super::secrets::Secrets;
 use super::settings::Settings;
 
+pub use agent::on_path;
 pub use artifacts::{Kept, list as artifacts};
 pub use logs::{directories as log_directories, executions};
 pub use workspace::spec as workspace_spec;

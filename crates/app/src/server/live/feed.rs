@@ -7,12 +7,12 @@ use std::time::Duration;
 use axum::response::sse::Event as Sse;
 use baton_core::ids::RunId;
 use baton_core::run::event::Event;
+use baton_core::time::Timestamp;
 use baton_engine::decode;
 use baton_engine::ports::{Aggregate, Journal, Position, Stored};
-use serde_json::Value;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::progress::Progress;
+use super::progress::{Piece, Progress, Started};
 use super::topics::Topics;
 use crate::host::Host;
 use crate::server::story::Story;
@@ -115,8 +115,8 @@ impl Feed {
             if std::mem::take(&mut is_past) {
                 self.join().await;
             }
-            for data in self.progress.look() {
-                tell_progress(&data, to).await?;
+            for piece in self.progress.look() {
+                tell_progress(piece, to).await?;
             }
             tokio::select! {
                 changed = head.changed() => changed.map_err(|_| Gone)?,
@@ -150,10 +150,18 @@ impl Feed {
         }
         for story in self.stories.values() {
             for (&attempt, &at) in story.run.in_flight().into_iter().flatten() {
-                if let Some(step) = story.run.step(at) {
-                    self.progress
-                        .started(&self.host, &story.run, &step.key, attempt, true);
-                }
+                let Some(step) = story.run.step(at) else {
+                    continue;
+                };
+                let tried = story.attempts.get(&step.key).into_iter().flatten();
+                let at = tried.rev().find(|tried| tried.id == attempt);
+                let started = Started {
+                    key: &step.key,
+                    attempt,
+                    at: at.map_or(story.run.created_at, |tried| tried.started_at),
+                    from_now: true,
+                };
+                self.progress.started(&self.host, &story.run, started);
             }
         }
     }
@@ -260,7 +268,7 @@ impl Feed {
                 continue;
             };
             if !is_past && self.wants(&story.run) {
-                self.output(&story.run, event, to).await?;
+                self.output(&story.run, event, stored.at, to).await?;
             }
             all.extend(told(story, event, look.as_ref(), step));
         }
@@ -280,15 +288,22 @@ impl Feed {
         &mut self,
         run: &baton_core::run::Run,
         event: &Event,
+        at: Timestamp,
         to: &Sender<Sse>,
     ) -> Result<(), Gone> {
         match event {
             Event::AttemptStarted { key, attempt, .. } => {
-                self.progress.started(&self.host, run, key, *attempt, false);
+                let started = Started {
+                    key,
+                    attempt: *attempt,
+                    at,
+                    from_now: false,
+                };
+                self.progress.started(&self.host, run, started);
             }
             Event::AttemptEnded { attempt, .. } => {
-                for data in self.progress.ended(*attempt) {
-                    tell_progress(&data, to).await?;
+                for piece in self.progress.ended(*attempt) {
+                    tell_progress(piece, to).await?;
                 }
             }
             _ => {}
@@ -314,9 +329,9 @@ impl Feed {
     }
 }
 
-async fn tell_progress(data: &Value, to: &Sender<Sse>) -> Result<(), Gone> {
+async fn tell_progress((kind, data): Piece, to: &Sender<Sse>) -> Result<(), Gone> {
     let at = crate::host::now();
-    let value = sent("workflow.step.progress", data, None, at);
+    let value = sent(kind, &data, None, at);
     let event = Sse::default().data(value.to_string());
     to.send(event).await.map_err(|_| Gone)
 }

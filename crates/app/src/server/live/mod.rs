@@ -4,6 +4,7 @@
 //! on: so nothing is missed, repeated or out of order, however slow a reader is.
 
 mod feed;
+mod lines;
 mod progress;
 mod tail;
 mod topics;

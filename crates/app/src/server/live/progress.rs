@@ -1,13 +1,18 @@
-//! The output of running steps, as it is written: `workflow.step.progress`.
+//! What running steps write, as it is written: `workflow.step.progress` for their output, and for
+//! agents `workflow.step.activity`.
 
 use std::collections::HashMap;
 
 use baton_core::ids::{AttemptId, StepId};
 use baton_core::run::Run;
+use baton_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::lines::Lines;
 use super::tail::Tail;
 use crate::host::Host;
+use crate::server::activities::LONGEST;
+use crate::server::wire::activity;
 
 /// The tails of the attempts that are running.
 #[derive(Debug, Default)]
@@ -15,31 +20,51 @@ pub struct Progress {
     running: HashMap<AttemptId, Running>,
 }
 
+/// An attempt that has started.
+#[derive(Debug, Clone, Copy)]
+pub struct Started<'a> {
+    /// Its step.
+    pub key: &'a str,
+    /// Its id.
+    pub attempt: AttemptId,
+    /// When.
+    pub at: Timestamp,
+    /// What it has written already is left out.
+    pub from_now: bool,
+}
+
+/// The type and the data of an event.
+pub type Piece = (&'static str, Value);
+
 #[derive(Debug)]
 struct Running {
-    tail: Tail,
+    output: Tail,
+    activities: Option<Lines>,
+    attempt: String,
+    since: Timestamp,
     facts: Value,
 }
 
 impl Progress {
-    /// An attempt has started; `from_now` leaves out what it has written already.
-    pub fn started(
-        &mut self,
-        host: &Host,
-        run: &Run,
-        key: &str,
-        attempt: AttemptId,
-        from_now: bool,
-    ) {
+    /// An attempt has started.
+    pub fn started(&mut self, host: &Host, run: &Run, started: Started<'_>) {
+        let Started {
+            key,
+            attempt,
+            at,
+            from_now,
+        } = started;
         let created = &run.created;
         let directories = host.log_directories(&created.project.path, created.run, key);
-        let paths = directories
-            .into_iter()
-            .map(|directory| directory.join("output.log"));
-        let mut tail = Tail::new(paths.collect(), 0);
+        let tail = |file: &str| {
+            let paths = directories.iter().map(|directory| directory.join(file));
+            Tail::new(paths.collect(), 0)
+        };
+        let mut output = tail("output.log");
         if from_now {
-            tail.skip();
+            output.skip(0);
         }
+        let is_agent = run.find(key).is_some_and(|at| run.is_agent(at));
         let facts = json!({
             "execution_id": created.run.to_string(),
             "number": created.number,
@@ -48,11 +73,18 @@ impl Progress {
             "step_key": key,
             "attempt": attempt.to_string(),
         });
-        self.running.insert(attempt, Running { tail, facts });
+        let running = Running {
+            output,
+            activities: is_agent.then(|| Lines::new(tail("events.jsonl"), from_now, LONGEST)),
+            attempt: attempt.to_string(),
+            since: at,
+            facts,
+        };
+        self.running.insert(attempt, running);
     }
 
     /// An attempt has ended: what it has written and was not told yet.
-    pub fn ended(&mut self, attempt: AttemptId) -> Vec<Value> {
+    pub fn ended(&mut self, attempt: AttemptId) -> Vec<Piece> {
         let Some(mut running) = self.running.remove(&attempt) else {
             return Vec::new();
         };
@@ -60,7 +92,7 @@ impl Progress {
     }
 
     /// What all have written since the last look.
-    pub fn look(&mut self) -> Vec<Value> {
+    pub fn look(&mut self) -> Vec<Piece> {
         let running = self.running.values_mut();
         running.flat_map(|running| running.read(false)).collect()
     }
@@ -72,15 +104,46 @@ impl Progress {
 }
 
 impl Running {
-    fn read(&mut self, is_last: bool) -> Vec<Value> {
+    fn read(&mut self, is_last: bool) -> Vec<Piece> {
         let mut told = Vec::new();
         // A file that cannot be read has nothing to tell; the log's own address says why.
-        while let Ok(Some(piece)) = self.tail.read(is_last) {
-            let mut data = self.facts.clone();
-            data["output"] = piece.text.into();
-            data["offset"] = piece.offset.into();
-            told.push(data);
+        while let Ok(Some(piece)) = self.output.read(is_last) {
+            let data = json!({"output": piece.text, "offset": piece.offset});
+            told.push(("workflow.step.progress", self.with_facts(data)));
         }
+        self.activities(&mut told);
         told
+    }
+
+    fn activities(&mut self, told: &mut Vec<Piece>) {
+        while let Some(lines) = &mut self.activities {
+            let lines = lines.read().unwrap_or_default();
+            if lines.is_empty() {
+                return;
+            }
+            for line in lines {
+                let row = match &line.text {
+                    Some(text) => activity::row(text.as_bytes(), &self.attempt, line.offset),
+                    None => Some(activity::too_long(&self.attempt, line.offset)),
+                };
+                let Some(row) = row else { continue };
+                let at = row["at"].as_str().and_then(Timestamp::parse);
+                // Until its own file is there, that of the attempt before it may be in its place.
+                if at.is_none_or(|at| at >= self.since) {
+                    told.push(("workflow.step.activity", self.with_facts(row)));
+                }
+            }
+        }
+    }
+
+    fn with_facts(&self, mut data: Value) -> Value {
+        if let (Some(data), Some(facts)) = (data.as_object_mut(), self.facts.as_object()) {
+            data.extend(
+                facts
+                    .iter()
+                    .map(|(name, fact)| (name.clone(), fact.clone())),
+            );
+        }
+        data
     }
 }

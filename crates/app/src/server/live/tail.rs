@@ -37,11 +37,12 @@ impl Tail {
         }
     }
 
-    /// Goes to the end as it is now: only what comes later is given.
-    pub fn skip(&mut self) {
-        if let Some(length) = self.length() {
-            self.offset = length;
-        }
+    /// Goes to the end as it is now, but for so many bytes: only they and what comes later are
+    /// given. Whether there was anything.
+    pub fn skip(&mut self, but: u64) -> bool {
+        let length = self.length().unwrap_or(0);
+        self.offset = self.offset.max(length.saturating_sub(but));
+        length > 0
     }
 
     fn length(&mut self) -> Option<u64> {

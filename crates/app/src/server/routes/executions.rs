@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::super::asking::{Params, Segment};
 use super::super::error::{Answer, Problem};
 use super::super::list::{self, beside};
-use super::super::{State, find, start, wire};
+use super::super::{State, activities, find, own_files, start, wire};
 use crate::host::Host;
 
 /// How long a run that has just ended may take to tell others before its removal is refused.
@@ -46,7 +46,6 @@ pub fn routes() -> Router<Arc<Host>> {
             get(checkpoints),
         )
         .route("/api/workflow-executions/{id}/read", put(later_read))
-        .route("/api/workflow-executions/{id}/diff", get(later_diff))
         .route(
             "/api/workflow-executions/{id}/artifacts",
             get(later_artifacts).post(later_artifacts),
@@ -60,7 +59,9 @@ async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
         let created = &story.run.created;
         let beside = beside(host, &story.run, views.estimate(created.definition.id)?);
         let children = children(&views, created.run)?;
-        Ok(wire::run::whole(&story, &beside, children))
+        let mut run = wire::run::whole(&story, &beside, children);
+        activities::fill_all(host, &story, &mut run["steps"]);
+        Ok(run)
     };
     let data = find::blocking(&host, whole).await?;
     Ok(Json(json!({"data": data})))
@@ -139,7 +140,7 @@ async fn rewind_preview(
         Err(_) => ResumeFrom::Step(to.to_owned()),
     };
     let story = find::story(&host, &id).await?;
-    let (keys, _) = story.run.undone_by(&to)?;
+    let (keys, because) = story.run.undone_by(&to)?;
     let of_run = |key: &String| {
         story
             .run
@@ -150,12 +151,12 @@ async fn rewind_preview(
     let steps: Vec<Value> = steps
         .map(|(at, step)| wire::step::row(&story.run, at, step))
         .collect();
-    Ok(Json(json!({"data": {
-        "steps": steps,
-        "files": [],
-        "restores_files": false,
-        "detail": "the run works in the project's own directory (`stay`): its files stay as they are",
-    }})))
+    let mut data = find::blocking(&host, move |_| {
+        Ok(own_files::rewind(&story.run, &keys, &because))
+    })
+    .await?;
+    data["steps"] = steps.into();
+    Ok(Json(json!({"data": data})))
 }
 
 /// The journal, as clients may see it.
@@ -204,10 +205,6 @@ async fn checkpoints(State(host): State, Segment(id): Segment) -> Answer<Json<Va
 
 async fn later_read() -> Problem {
     Problem::not_available("what was read")
-}
-
-async fn later_diff() -> Problem {
-    Problem::not_available("the difference between checkpoints")
 }
 
 async fn later_artifacts() -> Problem {

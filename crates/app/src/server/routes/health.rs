@@ -13,7 +13,6 @@ pub fn routes() -> Router<Arc<Host>> {
     Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(health))
-        .route("/api/agents", get(agents))
         .route("/api/host/handover", post(hand_over))
         .route("/api/host/hand-over", post(hand_over))
 }
@@ -27,11 +26,6 @@ async fn health(State(host): State) -> Json<Value> {
         "generation": host.generation,
         "background": host.background,
     }))
-}
-
-/// Agents come with part 2.
-async fn agents() -> Json<Value> {
-    Json(json!({"data": []}))
 }
 
 async fn hand_over(State(host): State) -> Json<Value> {

@@ -1,7 +1,10 @@
 //! The endpoints: one file per noun.
 
+mod activities;
+mod agents;
 mod comments;
 mod definitions;
+mod diff;
 mod events;
 mod executions;
 mod health;
@@ -30,6 +33,9 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(orders::routes())
         .merge(steps::routes())
         .merge(logs::routes())
+        .merge(activities::routes())
+        .merge(diff::routes())
+        .merge(agents::routes())
         .merge(comments::routes())
         .merge(thread::routes())
         .merge(events::routes())

@@ -9,29 +9,29 @@ use baton_core::run::decide::Command;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::asking::{Body, Caller, Params, Segment};
+use super::super::asking::{Body, Caller, Segment};
 use super::super::error::{Answer, Problem};
 use super::super::story::Story;
-use super::super::{State, find, wire};
+use super::super::{State, activities, find, wire};
 use crate::host::Host;
 
 pub fn routes() -> Router<Arc<Host>> {
     Router::new()
         .route("/api/workflow-steps/{id}", get(one))
-        .route("/api/workflow-steps/{id}/activities", get(activities))
         .route("/api/workflow-steps/{id}/approve", post(approve))
         .route("/api/workflow-steps/{id}/reject", post(reject))
         .route("/api/workflow-steps/{id}/answer", post(answer))
         .route("/api/workflow-steps/{id}/skip-wait", post(skip_wait))
 }
 
-fn whole(story: &Story, at: baton_core::run::At) -> Answer<Value> {
+fn whole(host: &Host, story: &Story, at: baton_core::run::At) -> Answer<Value> {
     let run = story.run.created.run;
     let step = story
         .run
         .step(at)
         .ok_or_else(|| Problem::not_found("there is no such step"))?;
     let mut value = wire::step::whole(story, at, step);
+    activities::fill(host, story, step, &mut value);
     let of_step = |said: &&super::super::story::Said| said.posted.step.as_ref() == Some(&step.key);
     let comments = story.thread.iter().filter(of_step);
     value["comments"] = comments
@@ -42,24 +42,18 @@ fn whole(story: &Story, at: baton_core::run::At) -> Answer<Value> {
 
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let (story, at) = find::step(&host, &id).await?;
-    let data = find::blocking(&host, move |_| whole(&story, at)).await?;
+    let data = find::blocking(&host, move |host| whole(host, &story, at)).await?;
     Ok(Json(json!({"data": data})))
 }
 
-/// Only agents have activities; they come with part 2.
-async fn activities(
-    State(host): State,
-    Segment(id): Segment,
-    params: Params,
-) -> Answer<Json<Value>> {
-    params.number("after")?;
-    find::step(&host, &id).await?;
-    Ok(Json(json!({"data": [], "next_cursor": null})))
-}
-
+/// A yes or no. With a question's id it is meant for that one and no other.
 #[derive(Deserialize)]
 struct Said {
     message: Option<String>,
+    question_id: Option<String>,
+    /// Not to be asked again in this session, where the agent offers that.
+    #[serde(default)]
+    remember: bool,
 }
 
 async fn approve(
@@ -68,7 +62,7 @@ async fn approve(
     caller: Caller,
     Body(body): Body<Said>,
 ) -> Answer<Json<Value>> {
-    decide(&host, &id, caller, true, body.message).await
+    decide(&host, &id, caller, true, body).await
 }
 
 async fn reject(
@@ -77,7 +71,7 @@ async fn reject(
     caller: Caller,
     Body(body): Body<Said>,
 ) -> Answer<Json<Value>> {
-    decide(&host, &id, caller, false, body.message).await
+    decide(&host, &id, caller, false, body).await
 }
 
 async fn decide(
@@ -85,20 +79,27 @@ async fn decide(
     id: &str,
     caller: Caller,
     approved: bool,
-    message: Option<String>,
+    said: Said,
 ) -> Answer<Json<Value>> {
-    tell(
-        host,
-        id,
-        |step| Command::Answer {
+    let by = caller.by;
+    let command = |step| match (said.question_id, said.remember) {
+        (None, false) => Command::Answer {
             step: Some(step),
             approved,
-            message,
-            by: caller.by,
+            message: said.message,
+            by,
         },
-        caller.command,
-    )
-    .await
+        (question, remember) => Command::Reply {
+            step: Some(step),
+            question,
+            answer: match (approved, said.message) {
+                (true, message) => Given::Approve { remember, message },
+                (false, message) => Given::Reject { message },
+            },
+            by,
+        },
+    };
+    tell(host, id, command, caller.command).await
 }
 
 async fn tell(
@@ -113,7 +114,7 @@ async fn tell(
         .send(run, command(id.to_owned()), repeat)
         .await?;
     let (story, at) = find::step(host, id).await?;
-    let data = find::blocking(host, move |_| whole(&story, at)).await?;
+    let data = find::blocking(host, move |host| whole(host, &story, at)).await?;
     Ok(Json(json!({"data": data})))
 }
 
@@ -131,8 +132,11 @@ async fn answer(
     Body(body): Body<Answers>,
 ) -> Answer<Json<Value>> {
     let (story, at) = find::step(&host, &id).await?;
-    let asked = story.run.step(at).and_then(|step| step.session.as_deref());
-    let asked = asked.and_then(|session| session.unanswered());
+    let session = story.run.step(at).and_then(|step| step.session.as_deref());
+    let asked = session.and_then(|session| match &body.question_id {
+        Some(id) => session.asked.iter().find(|asked| asked.question.id == *id),
+        None => session.unanswered(),
+    });
     let answers = given(&body.answers, asked.map(|asked| &asked.question.asks))?;
     let by = caller.by;
     tell(

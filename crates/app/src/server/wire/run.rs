@@ -8,6 +8,7 @@ use baton_core::run::{At, Pause, Run, Status, Step};
 use baton_store::views::RunRow;
 use serde_json::{Map, Value, json};
 
+use super::super::own_files;
 use super::super::story::Story;
 use super::{definition, maybe_time, message, step, time, word};
 use crate::host::millis;
@@ -40,6 +41,8 @@ pub fn whole(story: &Story, beside: &Beside, children: Vec<Value>) -> Value {
     members.insert("checkpoints".into(), checkpoints(&story.run));
     members.insert("children".into(), children.into());
     members.insert("artifacts".into(), artifacts(&story.run).into());
+    let worktree = own_files::worktree(&story.run, story.finished.as_ref());
+    members.insert("worktree".into(), worktree);
     Value::Object(members)
 }
 
@@ -57,6 +60,7 @@ fn artifacts(run: &Run) -> Vec<Value> {
 
 fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
     let created = &run.created;
+    let usage = run.usage();
     let mut value = json!({
         "id": created.run.to_string(),
         "number": created.number,
@@ -74,7 +78,10 @@ fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
         "path": created.directory,
         "waiting": waiting(run, &beside.stuck),
         "progress": with_estimate(run, beside.estimate),
-        "cost_usd": null,
+        "worktree": own_files::worktree(run, None),
+        "cost_usd": usage.cost_usd,
+        "cost_is_estimate": usage.estimate,
+        "usage": step::tokens(&usage),
         "unread": 0,
         "started_at": maybe_time(run.started_at),
         "created_at": time(run.created_at),
@@ -221,7 +228,7 @@ pub fn checkpoints(run: &Run) -> Value {
             "step_id": checkpoint.after,
             "created_at": time(checkpoint.at),
             "partial": checkpoint.partial,
-            "commit": null,
+            "commit": checkpoint.commit,
         })
     };
     run.checkpoints.iter().map(one).collect()

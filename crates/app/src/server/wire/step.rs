@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use baton_core::activity::Usage;
 use baton_core::run::event::{AttemptEnd, StepError, StepOutput};
 use baton_core::run::{At, Run, Session, State, Step};
 use serde_json::{Map, Value, json};
@@ -78,7 +79,7 @@ pub fn row(run: &Run, at: At, step: &Step) -> Value {
         "needs": needs.collect::<Vec<_>>(),
         "log_directory_path": format!(".agent/workflows/executions/{id}/logs/{}", step.key),
         "agent_session_id": step.session.as_deref().and_then(|s| s.native.as_deref()),
-        "session": step.session.as_deref().map(|s| session(step, s)),
+        "session": step.session.as_deref().map(|s| with_files(session(step, s))),
         "error_message": error.map(|error| &error.message),
         "attempt": step.tries,
         "max_attempts": declared.retry.attempts,
@@ -170,7 +171,15 @@ fn waiting(step: &Step) -> Value {
     }
 }
 
-/// An agent's session (api.md, "Runs"). Its todos are in the activities.
+/// With what only its files know, where those were not read.
+fn with_files(mut session: Value) -> Value {
+    session["todos"] = Value::Null;
+    session["tool"] = Value::Null;
+    session
+}
+
+/// An agent's session (api.md, "Runs"), but for its todos and the tool it uses: they are in its
+/// activities.
 #[must_use]
 pub fn session(step: &Step, session: &Session) -> Value {
     let usage = session.usage();
@@ -194,17 +203,23 @@ pub fn session(step: &Step, session: &Session) -> Value {
             state if state.is_ended() => state.word(),
             _ => "idle",
         },
-        "usage": {
-            "input": usage.input,
-            "output": usage.output,
-            "cache_read": usage.cache_read,
-            "cache_write": usage.cache_write,
-        },
+        "usage": tokens(&usage),
         "cost_usd": usage.cost_usd,
         "cost_is_estimate": usage.estimate,
         "context_used": usage.context_used,
         "transcript_path": session.transcript,
         "questions": questions.collect::<Vec<_>>(),
+    })
+}
+
+/// Tokens, in and out.
+#[must_use]
+pub fn tokens(usage: &Usage) -> Value {
+    json!({
+        "input": usage.input,
+        "output": usage.output,
+        "cache_read": usage.cache_read,
+        "cache_write": usage.cache_write,
     })
 }
 

@@ -198,32 +198,11 @@ impl Run {
             let place = self.place(key, "steps_reset")?;
             self.reset(place, &keeps);
         }
-        let ends = keys.len();
-        let mut target = None;
-        if *because != ResetReason::Retry && ends > 0 {
-            // A checkpoint taken after an undone step describes a past that is no longer this
-            // run's.
-            let undone = |after: &str| {
-                let step = after.split_once('.').map_or(after, |(step, _item)| step);
-                keys.iter().any(|key| key == step)
-            };
-            let target = match because {
-                ResetReason::Checkpoint(number) => Some(*number),
-                ResetReason::Retry | ResetReason::Step(_) => None,
-            };
-            let first = self
-                .checkpoints
-                .iter()
-                .find(|(number, c)| Some(**number) > target && undone(&c.after))
-                .map(|(n, _)| *n);
-            if let Some(first) = first {
+        if *because != ResetReason::Retry {
+            let target = self.files_without(keys, because).map(str::to_owned);
+            if let Some(first) = self.first_undone(keys, because) {
                 self.checkpoints.retain(|number, _| *number < first);
             }
-        }
-        if *because != ResetReason::Retry {
-            // Those that are left describe what still holds: the newest of them has the files.
-            let whole = self.checkpoints.values().filter(|c| !c.partial);
-            target = whole.rev().find_map(|c| c.commit.clone()).or(target);
             self.restore_files(target);
         }
         if let Status::Paused(pause) = &mut self.status {

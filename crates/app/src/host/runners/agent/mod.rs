@@ -10,5 +10,5 @@ mod prepare;
 mod talk;
 
 pub use activities::Activities;
-pub use prepare::{Places, Prepared, prepare, vendor};
+pub use prepare::{Places, Prepared, on_path, prepare, vendor};
 pub use talk::{Begin, Limits, Talk};

@@ -1,0 +1,70 @@
+//! What a session did: `GET /api/workflow-steps/:id/activities`.
+
+use std::sync::Arc;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::super::activities::{self, Page, Wanted};
+use super::super::asking::{Params, Segment};
+use super::super::error::{Answer, Problem};
+use super::super::wire::activity::{KINDS, UNKNOWN};
+use super::super::{State, find};
+use crate::host::Host;
+
+pub fn routes() -> Router<Arc<Host>> {
+    Router::new().route("/api/workflow-steps/{id}/activities", get(page))
+}
+
+/// Those of one attempt (`attempt`, else the current one) behind the one at byte `after`.
+async fn page(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
+    let wanted = Wanted {
+        after: params.number("after")?,
+        kinds: kinds(&params)?,
+        limit: params.limit()?,
+    };
+    let number = params.number("attempt")?;
+    let (story, at) = find::step(&host, &id).await?;
+    let page = find::blocking(&host, move |host| {
+        let none = || Problem::not_found("there is no such step");
+        let step = story.run.step(at).ok_or_else(none)?;
+        let tried = story.attempts.get(&step.key).into_iter().flatten();
+        let mut tried = tried.rev();
+        let tried = match number {
+            None => tried.next(),
+            Some(number) => {
+                let found = tried.find(|tried| u64::from(tried.number) == number);
+                let none = || {
+                    let key = &step.key;
+                    Problem::not_found(format!("step `{key}` has no attempt {number}"))
+                };
+                Some(found.ok_or_else(none)?)
+            }
+        };
+        // Only agents have any.
+        let Some(tried) = tried.filter(|_| story.run.is_agent(at)) else {
+            return Ok(Page::default());
+        };
+        let paths = activities::paths(host, &story, step, tried.number);
+        let read = activities::open(&paths).and_then(|file| match file {
+            Some(file) => activities::page(&file, &tried.id.to_string(), &wanted),
+            None => Ok(Page::default()),
+        });
+        read.map_err(|error| Problem::disk(&error))
+    })
+    .await?;
+    let next = page.next.map(|offset| offset.to_string());
+    Ok(Json(json!({"data": page.rows, "next_cursor": next})))
+}
+
+fn kinds(params: &Params) -> Answer<Vec<String>> {
+    let kinds = params.all("kind");
+    let known = |kind: &&str| KINDS.contains(kind) || *kind == UNKNOWN;
+    if let Some(wrong) = kinds.iter().find(|kind| !known(kind)) {
+        let shown: String = wrong.chars().take(64).collect();
+        let detail = format!("`{shown}` is no kind: {}", KINDS.join(", "));
+        return Err(Problem::bad_request("bad_query", detail));
+    }
+    Ok(kinds.into_iter().map(str::to_owned).collect())
+}

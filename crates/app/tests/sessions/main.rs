@@ -1,0 +1,12 @@
+//! What people see of agents at work, and what they can say to them: through the real binary and its
+//! socket, with a fake agent that speaks the real protocol.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod activities;
+mod agents;
+mod answers;
+mod diffs;
+mod fake;
+#[path = "../server_support/mod.rs"]
+mod server_support;
