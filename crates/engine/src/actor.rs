@@ -47,7 +47,7 @@ type ReadRun = Box<dyn FnOnce(Result<&Run, SendError>) + Send>;
 /// What comes in.
 pub(crate) enum RunMail {
     Command {
-        command: Command,
+        command: Box<Command>,
         id: Option<CommandId>,
         reply: Option<oneshot::Sender<Result<Reply, SendError>>>,
     },
@@ -115,7 +115,7 @@ impl RunActor {
 
     async fn take(&mut self, mail: RunMail) {
         match mail {
-            RunMail::Command { command, id, reply } => self.carry_out(command, id, reply).await,
+            RunMail::Command { command, id, reply } => self.carry_out(*command, id, reply).await,
             RunMail::Read(read) => match (self.load(), &self.folded) {
                 (_, Some(folded)) => read(Ok(&folded.run)),
                 (Ok(()), None) => read(Err(Refusal::NoRun.into())),
@@ -231,6 +231,7 @@ impl RunActor {
             let clock = engine.clock();
             clock.sleep_until(clock.now().plus(ENVIRONMENT_RETRY)).await;
             let reply = None;
+            let command = Box::new(command);
             engine.mail_run(run, RunMail::Command { command, id, reply });
         });
     }

@@ -165,7 +165,7 @@ impl Engine {
         self.mail_run(
             run,
             RunMail::Command {
-                command,
+                command: Box::new(command),
                 id,
                 reply: Some(reply),
             },
@@ -328,7 +328,7 @@ impl Reports for Engine {
         self.mail_run(
             run,
             RunMail::Command {
-                command,
+                command: Box::new(command),
                 id: None,
                 reply: None,
             },
@@ -343,7 +343,7 @@ impl Reports for Engine {
         self.mail_run(
             run,
             RunMail::Command {
-                command,
+                command: Box::new(command),
                 id: None,
                 reply: None,
             },
@@ -355,7 +355,7 @@ impl Reports for Engine {
         self.mail_run(
             run,
             RunMail::Command {
-                command,
+                command: Box::new(command),
                 id: None,
                 reply: None,
             },

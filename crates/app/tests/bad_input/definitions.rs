@@ -12,21 +12,15 @@ fn script(rest: &str) -> String {
 
 #[test]
 fn what_is_not_there_yet_is_named_and_starts_nothing() {
-    let agent = "name: X\nsteps:\n  - {id: think, type: agent, agent: claude, prompt: Hi}\n";
     let remote =
         "name: X\nsteps:\n  - {id: far, type: remote, provider: stakwork, workflow_id: 1}\n";
-    let worktree = format!("worktree: worktree\n{}", script(""));
-    let branch = format!("worktree: branch\n{}", script(""));
     let triggers = format!(
         "triggers: {{schedule: {{cron: '0 6 * * *'}}}}\n{}",
         script("")
     );
     let isolate = script(", foreach: [a], isolate: true");
     let cases = [
-        ("agent", agent, "claude"),
         ("remote", remote, "stakwork"),
-        ("tree", worktree.as_str(), "worktree"),
-        ("branch", branch.as_str(), "branch"),
         ("triggers", triggers.as_str(), "triggers"),
         ("isolate", isolate.as_str(), "isolate"),
     ];
@@ -38,11 +32,21 @@ fn what_is_not_there_yet_is_named_and_starts_nothing() {
         let problem: Value = serde_json::from_str(&said.err).unwrap();
         assert_eq!(problem["code"], "not_available", "{key}: {problem}");
     }
-    let plain = World::new(&[("plain", &script(""))]);
-    plain
-        .say(&["run", "plain", "--worktree", "branch"])
-        .is(2, &["not available"]);
-    assert!(world.runs().is_empty() && plain.runs().is_empty());
+    assert!(world.runs().is_empty());
+}
+
+#[test]
+fn a_worktree_without_a_repository_is_refused_with_what_would_be_right() {
+    let tree = format!("worktree: worktree\n{}", script(""));
+    let world = World::new(&[("tree", &tree), ("plain", &script(""))]);
+    let words = ["is in no git repository", "git init"];
+    world.say(&["run", "tree"]).is(2, &words);
+    for mode in ["branch", "worktree"] {
+        world
+            .say(&["run", "plain", "--worktree", mode])
+            .is(2, &words);
+    }
+    assert!(world.runs().is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod apply;
 pub mod big;
+mod created;
 pub mod decide;
 pub mod event;
 mod names;

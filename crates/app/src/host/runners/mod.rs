@@ -54,8 +54,11 @@ pub struct Inner {
     secrets: Arc<Secrets>,
     environments: Arc<RunEnvironments>,
     living: Mutex<HashMap<AttemptId, Living>>,
-    keeper: OnceLock<Mutex<Sender<(RunId, Workspace, u32, String)>>>,
+    keeper: OnceLock<Mutex<Sender<Keep>>>,
 }
+
+/// A checkpoint to name: its run, where that is, its number and its commit.
+type Keep = (RunId, Workspace, u32, String);
 
 /// An attempt between its launch and its end.
 #[derive(Default)]
@@ -234,10 +237,10 @@ impl Runners for ShepherdRunners {
     }
 
     fn keep(&self, run: RunId, workspace: &Workspace, number: u32, commit: &str) {
-        let what = (run, workspace.clone(), number, commit.to_owned());
+        let what: Keep = (run, workspace.clone(), number, commit.to_owned());
         // One thread names them all, in their order.
         let keeper = self.inner.keeper.get_or_init(|| {
-            let (sender, receiver) = std::sync::mpsc::channel::<(RunId, Workspace, u32, String)>();
+            let (sender, receiver) = std::sync::mpsc::channel::<Keep>();
             let spawned = std::thread::Builder::new()
                 .name("keeper".into())
                 .spawn(move || {
