@@ -258,6 +258,7 @@ fn created_with_a_worktree() -> RunCreated {
             setup: Some("pnpm install".into()),
             finish: Finish::Merge,
             shared: false,
+            parent: None,
         }),
         ..plainly_created()
     }
@@ -392,6 +393,15 @@ fn steps() -> Vec<Event> {
             workflow: "review".into(),
             args: Big::new("{}"),
             expires: Some(soon()),
+            isolated: None,
+        },
+        Event::ChildStarted {
+            key: key(),
+            child: OTHER,
+            workflow: "review".into(),
+            args: Big::new("{}"),
+            expires: None,
+            isolated: Some("90".repeat(20)),
         },
         ended(ChildOutcome::Completed {
             outputs: Big::new(r#"{"said":"yes"}"#),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_core::ids::AttemptId;
+use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::decide::{Command, Refusal};
 use baton_core::run::event::{
     Action, Actor, ChildOutcome, Event, Parent, PauseReason, RunCreated, Workspace,
@@ -15,7 +15,7 @@ use baton_core::slot;
 
 use crate::commit::Committed;
 use crate::handle::{Engine, SendError, lock};
-use crate::ports::{FilesAt, FinishFiles, Launch, Reports, StopReason, Word};
+use crate::ports::{Aggregate, FilesAt, FinishFiles, Launch, Reports, StopReason, Word};
 use crate::start::StartRequest;
 
 /// How long to wait before delivering again what could not be delivered.
@@ -86,10 +86,7 @@ impl Engine {
 
     /// After a restart: takes back what the run had in flight.
     pub(crate) fn take_back(&self, run: &Run, env: &BTreeMap<String, String>) {
-        let Some(in_flight) = run.in_flight() else {
-            return;
-        };
-        for (&attempt, &place) in in_flight {
+        for (&attempt, &place) in run.in_flight().into_iter().flatten() {
             if !lock(&self.inner.attempts).contains_key(&attempt) {
                 self.launch(run, place, attempt, env, true);
             }
@@ -142,7 +139,56 @@ impl Engine {
             files,
         };
         let reports: Arc<dyn Reports> = Arc::new(self.clone());
-        self.inner.outside.runners.finish(finish, reports);
+        match run.created.parent.as_ref().filter(|_| run.is_isolated()) {
+            Some(Parent {
+                run: parent,
+                step: Some(key),
+            }) => {
+                let engine = self.clone();
+                let (parent, key) = (*parent, key.clone());
+                crate::handle::background(async move {
+                    if let Some(finish) = engine.in_turn(parent, key, finish).await {
+                        engine.inner.outside.runners.finish(finish, reports);
+                    }
+                });
+            }
+            _ => self.inner.outside.runners.finish(finish, reports),
+        }
+    }
+
+    /// Waits until the items before an isolated child's have ended: work is merged back in item
+    /// order. A parent that has ended gets nothing merged; `None` when the host leaves.
+    async fn in_turn(
+        &self,
+        parent: RunId,
+        key: String,
+        mut finish: FinishFiles,
+    ) -> Option<FinishFiles> {
+        let mut feed = self.inner.feed.subscribe();
+        loop {
+            let of_item = key.clone();
+            let turn = self.read(parent, move |run| {
+                let over = !matches!(run.status, Status::Running(_) | Status::Paused(_));
+                (over, run.is_next_to_merge(&of_item))
+            });
+            match turn.await {
+                Ok((true, _)) | Err(SendError::Refused(_) | SendError::Damaged(_)) => {
+                    finish.files.workspace.parent = None;
+                    return Some(finish);
+                }
+                Ok((false, true)) => return Some(finish),
+                Err(SendError::Stopping) => return None,
+                Ok((false, false)) | Err(SendError::Disk(_) | SendError::Environment(_)) => {}
+            }
+            loop {
+                match feed.recv().await {
+                    Ok(commit) if commit.aggregate == Aggregate::Run(parent) => break,
+                    Ok(_) => {}
+                    Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => break,
+                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        }
     }
 
     fn launch(
@@ -251,9 +297,11 @@ impl Engine {
                 child,
                 workflow,
                 args,
+                isolated,
             } => {
+                let place = self.place_of_child(source, *child, workflow, isolated.as_deref());
                 let started = self
-                    .start_child(source, key, *child, workflow, args, id)
+                    .start_child(source, key, *child, workflow, args, place, id)
                     .await;
                 let Err(message) = started? else {
                     return Ok(());
@@ -312,6 +360,29 @@ impl Engine {
         }
     }
 
+    /// Where a child run works: in its parent's directory, or in a worktree of its own.
+    fn place_of_child(
+        &self,
+        parent: &RunCreated,
+        child: RunId,
+        key: &str,
+        isolated: Option<&str>,
+    ) -> (String, Option<Workspace>) {
+        match (&parent.workspace, isolated) {
+            (Some(workspace), Some(base)) => {
+                let runners = &self.inner.outside.runners;
+                runners.isolate(workspace, child, key, base)
+            }
+            (workspace, _) => {
+                let shared = workspace.clone().map(|workspace| Workspace {
+                    shared: true,
+                    ..workspace
+                });
+                (parent.directory.clone(), shared)
+            }
+        }
+    }
+
     /// Starts a child run; the inner error says why it cannot be.
     async fn start_child(
         &self,
@@ -320,6 +391,7 @@ impl Engine {
         child: baton_core::ids::RunId,
         workflow: &str,
         args: &str,
+        (directory, workspace): (String, Option<Workspace>),
         id: baton_core::ids::CommandId,
     ) -> Result<Result<(), String>, SendError> {
         let before = self.inner.outside.journal.command(&id);
@@ -356,11 +428,8 @@ impl Engine {
             inherited: vec![],
             instruction: source.instruction.clone(),
             pause_policy: source.pause_policy,
-            directory: source.directory.clone(),
-            workspace: source.workspace.clone().map(|workspace| Workspace {
-                shared: true,
-                ..workspace
-            }),
+            directory,
+            workspace,
             id: Some(id),
         };
         match self.start(request).await {

@@ -214,6 +214,15 @@ fn a_session_whose_shepherd_was_killed_is_resumed_by_its_id() {
             step(run, "work")["agent_session_id"].is_string()
         });
         let session = step(&running, "work")["agent_session_id"].clone();
+        // A session that has not said anything yet need not be there again.
+        until("it has begun", LIMIT, || {
+            let log = office.world.project.join(".agent/workflows/executions");
+            let log = log
+                .join(run.rsplit('/').next()?)
+                .join("logs/work/output.log");
+            let said = std::fs::read_to_string(log).ok()?;
+            said.contains("I begin").then_some(())
+        });
         assert!(processes::kill(office.shepherd()));
         let done = office.completed(&run);
         let work = step(&done, "work");

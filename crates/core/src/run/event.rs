@@ -120,6 +120,9 @@ pub enum Event {
         workflow: String,
         args: Big,
         expires: Option<Timestamp>,
+        /// It has a worktree of its own, from this commit of its parent's files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        isolated: Option<String>,
     },
     /// The child run ended (or never began).
     ChildEnded {

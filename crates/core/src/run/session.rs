@@ -179,6 +179,28 @@ impl Run {
             .find_map(|(_, c)| c.commit.as_deref())
     }
 
+    /// Whether its work is merged back into its parent's at its end.
+    #[must_use]
+    pub fn is_isolated(&self) -> bool {
+        let workspace = self.created.workspace.as_ref();
+        workspace.is_some_and(|workspace| workspace.parent.is_some())
+    }
+
+    /// Whether the items before this one have ended: work of isolated children is merged back in
+    /// item order.
+    #[must_use]
+    pub fn is_next_to_merge(&self, key: &str) -> bool {
+        let Some(At {
+            step,
+            item: Some(item),
+        }) = self.find(key)
+        else {
+            return true;
+        };
+        let before = self.steps[step].items.iter().take(item);
+        before.into_iter().all(|item| item.state.is_ended())
+    }
+
     /// Whether the step at this place is an agent's.
     #[must_use]
     pub fn is_agent(&self, at: At) -> bool {

@@ -258,6 +258,16 @@ impl Runners for ShepherdRunners {
         let _next_start = keeper.send(what);
     }
 
+    fn isolate(
+        &self,
+        parent: &Workspace,
+        child: RunId,
+        key: &str,
+        base: &str,
+    ) -> (String, Option<Workspace>) {
+        workspace::isolated(parent, child, key, base)
+    }
+
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
         Self::finish_files(finish, reports);
     }

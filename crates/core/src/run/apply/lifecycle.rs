@@ -235,6 +235,13 @@ impl Run {
             self.slot = Slot::None;
             self.outbox.push(Message::ReleaseSlot(claim));
         }
+        // An isolated child has something to do before its parent hears of a good end.
+        if !(self.files.finishing && self.is_isolated()) {
+            self.tell_parent(outcome);
+        }
+    }
+
+    pub(super) fn tell_parent(&mut self, outcome: ChildOutcome) {
         if let Some(parent) = &self.created.parent
             && let Some(key) = parent.step.clone()
         {

@@ -1,6 +1,7 @@
 //! Events of sessions, instructions, money and files.
 
-use super::super::event::{ActionStatus, Actor, MessagePosted};
+use super::super::big::Big;
+use super::super::event::{ActionStatus, Actor, ChildOutcome, Finished, MessagePosted, RunError};
 use super::super::session::{Asked, Instruction, Session};
 use super::super::state::{Run, Status};
 use super::Illegal;
@@ -189,13 +190,34 @@ impl Run {
         self.spending.warned = false;
     }
 
-    pub(super) fn files_finished(&mut self) -> Result<(), Illegal> {
-        match self.status {
-            Status::Completed { .. } => {
-                self.files.finishing = false;
-                Ok(())
-            }
-            _ => Err(self.illegal("files_finished", "the run has not completed")),
+    /// The branch is finished. An isolated child is at its end only now: its parent hears of it, and
+    /// it has failed when its work does not fit the parent's.
+    pub(super) fn files_finished(
+        &mut self,
+        outcome: &Finished,
+        now: Timestamp,
+    ) -> Result<(), Illegal> {
+        let Status::Completed { outputs, .. } = &self.status else {
+            return Err(self.illegal("files_finished", "the run has not completed"));
+        };
+        self.files.finishing = false;
+        if !self.is_isolated() {
+            return Ok(());
         }
+        if outcome.conflicts.is_empty() {
+            let outputs = Big::new(outputs.to_string());
+            self.tell_parent(ChildOutcome::Completed { outputs });
+            return Ok(());
+        }
+        let message = format!("merge_conflict: {}", outcome.detail);
+        self.status = Status::Failed {
+            at: now,
+            error: RunError {
+                step: None,
+                message: message.clone(),
+            },
+        };
+        self.tell_parent(ChildOutcome::Failed { message });
+        Ok(())
     }
 }

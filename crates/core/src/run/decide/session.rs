@@ -82,6 +82,7 @@ impl Run {
                 Some(wait) if !wait.taken => self.taken(attempt, step, &[*message]),
                 _ => vec![],
             },
+            News::Note { content } => vec![self.says(0, Some(&key), content.clone())],
             News::Files { commit } => vec![Event::FilesKept {
                 key,
                 attempt,

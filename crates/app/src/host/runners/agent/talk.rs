@@ -404,6 +404,8 @@ impl State {
                     },
                 );
             }
+            // Said once, when the protocol confirms it: see `Output::Taken`.
+            Activity::Steered { .. } => return,
             Activity::ApiRetry { .. } => {
                 self.retrying_since.get_or_insert_with(Instant::now);
             }
