@@ -299,10 +299,30 @@ impl Engine {
                 args,
                 isolated,
             } => {
-                let place = self.place_of_child(source, *child, workflow, isolated.as_deref());
-                let started = self
-                    .start_child(source, key, *child, workflow, args, place, id)
-                    .await;
+                let (directory, workspace) =
+                    self.place_of_child(source, *child, workflow, isolated.as_deref());
+                let request = StartRequest {
+                    run: Some(*child),
+                    project: source.project.clone(),
+                    key: workflow.clone(),
+                    path: String::new(),
+                    source: "".into(),
+                    name: Some(format!("{} › {key}", source.name)),
+                    args: serde_json::from_str(args).unwrap_or_default(),
+                    by: Actor::Parent(run),
+                    parent: Some(Parent {
+                        run,
+                        step: Some(key.clone()),
+                    }),
+                    budget: None,
+                    inherited: vec![],
+                    instruction: source.instruction.clone(),
+                    pause_policy: source.pause_policy,
+                    directory,
+                    workspace,
+                    id: Some(id.clone()),
+                };
+                let started = self.start_child(request, id).await;
                 let Err(message) = started? else {
                     return Ok(());
                 };
@@ -383,18 +403,14 @@ impl Engine {
         }
     }
 
-    /// Starts a child run; the inner error says why it cannot be.
+    /// Starts a child run by its definition as it is now; the inner error says why it cannot be.
     async fn start_child(
         &self,
-        source: &RunCreated,
-        key: &str,
-        child: baton_core::ids::RunId,
-        workflow: &str,
-        args: &str,
-        (directory, workspace): (String, Option<Workspace>),
+        request: StartRequest,
         id: baton_core::ids::CommandId,
     ) -> Result<Result<(), String>, SendError> {
-        let before = self.inner.outside.journal.command(&id);
+        let outside = &self.inner.outside;
+        let before = outside.journal.command(&id);
         if before
             .map_err(|error| SendError::Disk(error.to_string()))?
             .is_some()
@@ -402,35 +418,14 @@ impl Engine {
             // It was started before; its definition may have changed since.
             return Ok(Ok(()));
         }
-        let found = match self
-            .inner
-            .outside
-            .definitions
-            .find(&source.project, workflow)
-        {
+        let found = match outside.definitions.find(&request.project, &request.key) {
             Ok(found) => found,
             Err(why) => return Ok(Err(why)),
         };
         let request = StartRequest {
-            run: Some(child),
-            project: source.project.clone(),
-            key: workflow.to_owned(),
             path: found.path,
             source: found.source,
-            name: Some(format!("{} › {key}", source.name)),
-            args: serde_json::from_str(args).unwrap_or_default(),
-            by: Actor::Parent(source.run),
-            parent: Some(Parent {
-                run: source.run,
-                step: Some(key.to_owned()),
-            }),
-            budget: None,
-            inherited: vec![],
-            instruction: source.instruction.clone(),
-            pause_policy: source.pause_policy,
-            directory,
-            workspace,
-            id: Some(id),
+            ..request
         };
         match self.start(request).await {
             Ok(_) | Err(crate::start::StartError::Send(SendError::Refused(Refusal::Exists))) => {
