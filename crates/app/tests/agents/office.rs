@@ -1,39 +1,20 @@
 //! A world in which agents are installed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use super::support::fakes;
 use super::support::processes;
 use super::support::until;
-use super::support::world::{BATON, LIMIT, World};
+use super::support::world::{LIMIT, World};
 
 /// A world with fake agents on the `PATH` of its runs.
 pub struct Office {
     pub world: World,
     pub project: String,
     bin: PathBuf,
-}
-
-/// The fake of this name, built once when it is not beside the binary under test: cargo builds it by
-/// itself only when the whole workspace is tested.
-fn fake(name: &str) -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    let beside = Path::new(BATON).parent().unwrap();
-    if !beside.join("fake-claude").exists() {
-        BUILT.get_or_init(|| {
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "--locked", "--quiet", "--package", "baton-fakes"])
-                .arg("--target-dir")
-                .arg(beside.parent().unwrap())
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status();
-            assert!(built.unwrap().success(), "the fake agents do not build");
-        });
-    }
-    beside.join(name)
 }
 
 impl Office {
@@ -47,7 +28,7 @@ impl Office {
             ("codex", "fake-codex"),
             ("fake-acp", "fake-acp"),
         ] {
-            std::os::unix::fs::symlink(fake(of), bin.join(name)).unwrap();
+            std::os::unix::fs::symlink(fakes::program(of), bin.join(name)).unwrap();
         }
         world.start_host();
         world.await_host();
