@@ -360,8 +360,11 @@ impl ShepherdRunners {
                 if let Some(talk) = &talk {
                     talk.hear(bytes);
                     // What the run has for it, once it is known what it has heard.
-                    for word in words.take().into_iter().flatten() {
-                        talk.say(word.clone());
+                    if let Some(words) = words.take() {
+                        for word in words {
+                            talk.say(word.clone());
+                        }
+                        self.listens(attempt, talk);
                     }
                 }
             }

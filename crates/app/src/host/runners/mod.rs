@@ -67,6 +67,10 @@ struct Living {
     stopped: Option<(StopReason, Instant)>,
     /// The conversation, when it is an agent's.
     talk: Option<Arc<Talk>>,
+    /// It knows what it has heard: words may be said to it.
+    listens: bool,
+    /// What is to be said to it then.
+    unsaid: Vec<Word>,
     reports: Option<Arc<dyn Reports>>,
 }
 
@@ -192,6 +196,23 @@ impl ShepherdRunners {
         self.lock().get(&attempt)?.talk.clone()
     }
 
+    /// The conversation may be spoken to: what came before is said first.
+    fn listens(&self, attempt: AttemptId, talk: &Talk) {
+        loop {
+            let unsaid = match self.lock().get_mut(&attempt) {
+                Some(living) if living.unsaid.is_empty() => {
+                    living.listens = true;
+                    return;
+                }
+                Some(living) => std::mem::take(&mut living.unsaid),
+                None => return,
+            };
+            for word in unsaid {
+                talk.say(word);
+            }
+        }
+    }
+
     /// Lets every conversation look at the time. Called about once a second.
     pub fn tick(&self) {
         let talks: Vec<_> = self
@@ -231,7 +252,15 @@ impl Runners for ShepherdRunners {
     }
 
     fn say(&self, attempt: AttemptId, word: Word) {
-        if let Some(talk) = self.talk(attempt) {
+        let talk = match self.lock().get_mut(&attempt) {
+            Some(living) if living.listens => living.talk.clone(),
+            Some(living) => {
+                living.unsaid.push(word);
+                return;
+            }
+            None => None,
+        };
+        if let Some(talk) = talk {
             talk.say(word);
         }
     }
