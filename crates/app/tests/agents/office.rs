@@ -144,6 +144,11 @@ impl Office {
         ended
     }
 
+    /// The host's process.
+    pub fn host(&self) -> i32 {
+        processes::host(&self.world.data).unwrap()
+    }
+
     /// Kills the host the hard way and starts another.
     pub fn restart(&self) {
         let host = processes::host(&self.world.data).unwrap();

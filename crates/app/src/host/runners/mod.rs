@@ -12,7 +12,7 @@ mod glob;
 mod logs;
 mod workspace;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -55,6 +55,10 @@ pub struct Inner {
     environments: Arc<RunEnvironments>,
     living: Mutex<HashMap<AttemptId, Living>>,
     keeper: OnceLock<Mutex<Sender<Keep>>>,
+    /// Who makes a worktree ready, by its root.
+    roots: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    /// Branches that this host has finished or is finishing, by run and generation of its files.
+    finished: Mutex<HashSet<(RunId, u32)>>,
 }
 
 /// A checkpoint to name: its run, where that is, its number and its commit.
@@ -67,9 +71,7 @@ struct Living {
     stopped: Option<(StopReason, Instant)>,
     /// The conversation, when it is an agent's.
     talk: Option<Arc<Talk>>,
-    /// It knows what it has heard: words may be said to it.
-    listens: bool,
-    /// What is to be said to it then.
+    /// What came for it before there was one.
     unsaid: Vec<Word>,
     reports: Option<Arc<dyn Reports>>,
 }
@@ -94,6 +96,8 @@ impl ShepherdRunners {
                 environments,
                 living: Mutex::default(),
                 keeper: OnceLock::new(),
+                roots: Mutex::default(),
+                finished: Mutex::default(),
             }),
         }
     }
@@ -196,23 +200,6 @@ impl ShepherdRunners {
         self.lock().get(&attempt)?.talk.clone()
     }
 
-    /// The conversation may be spoken to: what came before is said first.
-    fn listens(&self, attempt: AttemptId, talk: &Talk) {
-        loop {
-            let unsaid = match self.lock().get_mut(&attempt) {
-                Some(living) if living.unsaid.is_empty() => {
-                    living.listens = true;
-                    return;
-                }
-                Some(living) => std::mem::take(&mut living.unsaid),
-                None => return,
-            };
-            for word in unsaid {
-                talk.say(word);
-            }
-        }
-    }
-
     /// Lets every conversation look at the time. Called about once a second.
     pub fn tick(&self) {
         let talks: Vec<_> = self
@@ -253,16 +240,13 @@ impl Runners for ShepherdRunners {
 
     fn say(&self, attempt: AttemptId, word: Word) {
         let talk = match self.lock().get_mut(&attempt) {
-            Some(living) if living.listens => living.talk.clone(),
-            Some(living) => {
-                living.unsaid.push(word);
-                return;
-            }
-            None => None,
+            Some(Living {
+                talk: Some(talk), ..
+            }) => talk.clone(),
+            Some(living) => return living.unsaid.push(word),
+            None => return,
         };
-        if let Some(talk) = talk {
-            talk.say(word);
-        }
+        talk.say(word);
     }
 
     fn keep(&self, run: RunId, workspace: &Workspace, number: u32, commit: &str) {
@@ -273,8 +257,11 @@ impl Runners for ShepherdRunners {
             let spawned = std::thread::Builder::new()
                 .name("keeper".into())
                 .spawn(move || {
+                    let mut named = HashSet::new();
                     for (run, workspace, number, commit) in receiver {
-                        Self::keep_commit(run, &workspace, number, &commit);
+                        if named.insert((run, number)) {
+                            Self::keep_commit(run, &workspace, number, &commit);
+                        }
                     }
                 });
             if let Err(error) = spawned {
@@ -298,6 +285,13 @@ impl Runners for ShepherdRunners {
     }
 
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
+        // It is asked for again whenever the run is folded before it was reported.
+        let mut finished = self.inner.finished.lock();
+        let once = (finish.run, finish.files.generation);
+        if finished.as_mut().is_ok_and(|all| !all.insert(once)) {
+            return;
+        }
+        drop(finished);
         Self::finish_files(finish, reports);
     }
 

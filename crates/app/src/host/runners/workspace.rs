@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use baton_core::definition::{Finish, WorktreeMode};
@@ -66,6 +66,23 @@ impl ShepherdRunners {
         let Some(files) = &launch.files else {
             return Ok(());
         };
+        // One at a time: the next one finds the setup done.
+        let root = {
+            let mut roots = self.inner.roots.lock();
+            let roots = roots.as_mut().map_or_else(
+                |_| None,
+                |roots| {
+                    Some(
+                        roots
+                            .entry(files.workspace.root.clone())
+                            .or_default()
+                            .clone(),
+                    )
+                },
+            );
+            roots.unwrap_or_default()
+        };
+        let _ready = root.lock().unwrap_or_else(PoisonError::into_inner);
         let spec = spec(&files.workspace);
         let want = restore(files);
         let prepared = baton_worktree::ensure(&spec, &want).map_err(|error| failure(&error))?;
@@ -225,9 +242,11 @@ fn restore(files: &FilesAt) -> Restore {
     if files.workspace.shared {
         return Restore::default();
     }
+    // Before the first checkpoint they go back to what the run began from.
+    let began = || (files.generation > 0).then(|| files.workspace.base.clone());
     Restore {
         generation: files.generation,
-        commit: files.newest.clone(),
+        commit: files.newest.clone().or_else(began),
     }
 }
 

@@ -8,12 +8,12 @@
 mod verdict;
 mod watchdog;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use baton_agents::{Capabilities, Driver, Failure, FailureKind, Order, Output, Turn};
-use baton_core::activity::{Activity, Record, Usage};
+use baton_core::activity::{Activity, Question, Record, Usage};
 use baton_core::ids::AttemptId;
 use baton_core::run::decide::News;
 use baton_core::run::event::AttemptEnd;
@@ -30,6 +30,9 @@ const ASK_AGAIN: u32 = 2;
 
 /// How long a turn's end waits for words that were said just before it.
 const UNTAKEN: Duration = Duration::from_secs(10);
+
+/// How much of a log is gone through at a time, in bytes.
+const PIECE: u64 = 1 << 20;
 
 /// How often sums of tokens and money are told at most.
 const USAGE_EVERY: Duration = Duration::from_secs(2);
@@ -50,7 +53,17 @@ pub struct Limits {
 /// The conversation with one agent. Shared between the thread that waits for its process and those
 /// that say something to it.
 pub struct Talk {
+    can: Capabilities,
     state: Mutex<State>,
+    /// What is to be done as soon as nobody is at it: whoever asks never waits for a long log to be
+    /// gone through.
+    wishes: Mutex<VecDeque<Wish>>,
+}
+
+/// What is wanted of a conversation.
+enum Wish {
+    Say(Word),
+    Park,
 }
 
 struct State {
@@ -68,6 +81,12 @@ struct State {
     offset: u64,
     /// How much of `raw` is known to be there.
     heard: u64,
+    /// And how much of that was gone through.
+    gone_through: u64,
+    /// The first words were given to the driver.
+    begun: bool,
+    /// Questions of the past, told once when all is gone through: only those that are open count.
+    past: BTreeMap<String, Option<Question>>,
     /// What is there has been gone through once: decisions may be made.
     caught_up: bool,
     /// Orders given, by what makes each unique.
@@ -116,6 +135,8 @@ pub struct Begin {
     pub schema: Option<Value>,
     pub resumed: bool,
     pub limits: Limits,
+    /// What is to be said to it first, once it is known what it has heard.
+    pub words: Vec<Word>,
 }
 
 impl Talk {
@@ -132,6 +153,7 @@ impl Talk {
             schema,
             resumed,
             limits,
+            words,
         } = begin;
         let state = State {
             attempt,
@@ -146,6 +168,9 @@ impl Talk {
             resumed,
             offset: 0,
             heard: 0,
+            gone_through: 0,
+            begun: false,
+            past: BTreeMap::new(),
             caught_up: false,
             given: HashSet::new(),
             untaken: BTreeSet::new(),
@@ -168,7 +193,9 @@ impl Talk {
             retrying_since: None,
         };
         Self {
+            can: state.can,
             state: Mutex::new(state),
+            wishes: Mutex::new(words.into_iter().map(Wish::Say).collect()),
         }
     }
 
@@ -176,47 +203,52 @@ impl Talk {
     pub fn begin(&self, shepherd: Arc<Shepherd>) {
         let mut state = self.lock();
         state.shepherd = Some(shepherd);
-        let outputs = state.driver.begin();
-        state.act(outputs, None);
+        state.begin();
     }
 
     /// So much of the agent's output is there.
     pub fn hear(&self, bytes: u64) {
-        let mut state = self.lock();
-        state.heard = state.heard.max(bytes);
-        state.go_through();
+        loop {
+            let mut state = self.lock();
+            state.heard = state.heard.max(bytes);
+            if !state.go_through() {
+                state.caught_up = true;
+                state.tell_past();
+                self.grant_all(&mut state);
+                state.settle();
+                break;
+            }
+        }
+        self.grant();
     }
 
     /// Something was written to it; what was noted may be read now.
     pub fn said(&self) {
-        self.lock().go_through();
+        self.hear(0);
     }
 
-    /// Says something to it. What was said before is not said again.
+    /// Says something to it. What was said before is not said again; what it has no ear for yet is
+    /// said when it has.
     pub fn say(&self, word: Word) {
-        let order = match word {
-            Word::Tell { message, text, now } => Order::Tell { message, text, now },
-            Word::Answer { question, answer } => Order::Answer { question, answer },
-        };
-        self.lock().order(&order);
+        self.wish(Wish::Say(word));
     }
 
-    /// Ends its turn and keeps its session. True when that is under way by its own protocol, else
-    /// its process is to be stopped.
+    /// Ends its turn and keeps its session. True when that is done by its own protocol, else its
+    /// process is to be stopped.
     pub fn park(&self) -> bool {
-        let mut state = self.lock();
-        if state.parking.is_none() {
-            state.parking = Some(Instant::now());
-            if state.can.interrupt && state.shepherd.is_some() {
-                state.order(&Order::Interrupt {});
-            }
+        let can = self.can.interrupt;
+        if can {
+            self.wish(Wish::Park);
         }
-        state.can.interrupt
+        can
     }
 
     /// Looks at the time.
     pub fn tick(&self) {
-        self.lock().tick();
+        if let Ok(mut state) = self.state.try_lock() {
+            state.tick();
+        }
+        self.grant();
     }
 
     /// The process is gone: goes through what is left, and says what came of the attempt.
@@ -226,30 +258,136 @@ impl Talk {
         state.conclude(record, parked)
     }
 
+    /// The process is gone without a record: tells what is known of its session all the same.
+    pub fn lose(&self) {
+        let mut state = self.lock();
+        state.shepherd = None;
+        let _torn = state.go_to_the_end();
+        state.tell_past();
+        state.tell_usage(true);
+    }
+
+    fn wish(&self, wish: Wish) {
+        self.wishes().push_back(wish);
+        self.grant();
+    }
+
+    /// Does what is wanted, unless somebody is at the conversation: who looks again when done.
+    fn grant(&self) {
+        while !self.wishes().is_empty() {
+            let Ok(mut state) = self.state.try_lock() else {
+                return;
+            };
+            if !state.caught_up || state.shepherd.is_none() {
+                return;
+            }
+            self.grant_all(&mut state);
+        }
+    }
+
+    fn grant_all(&self, state: &mut State) {
+        loop {
+            let Some(wish) = self.wishes().pop_front() else {
+                return;
+            };
+            match wish {
+                Wish::Say(Word::Tell { message, text, now }) => {
+                    state.order(&Order::Tell { message, text, now });
+                }
+                Wish::Say(Word::Answer { question, answer }) => {
+                    state.order(&Order::Answer { question, answer });
+                }
+                Wish::Park => state.park(),
+            }
+        }
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, VecDeque<Wish>> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn go_through(&mut self) {
-        loop {
-            match self.conversation.read(self.heard) {
-                Ok(entries) if entries.is_empty() => break,
-                Ok(entries) => {
-                    for entry in entries {
-                        self.enter(entry);
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            let outputs = self.driver.begin();
+            self.act(outputs, None);
+        }
+    }
+
+    /// Goes through the next piece of what is there; false when there is no more.
+    fn go_through(&mut self) -> bool {
+        let piece = self.heard.min(self.gone_through + PIECE);
+        match self.conversation.read(piece) {
+            Ok(entries) => {
+                let more = piece < self.heard || !entries.is_empty();
+                self.gone_through = piece;
+                for entry in entries {
+                    self.enter(entry);
+                }
+                more
+            }
+            Err(error) => {
+                let attempt = self.attempt;
+                tracing::warn!(%attempt, %error, "a session's log cannot be read now");
+                false
+            }
+        }
+    }
+
+    /// Goes through all that its process has left; gives a last line that is no whole one.
+    fn go_to_the_end(&mut self) -> String {
+        self.begin();
+        self.heard = self.heard.max(self.conversation.length());
+        while self.go_through() {}
+        let mut rest = String::new();
+        match self.conversation.rest() {
+            Ok(entries) => {
+                let count = entries.len();
+                for (index, entry) in entries.into_iter().enumerate() {
+                    match entry {
+                        // A whole line is one that its driver can read, with or without its end.
+                        Entry::Line { text, .. }
+                            if index + 1 == count
+                                && serde_json::from_str::<Value>(&text).is_err() =>
+                        {
+                            rest = text;
+                        }
+                        entry => self.enter(entry),
                     }
                 }
-                Err(error) => {
-                    let attempt = self.attempt;
-                    tracing::warn!(%attempt, %error, "a session's log cannot be read now");
-                    return;
-                }
+            }
+            Err(error) => {
+                let attempt = self.attempt;
+                tracing::warn!(%attempt, %error, "the end of a session's log cannot be read");
             }
         }
         self.caught_up = true;
-        self.settle();
+        rest
+    }
+
+    /// What a replay has shown of the past is told once: which questions are open, which are not,
+    /// and the sums.
+    fn tell_past(&mut self) {
+        for (id, question) in std::mem::take(&mut self.past) {
+            let news = match question {
+                Some(question) => News::Asked(question),
+                None => News::Closed { question: id },
+            };
+            self.reports.news(self.attempt, news);
+        }
+        self.tell_usage(true);
+    }
+
+    fn park(&mut self) {
+        if self.parking.is_none() {
+            self.parking = Some(Instant::now());
+            self.order(&Order::Interrupt {});
+        }
     }
 
     fn enter(&mut self, entry: Entry) {
@@ -280,6 +418,11 @@ impl State {
 
     /// Gives an order that was not given before.
     fn order(&mut self, order: &Order) {
+        let speaks = matches!(order, Order::Tell { .. } | Order::Ask { .. });
+        if speaks && self.finishing.is_some() {
+            // Its standard input is closed: at the head of the next prompt.
+            return;
+        }
         if !self.given.insert(name(order)) {
             return;
         }
@@ -344,13 +487,21 @@ impl State {
                 Output::Ask(question) => {
                     self.asking.insert(question.id.clone());
                     self.record(None, Activity::Question(Box::new(question.clone())));
-                    self.reports.news(self.attempt, News::Asked(question));
+                    if self.caught_up {
+                        self.reports.news(self.attempt, News::Asked(question));
+                    } else {
+                        self.past.insert(question.id.clone(), Some(question));
+                    }
                 }
                 Output::Closed { question } => {
                     self.asking.remove(&question);
                     let id = question.clone();
                     self.record(None, Activity::QuestionClosed { id });
-                    self.reports.news(self.attempt, News::Closed { question });
+                    if self.caught_up {
+                        self.reports.news(self.attempt, News::Closed { question });
+                    } else {
+                        self.past.insert(question, None);
+                    }
                 }
                 Output::Taken { message } => {
                     self.untaken.remove(&message);
@@ -429,7 +580,9 @@ impl State {
     }
 
     fn tell_usage(&mut self, at_once: bool) {
-        let Some(usage) = self.usage else { return };
+        let Some(usage) = self.usage.filter(|_| self.caught_up) else {
+            return;
+        };
         let due = match &self.usage_told {
             None => true,
             Some((told, at)) => *told != usage && (at_once || at.elapsed() >= USAGE_EVERY),
