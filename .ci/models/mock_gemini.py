@@ -179,6 +179,14 @@ class Handler(BaseHTTPRequestHandler):
             pass
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # agents hang up when they are stopped
+            super().handle_error(request, address)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--port", type=int, default=0, help="0: any free one; the first line of output says which")
@@ -188,7 +196,7 @@ def main():
     a = ap.parse_args()
     Handler.scenario = Scenario(a.scenario, dict(v.split("=", 1) for v in a.var))
     Handler.log = open(a.log, "a") if a.log else None
-    s = ThreadingHTTPServer(("127.0.0.1", a.port), Handler)
+    s = Server(("127.0.0.1", a.port), Handler)
     print("listening on http://127.0.0.1:%d" % s.server_address[1], flush=True)
     s.serve_forever()
 

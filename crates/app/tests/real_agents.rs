@@ -148,11 +148,13 @@ impl Desk {
         })
     }
 
-    fn branch(&self) -> String {
-        let branches =
-            self.office
-                .git(&["branch", "--list", "baton/*", "--format=%(refname:short)"]);
-        branches.lines().next().unwrap().to_owned()
+    /// The run's branch, once its work is on it.
+    fn branch(&self, run: &str) -> String {
+        until("the branch has the work", LIMIT, || {
+            let thread = self.office.thread(run);
+            let line = thread.iter().find(|line| line.contains("on branch"))?;
+            Some(line.rsplit(' ').next()?.trim_end_matches('.').to_owned())
+        })
     }
 
     fn kinds(&self, run: &Value, key: &str) -> Vec<String> {
@@ -218,9 +220,10 @@ fn implement_feature(agent: &'static str) {
     let expected = if agent == "gemini" { 0 } else { 2 };
     assert_eq!(todos, vec!["completed"; expected], "{agent}");
 
-    let branch = desk.branch();
+    let branch = desk.branch(&run);
     let show = |file: &str| desk.office.git(&["show", &format!("{branch}:{file}")]);
-    assert!(show("src/app.py").contains("'hi ' + name"));
+    let program = show("src/app.py");
+    assert!(program.contains("'hi ' + name"), "{agent}: {program}");
     assert!(show("SPEC.md").contains("Say hi."));
     assert_eq!(show("ran.txt"), "hi world", "it ran what was approved");
     assert!(!desk.office.world.project.join("SPEC.md").exists());
@@ -309,7 +312,15 @@ fn an_immediate_pause_leaves_no_process_and_the_session_goes_on() {
         let work = step(&done, "work");
         let protocol = if agent == "gemini" { "acp:" } else { agent };
         says(work, "The word was pelican.", protocol);
-        assert_eq!(work["agent_session_id"], session, "{agent}");
+        if agent == "gemini" {
+            // 0.61.0 does not find a session again within its first minute: that is said.
+            let thread = desk.office.thread(&run);
+            let gone =
+                |line: &String| line.contains("is gone") && line.contains("a new one begins");
+            assert!(thread.iter().any(gone), "{thread:#?}");
+        } else {
+            assert_eq!(work["agent_session_id"], session, "{agent}");
+        }
         desk.nothing_is_left();
     }
 }
@@ -322,6 +333,10 @@ fn a_cancel_leaves_nothing_of_an_agent_and_its_tools() {
         desk.office.post(&format!("{run}/cancel"), &json!({}));
         let ended = desk.office.ended(&run);
         assert_eq!(ended["status"], "cancelled", "{agent}");
-        assert_eq!(desk.left(), Vec::<String>::new(), "{agent}");
+        // The shepherd reports the end when all else is gone, and then goes itself.
+        let mut left = desk.left();
+        left.retain(|line| !line.contains(" shepherd "));
+        assert_eq!(left, Vec::<String>::new(), "{agent}");
+        desk.nothing_is_left();
     }
 }

@@ -24,8 +24,13 @@ fn fake(name: &str) -> PathBuf {
     let beside = Path::new(BATON).parent().unwrap();
     if !beside.join("fake-claude").exists() {
         BUILT.get_or_init(|| {
+            let profile = match beside.file_name().and_then(|name| name.to_str()) {
+                Some("debug") | None => "dev",
+                Some(profile) => profile,
+            };
             let built = Command::new(env!("CARGO"))
                 .args(["build", "--locked", "--quiet", "--package", "baton-fakes"])
+                .args(["--profile", profile])
                 .arg("--target-dir")
                 .arg(beside.parent().unwrap())
                 .current_dir(env!("CARGO_MANIFEST_DIR"))
