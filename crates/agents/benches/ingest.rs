@@ -115,19 +115,30 @@ impl Talk {
         Self::of(driver, heard.collect())
     }
 
-    /// A recording of both directions.
+    /// A recording of both directions with another client.
     fn both(driver: fn() -> Box<dyn Driver>, path: &str) -> Self {
-        let text = lines::recording(path);
-        let text = text
-            .lines()
-            .filter(|line| !line.starts_with(r#"{"dir":"!""#));
-        let text = text.collect::<Vec<_>>().join("\n");
         let mut listening = Listening {
             driver: driver(),
             heard: Vec::new(),
         };
-        lines::converse(&mut listening, &text);
+        lines::converse(&mut listening, &lines::recording(path));
         Self::of(driver, listening.heard)
+    }
+
+    /// A recording of both directions with our own driver, its orders among them.
+    fn ours(driver: fn() -> Box<dyn Driver>, path: &str) -> Self {
+        let text = lines::recording(path);
+        let events = text.lines().map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            match event["dir"].as_str() {
+                Some("<") => Some(Heard::Line(event["msg"].to_string())),
+                Some("!") => Some(Heard::Order(
+                    serde_json::from_value(event["order"].clone()).unwrap(),
+                )),
+                _ => None,
+            }
+        });
+        Self::of(driver, events.flatten().collect())
     }
 
     /// Replays it; every activity goes to `keep` as a line.
@@ -242,8 +253,8 @@ fn main() {
         .map(|name| Talk::said(claude, &format!("claude/{name}.jsonl")))
     };
     let codex_talks = || {
-        ["app_server_todo_by_hand", "app_server_denied_by_hand"]
-            .map(|name| Talk::both(codex, &format!("codex/{name}.jsonl")))
+        ["approvals", "steer", "mcp", "interrupt"]
+            .map(|name| Talk::ours(codex, &format!("codex/app_server_{name}.jsonl")))
     };
     let acp_talks = || {
         [
