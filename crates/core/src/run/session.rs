@@ -27,6 +27,13 @@ pub struct Session {
     pub now: Usage,
     /// Questions of the attempt in flight that are not closed.
     pub asked: Vec<Asked>,
+    /// The native id of the session that the current or last attempt was started to go on in;
+    /// `None`: it began a new one.
+    #[serde(default)]
+    pub resumed: Option<String>,
+    /// That session is this step's own, not an earlier step's.
+    #[serde(default)]
+    pub resumed_own: bool,
     /// Messages at the head of the current attempt's prompt.
     pub heads: Vec<u32>,
     /// How long the attempt in flight has waited for answers, up to `asking_since`.

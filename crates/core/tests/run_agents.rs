@@ -1,0 +1,114 @@
+//! What becomes of agents' sessions, words and files when attempts end, are lost or are undone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    dead_code,
+    missing_docs
+)]
+
+mod run_driver;
+
+use std::collections::BTreeMap;
+
+use baton_core::ids::AttemptId;
+use baton_core::run::Step;
+use baton_core::run::decide::{Command, News};
+use baton_core::run::event::{AttemptEnd, PauseThen, StepOutput};
+use baton_core::run::work::{AgentWork, Work};
+use run_driver::Driver;
+
+const AGENT: &str = "
+name: Agent
+steps:
+  - {id: work, type: agent, agent: claude, prompt: 'Do it'}
+";
+
+const GOES_ON: &str = "
+name: Goes on
+steps:
+  - {id: first, type: agent, agent: claude, prompt: 'Do it'}
+  - {id: second, type: agent, agent: claude, prompt: 'More', session: first}
+";
+
+fn driver(source: &str) -> Driver {
+    Driver::new(source, PauseThen::Stay, vec![])
+}
+
+fn attempt(run: &Driver, key: &str) -> AttemptId {
+    let of = |(attempt, of): (&AttemptId, &String)| (of == key).then_some(*attempt);
+    run.living.iter().find_map(of).unwrap()
+}
+
+fn ends(run: &mut Driver, key: &str, end: AttemptEnd) {
+    let attempt = attempt(run, key);
+    run.send(&Command::AttemptEnded { attempt, end }).unwrap();
+}
+
+fn well() -> AttemptEnd {
+    AttemptEnd::Succeeded {
+        output: StepOutput::default(),
+    }
+}
+
+fn lost() -> AttemptEnd {
+    AttemptEnd::Lost {
+        detail: "gone".into(),
+        never_started: false,
+    }
+}
+
+fn hears(run: &mut Driver, key: &str, news: News) {
+    let attempt = attempt(run, key);
+    run.send(&Command::Hear { attempt, news }).unwrap();
+}
+
+fn session(id: &str) -> News {
+    News::Session {
+        session: id.into(),
+        model: None,
+        transcript: None,
+    }
+}
+
+fn step<'r>(run: &'r Driver, key: &str) -> &'r Step {
+    run.run.step(run.run.find(key).unwrap()).unwrap()
+}
+
+/// What this step is asked, as a host that takes its attempt back works it out.
+fn work(run: &Driver, key: &str) -> AgentWork {
+    let place = run.run.find(key).unwrap();
+    match run.run.work(place, &BTreeMap::new()).unwrap() {
+        Work::Agent(work) => *work,
+        Work::Script(_) => panic!("`{key}` is an agent"),
+    }
+}
+
+#[test]
+fn an_attempt_in_flight_keeps_the_session_that_it_was_started_with() {
+    let mut run = driver(AGENT);
+    ends(&mut run, "work", lost());
+    let started = work(&run, "work");
+    assert_eq!(started.resume, None);
+    hears(&mut run, "work", session("one"));
+    assert_eq!(work(&run, "work"), started);
+    ends(&mut run, "work", lost());
+    let started = work(&run, "work");
+    assert_eq!(started.resume.as_deref(), Some("one"));
+    hears(&mut run, "work", session("two"));
+    assert_eq!(work(&run, "work"), started);
+}
+
+#[test]
+fn an_attempt_in_flight_keeps_the_earlier_steps_session() {
+    let mut run = driver(GOES_ON);
+    hears(&mut run, "first", session("one"));
+    ends(&mut run, "first", well());
+    ends(&mut run, "second", lost());
+    let started = work(&run, "second");
+    assert_eq!(started.resume.as_deref(), Some("one"));
+    assert!(started.prompt.ends_with("More"));
+    hears(&mut run, "second", session("two"));
+    assert_eq!(work(&run, "second"), started);
+}
