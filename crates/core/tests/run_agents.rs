@@ -14,10 +14,14 @@ use std::collections::BTreeMap;
 
 use baton_core::ids::AttemptId;
 use baton_core::run::Step;
+use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, News};
-use baton_core::run::event::{AttemptEnd, PauseThen, StepOutput};
+use baton_core::run::event::{
+    AttemptEnd, ChildOutcome, ErrorCode, PauseThen, StepError, StepOutput,
+};
 use baton_core::run::work::{AgentWork, Work};
-use run_driver::Driver;
+use baton_core::time::Timestamp;
+use run_driver::{Driver, USER};
 
 const AGENT: &str = "
 name: Agent
@@ -30,6 +34,17 @@ name: Goes on
 steps:
   - {id: first, type: agent, agent: claude, prompt: 'Do it'}
   - {id: second, type: agent, agent: claude, prompt: 'More', session: first}
+";
+
+const BESIDE: &str = "
+name: Beside
+steps:
+  - {id: agent, type: agent, agent: claude, prompt: 'Do it', needs: []}
+  - {id: flaky, type: script, command: 'true', needs: [], retry: {attempts: 2, backoff: 60s}}
+  - {id: child, type: workflow, workflow: child, args: {}, needs: []}
+  - {id: one, type: script, command: 'true', needs: []}
+  - {id: two, type: script, command: 'true', needs: [one]}
+  - {id: three, type: script, command: 'true', needs: [two]}
 ";
 
 fn driver(source: &str) -> Driver {
@@ -111,4 +126,71 @@ fn an_attempt_in_flight_keeps_the_earlier_steps_session() {
     assert!(started.prompt.ends_with("More"));
     hears(&mut run, "second", session("two"));
     assert_eq!(work(&run, "second"), started);
+}
+
+fn commit(n: u32) -> News {
+    News::Files {
+        commit: format!("{n:040}"),
+    }
+}
+
+fn limit(resets_at: Option<Timestamp>) -> AttemptEnd {
+    AttemptEnd::UsageLimit {
+        resets_at,
+        detail: "5-hour limit".into(),
+    }
+}
+
+fn failed() -> AttemptEnd {
+    AttemptEnd::Failed {
+        error: StepError {
+            code: ErrorCode::ExitCode,
+            message: "exit code 1".into(),
+        },
+        output: StepOutput::default(),
+    }
+}
+
+fn ends_child(run: &mut Driver, outcome: ChildOutcome) {
+    let (&child, key) = run.children.iter().next().unwrap();
+    let key = key.clone();
+    let ended = Command::ChildEnded {
+        key,
+        child,
+        outcome,
+    };
+    run.send(&ended).unwrap();
+}
+
+#[test]
+fn the_files_of_one_attempt_are_not_those_of_the_next() {
+    let mut run = driver(AGENT);
+    hears(&mut run, "work", commit(1));
+    ends(&mut run, "work", lost());
+    ends(&mut run, "work", well());
+    assert_eq!(run.run.checkpoints[&0].commit, None);
+}
+
+#[test]
+fn a_checkpoint_beside_a_step_that_waits_with_half_its_work_done_is_partial() {
+    let mut run = driver(BESIDE);
+    ends(&mut run, "agent", limit(None));
+    ends(&mut run, "flaky", failed());
+    ends(&mut run, "one", well());
+    assert!(run.run.checkpoints[&0].partial, "all three wait");
+    let outputs = Big::new("{}");
+    ends_child(&mut run, ChildOutcome::Completed { outputs });
+    ends(&mut run, "two", well());
+    assert!(run.run.checkpoints[&1].partial, "the agent and the script");
+    for step in ["agent", "flaky"] {
+        let skip = Command::SkipWait {
+            step: step.into(),
+            by: USER,
+        };
+        run.send(&skip).unwrap();
+        ends(&mut run, step, well());
+    }
+    ends(&mut run, "three", well());
+    let partial: Vec<bool> = run.run.checkpoints.values().map(|c| c.partial).collect();
+    assert_eq!(partial, [true, true, true, true, false]);
 }

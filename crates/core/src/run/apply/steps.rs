@@ -29,6 +29,7 @@ impl Run {
             step.tries = number;
             step.last_attempt = Some(attempt);
             step.attempt_since = Some(now);
+            step.commit = None;
             step.started_at.get_or_insert(now);
         }
         Ok(())

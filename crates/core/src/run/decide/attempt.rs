@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::event::{
     ActionStatus, AttemptEnd, Cause, ErrorCode, Event, Finished, StepError, StepOutput,
 };
-use super::super::state::{At, Run, Status, Step};
+use super::super::state::{At, Run, State, Status, Step};
 use super::{Context, Refusal};
 use crate::definition::{OnLost, OnUsageLimit, Retry};
 use crate::ids::AttemptId;
@@ -30,7 +30,7 @@ impl Run {
         let step = self.step(place).ok_or(Refusal::Stale)?;
         let key = step.key.clone();
         let cancelling = matches!(self.status, Status::Cancelling(_));
-        let partial = in_flight.len() > 1;
+        let partial = self.others_are_at_work(place);
         let ended = Event::AttemptEnded {
             key: key.clone(),
             attempt,
@@ -137,6 +137,31 @@ impl Run {
             },
             self.says(0, None, outcome.detail.clone()),
         ]
+    }
+
+    /// Whether another step has begun to change the files and not ended, also while it waits.
+    fn others_are_at_work(&self, place: At) -> bool {
+        let mut open = self.active.iter().chain(&self.ready);
+        open.any(|&at| {
+            at != place
+                && self.step(at).is_some_and(|step| match step.state {
+                    State::Working { .. }
+                    | State::Settling
+                    | State::Backoff { .. }
+                    | State::UsageLimit { .. }
+                    | State::AskLost { .. }
+                    | State::Child { .. } => true,
+                    // Parked or lost: its session goes on.
+                    State::Pending => step.next_cause != Cause::First,
+                    State::Approval { .. }
+                    | State::Timer { .. }
+                    | State::Items { .. }
+                    | State::Completed
+                    | State::Failed(_)
+                    | State::Skipped(_)
+                    | State::Cancelled => false,
+                })
+        })
     }
 
     pub(super) fn checkpoint(&self, place: At, partial: bool) -> Event {
