@@ -17,7 +17,7 @@ use baton_core::run::Step;
 use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, News};
 use baton_core::run::event::{
-    AttemptEnd, ChildOutcome, ErrorCode, PauseThen, StepError, StepOutput,
+    Action, AttemptEnd, ChildOutcome, ErrorCode, Event, PauseThen, StepError, StepOutput,
 };
 use baton_core::run::work::{AgentWork, Work};
 use baton_core::time::Timestamp;
@@ -45,6 +45,19 @@ steps:
   - {id: one, type: script, command: 'true', needs: []}
   - {id: two, type: script, command: 'true', needs: [one]}
   - {id: three, type: script, command: 'true', needs: [two]}
+";
+
+const RETRIED: &str = "
+name: Retried
+steps:
+  - {id: work, type: agent, agent: claude, prompt: 'Do it', retry: {attempts: 2, backoff: 1s}}
+";
+
+const EACH: &str = "
+name: Each
+steps:
+  - {id: each, type: agent, agent: claude, prompt: '{{ item }}', foreach: [a, b], max_parallel: 1}
+  - {id: last, type: script, command: 'true'}
 ";
 
 fn driver(source: &str) -> Driver {
@@ -193,4 +206,55 @@ fn a_checkpoint_beside_a_step_that_waits_with_half_its_work_done_is_partial() {
     ends(&mut run, "three", well());
     let partial: Vec<bool> = run.run.checkpoints.values().map(|c| c.partial).collect();
     assert_eq!(partial, [true, true, true, true, false]);
+}
+
+fn instruct(run: &mut Driver, content: &str, step: Option<&str>) {
+    let post = Command::Post {
+        content: content.into(),
+        action: Action::Instruction,
+        step: step.map(str::to_owned),
+        metadata: None,
+        by: USER,
+    };
+    run.send(&post).unwrap();
+}
+
+fn received(run: &Driver) -> usize {
+    let posted = run.commits.iter().flat_map(|(_, events)| events);
+    let received = posted.filter(
+        |event| matches!(event, Event::MessagePosted(m) if m.content.starts_with("Received")),
+    );
+    received.count()
+}
+
+#[test]
+fn a_new_session_is_told_what_the_one_before_it_had_taken() {
+    let mut run = driver(RETRIED);
+    hears(&mut run, "work", session("one"));
+    instruct(&mut run, "Use the new API", None);
+    hears(&mut run, "work", News::Taken { message: 0 });
+    ends(&mut run, "work", lost());
+    assert!(
+        !work(&run, "work").prompt.contains("new API"),
+        "its session knows"
+    );
+    ends(&mut run, "work", failed());
+    run.now += 60_000;
+    run.send(&Command::Tick).unwrap();
+    let prompt = work(&run, "work").prompt;
+    assert!(prompt.contains("[message 0] Use the new API"), "{prompt}");
+    hears(&mut run, "work", session("two"));
+    assert_eq!(received(&run), 1, "that it arrived is said once");
+    ends(&mut run, "work", well());
+    assert!(run.run.open_messages.is_empty());
+}
+
+#[test]
+fn what_was_for_a_foreach_is_done_when_its_item_is() {
+    let mut run = driver(EACH);
+    hears(&mut run, "each.0", session("one"));
+    instruct(&mut run, "Be brief", Some("each"));
+    hears(&mut run, "each.0", News::Taken { message: 0 });
+    ends(&mut run, "each.0", well());
+    assert!(run.run.open_messages.is_empty());
 }

@@ -146,8 +146,8 @@ impl Run {
         sessions.fold(Usage::default(), |sum, session| add(sum, session.usage()))
     }
 
-    /// The instructions for this step that no session has confirmed, oldest first.
-    pub fn instructions_for<'a>(
+    /// The instructions for this step that are not done, oldest first; taken by a session or not.
+    pub(super) fn open_instructions<'a>(
         &'a self,
         step: &'a Step,
     ) -> impl Iterator<Item = (u32, &'a Instruction)> {
@@ -155,8 +155,26 @@ impl Run {
         let fits = move |for_step: &Key| *for_step == step.key || for_step == parent;
         self.instructions
             .iter()
-            .filter(move |(_, wait)| !wait.taken && wait.step.as_ref().is_none_or(fits))
+            .filter(move |(_, wait)| wait.step.as_ref().is_none_or(fits))
             .map(|(&number, wait)| (number, wait))
+    }
+
+    /// The instructions for this step that no session has confirmed, oldest first.
+    pub fn instructions_for<'a>(
+        &'a self,
+        step: &'a Step,
+    ) -> impl Iterator<Item = (u32, &'a Instruction)> {
+        self.open_instructions(step).filter(|(_, wait)| !wait.taken)
+    }
+
+    /// What stands at the head of the next attempt's prompt: a session that begins anew knows
+    /// nothing of what the one before it has taken.
+    pub(super) fn next_heads(&self, at: At, step: &Step) -> Vec<u32> {
+        let knows = self.resumes(at);
+        self.open_instructions(step)
+            .filter(|(_, wait)| !(knows && wait.taken))
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// The first checkpoint that goes when these steps are undone: one taken after an undone step

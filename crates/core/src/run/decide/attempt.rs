@@ -182,11 +182,8 @@ impl Run {
         if step.session.is_none() {
             return vec![];
         }
-        let done = self.instructions.iter().filter(|(_, wait)| {
-            let fits = |for_step: &String| *for_step == step.key;
-            wait.taken && wait.step.as_ref().is_none_or(fits)
-        });
-        let done = done.map(|(&message, _)| Event::MessageStatus {
+        let done = self.open_instructions(step).filter(|(_, wait)| wait.taken);
+        let done = done.map(|(message, _)| Event::MessageStatus {
             message,
             status: ActionStatus::Processed,
         });
