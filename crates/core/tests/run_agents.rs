@@ -13,13 +13,13 @@ mod run_driver;
 use std::collections::BTreeMap;
 
 use baton_core::ids::AttemptId;
-use baton_core::run::Step;
 use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, News};
 use baton_core::run::event::{
     Action, AttemptEnd, ChildOutcome, ErrorCode, Event, PauseThen, StepError, StepOutput,
 };
 use baton_core::run::work::{AgentWork, Work};
+use baton_core::run::{State, Step};
 use baton_core::time::Timestamp;
 use run_driver::{Driver, USER};
 
@@ -257,4 +257,25 @@ fn what_was_for_a_foreach_is_done_when_its_item_is() {
     hears(&mut run, "each.0", News::Taken { message: 0 });
     ends(&mut run, "each.0", well());
     assert!(run.run.open_messages.is_empty());
+}
+
+/// Meets a usage limit; the minutes until it is looked at again, after which that is done.
+fn minutes_of_limit(run: &mut Driver, resets_at: Option<Timestamp>) -> u64 {
+    ends(run, "work", limit(resets_at));
+    let State::UsageLimit { until, since, .. } = step(run, "work").state else {
+        panic!("it waits");
+    };
+    run.now += u64::try_from(until.since(since).as_millis()).unwrap();
+    run.send(&Command::Tick).unwrap();
+    until.since(since).as_secs() / 60
+}
+
+#[test]
+fn a_usage_limit_without_a_reset_to_come_is_looked_at_ever_more_seldom() {
+    let mut run = driver(AGENT);
+    let over = Some(Timestamp::from_millis(run.now));
+    let waits = [over, None, over, None, None, None].map(|at| minutes_of_limit(&mut run, at));
+    assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+    let to_come = Timestamp::from_millis(run.now + 30 * 60_000);
+    assert_eq!(minutes_of_limit(&mut run, Some(to_come)), 30);
 }

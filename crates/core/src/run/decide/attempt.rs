@@ -62,7 +62,7 @@ impl Run {
                 match self.declared(place).on_usage_limit {
                     OnUsageLimit::Wait => vec![Event::UsageLimitReached {
                         key: key.clone(),
-                        until: usage_limit_end(*resets_at, context),
+                        until: usage_limit_end(*resets_at, step.usage_limits, context),
                         detail: detail.clone(),
                     }],
                     OnUsageLimit::Fail => fails(StepError {
@@ -191,14 +191,18 @@ impl Run {
     }
 }
 
-/// When a session goes on after its usage limit: a little after the reset, at most a day from now;
-/// where the agent does not say when, it is looked at again after five minutes.
-fn usage_limit_end(resets_at: Option<Timestamp>, context: &mut Context) -> Timestamp {
+/// When a session goes on after its usage limit: a little after the reset, at most a day from now.
+/// Where the agent does not say when, or names a time that is over, it is looked at again after five
+/// minutes; after `before` limits in a row that is doubled as often, up to an hour.
+fn usage_limit_end(resets_at: Option<Timestamp>, before: u32, context: &mut Context) -> Timestamp {
     let random = context.mint.random();
     let jitter = Duration::from_millis(1_000 + random % 9_000);
-    let reset = match resets_at {
-        Some(at) => at.max(context.now).plus(jitter),
-        None => context.now.plus(Duration::from_secs(300) + jitter),
+    let reset = match resets_at.filter(|at| *at > context.now) {
+        Some(at) => at.plus(jitter),
+        None => {
+            let wait = Duration::from_secs(300 << before.min(4)).min(Duration::from_secs(3600));
+            context.now.plus(wait + jitter)
+        }
     };
     reset.min(context.now.plus(Duration::from_secs(24 * 3600)))
 }
