@@ -12,9 +12,10 @@ mod run_driver;
 
 use std::collections::BTreeMap;
 
+use baton_core::activity::Usage;
 use baton_core::ids::AttemptId;
 use baton_core::run::big::Big;
-use baton_core::run::decide::{Command, News};
+use baton_core::run::decide::{Command, News, ResumeFrom};
 use baton_core::run::event::{
     Action, AttemptEnd, ChildOutcome, ErrorCode, Event, PauseThen, StepError, StepOutput,
 };
@@ -278,4 +279,46 @@ fn a_usage_limit_without_a_reset_to_come_is_looked_at_ever_more_seldom() {
     assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
     let to_come = Timestamp::from_millis(run.now + 30 * 60_000);
     assert_eq!(minutes_of_limit(&mut run, Some(to_come)), 30);
+}
+
+fn used(run: &mut Driver, key: &str, input: u64, cost: f64) {
+    let usage = Usage {
+        input,
+        cost_usd: Some(cost),
+        ..Usage::default()
+    };
+    hears(run, key, News::Used(usage));
+}
+
+fn resume(run: &mut Driver, from: ResumeFrom) {
+    let resume = Command::Resume {
+        from: Some(from),
+        text: None,
+        by: USER,
+    };
+    run.send(&resume).unwrap();
+}
+
+#[test]
+fn what_the_items_of_an_undone_foreach_used_stays_used() {
+    let mut run = driver(EACH);
+    for round in 1..3 {
+        for key in ["each.0", "each.1"] {
+            used(&mut run, key, 10, 0.5);
+            ends(&mut run, key, well());
+        }
+        ends(&mut run, "last", well());
+        resume(&mut run, ResumeFrom::Step("each".into()));
+        assert_eq!(run.run.usage().tokens(), 20 * round);
+        assert_eq!(run.run.usage().cost_usd.unwrap().round() as u64, round);
+    }
+}
+
+#[test]
+fn sums_of_what_was_used_do_not_overflow() {
+    let mut run = driver(EACH);
+    used(&mut run, "each.0", u64::MAX, 0.5);
+    ends(&mut run, "each.0", well());
+    used(&mut run, "each.1", u64::MAX, 0.5);
+    assert_eq!(run.run.usage().tokens(), u64::MAX);
 }

@@ -123,12 +123,12 @@ impl Session {
     }
 }
 
-fn add(a: Usage, b: Usage) -> Usage {
+pub(super) fn add(a: Usage, b: Usage) -> Usage {
     Usage {
-        input: a.input + b.input,
-        output: a.output + b.output,
-        cache_read: a.cache_read + b.cache_read,
-        cache_write: a.cache_write + b.cache_write,
+        input: a.input.saturating_add(b.input),
+        output: a.output.saturating_add(b.output),
+        cache_read: a.cache_read.saturating_add(b.cache_read),
+        cache_write: a.cache_write.saturating_add(b.cache_write),
         cost_usd: match (a.cost_usd, b.cost_usd) {
             (None, None) => None,
             (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
