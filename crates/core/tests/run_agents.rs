@@ -17,10 +17,11 @@ use baton_core::ids::AttemptId;
 use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, News, ResumeFrom};
 use baton_core::run::event::{
-    Action, AttemptEnd, ChildOutcome, ErrorCode, Event, PauseThen, StepError, StepOutput,
+    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, Event, PauseReason, PauseThen, StepError,
+    StepOutput,
 };
 use baton_core::run::work::{AgentWork, Work};
-use baton_core::run::{State, Step};
+use baton_core::run::{ChildOrder, Message, State, Step};
 use baton_core::time::Timestamp;
 use run_driver::{Driver, USER};
 
@@ -59,6 +60,13 @@ name: Each
 steps:
   - {id: each, type: agent, agent: claude, prompt: '{{ item }}', foreach: [a, b], max_parallel: 1}
   - {id: last, type: script, command: 'true'}
+";
+
+const CHILD_BESIDE: &str = "
+name: Child beside
+steps:
+  - {id: child, type: workflow, workflow: child, args: {}, needs: []}
+  - {id: one, type: script, command: 'true', needs: []}
 ";
 
 fn driver(source: &str) -> Driver {
@@ -321,4 +329,60 @@ fn sums_of_what_was_used_do_not_overflow() {
     ends(&mut run, "each.0", well());
     used(&mut run, "each.1", u64::MAX, 0.5);
     assert_eq!(run.run.usage().tokens(), u64::MAX);
+}
+
+fn pause(run: &mut Driver, reason: PauseReason, immediate: bool) {
+    let by = match reason {
+        PauseReason::Parent => Actor::Parent(run.run.created.run),
+        PauseReason::Request | PauseReason::Budget => USER,
+    };
+    let pause = Command::Pause {
+        detail: None,
+        reason,
+        immediate,
+        by,
+    };
+    run.send(&pause).unwrap();
+}
+
+fn orders(run: &Driver) -> Vec<ChildOrder> {
+    let order = |(_, message): (u32, &Message)| match message {
+        Message::TellChild { order, .. } => Some(*order),
+        _ => None,
+    };
+    run.run.outbox.open().filter_map(order).collect()
+}
+
+#[test]
+fn a_pause_interrupts_the_agents_of_children_as_well() {
+    let mut run = driver(BESIDE);
+    pause(&mut run, PauseReason::Request, false);
+    assert_eq!(orders(&run), [ChildOrder::Pause]);
+    for key in ["agent", "flaky", "one"] {
+        ends(&mut run, key, well());
+    }
+    assert_eq!(run.run.status.word(), "paused");
+    let mut run = driver(CHILD_BESIDE);
+    pause(&mut run, PauseReason::Request, false);
+    pause(&mut run, PauseReason::Request, true);
+    assert_eq!(orders(&run), [ChildOrder::Pause, ChildOrder::PauseNow]);
+}
+
+#[test]
+fn a_child_that_is_pausing_by_its_parent_may_be_paused_at_once_by_it() {
+    for (first, stays) in [(PauseReason::Parent, false), (PauseReason::Request, true)] {
+        let mut run = driver(AGENT);
+        pause(&mut run, first, false);
+        pause(&mut run, PauseReason::Parent, true);
+        ends(&mut run, "work", AttemptEnd::Parked {});
+        assert_eq!(run.run.status.word(), "paused");
+        let resume = Command::Resume {
+            from: None,
+            text: None,
+            by: Actor::Parent(run.run.created.run),
+        };
+        run.send(&resume).unwrap();
+        let word = if stays { "paused" } else { "running" };
+        assert_eq!(run.run.status.word(), word);
+    }
 }
