@@ -337,10 +337,10 @@ impl Engine {
             Message::TellChild { child, order } => {
                 let by = Actor::Parent(run);
                 let command = match order {
-                    ChildOrder::Pause => Command::Pause {
+                    ChildOrder::Pause | ChildOrder::PauseNow => Command::Pause {
                         detail: None,
                         reason: PauseReason::Parent,
-                        immediate: false,
+                        immediate: *order == ChildOrder::PauseNow,
                         by,
                     },
                     ChildOrder::Resume => Command::Resume {

@@ -60,6 +60,8 @@ pub enum Message {
 #[allow(missing_docs)]
 pub enum ChildOrder {
     Pause,
+    /// Its agents are interrupted.
+    PauseNow,
     Resume,
     Cancel,
 }

@@ -27,6 +27,13 @@ pub struct Session {
     pub now: Usage,
     /// Questions of the attempt in flight that are not closed.
     pub asked: Vec<Asked>,
+    /// The native id of the session that the current or last attempt was started to go on in;
+    /// `None`: it began a new one.
+    #[serde(default)]
+    pub resumed: Option<String>,
+    /// That session is this step's own, not an earlier step's.
+    #[serde(default)]
+    pub resumed_own: bool,
     /// Messages at the head of the current attempt's prompt.
     pub heads: Vec<u32>,
     /// How long the attempt in flight has waited for answers, up to `asking_since`.
@@ -116,12 +123,12 @@ impl Session {
     }
 }
 
-fn add(a: Usage, b: Usage) -> Usage {
+pub(super) fn add(a: Usage, b: Usage) -> Usage {
     Usage {
-        input: a.input + b.input,
-        output: a.output + b.output,
-        cache_read: a.cache_read + b.cache_read,
-        cache_write: a.cache_write + b.cache_write,
+        input: a.input.saturating_add(b.input),
+        output: a.output.saturating_add(b.output),
+        cache_read: a.cache_read.saturating_add(b.cache_read),
+        cache_write: a.cache_write.saturating_add(b.cache_write),
         cost_usd: match (a.cost_usd, b.cost_usd) {
             (None, None) => None,
             (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
@@ -139,8 +146,8 @@ impl Run {
         sessions.fold(Usage::default(), |sum, session| add(sum, session.usage()))
     }
 
-    /// The instructions for this step that no session has confirmed, oldest first.
-    pub fn instructions_for<'a>(
+    /// The instructions for this step that are not done, oldest first; taken by a session or not.
+    pub(super) fn open_instructions<'a>(
         &'a self,
         step: &'a Step,
     ) -> impl Iterator<Item = (u32, &'a Instruction)> {
@@ -148,8 +155,26 @@ impl Run {
         let fits = move |for_step: &Key| *for_step == step.key || for_step == parent;
         self.instructions
             .iter()
-            .filter(move |(_, wait)| !wait.taken && wait.step.as_ref().is_none_or(fits))
+            .filter(move |(_, wait)| wait.step.as_ref().is_none_or(fits))
             .map(|(&number, wait)| (number, wait))
+    }
+
+    /// The instructions for this step that no session has confirmed, oldest first.
+    pub fn instructions_for<'a>(
+        &'a self,
+        step: &'a Step,
+    ) -> impl Iterator<Item = (u32, &'a Instruction)> {
+        self.open_instructions(step).filter(|(_, wait)| !wait.taken)
+    }
+
+    /// What stands at the head of the next attempt's prompt: a session that begins anew knows
+    /// nothing of what the one before it has taken.
+    pub(super) fn next_heads(&self, at: At, step: &Step) -> Vec<u32> {
+        let knows = self.resumes(at);
+        self.open_instructions(step)
+            .filter(|(_, wait)| !(knows && wait.taken))
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// The first checkpoint that goes when these steps are undone: one taken after an undone step

@@ -50,7 +50,10 @@ impl Run {
         match &mut self.status {
             Status::Running(Running { pause, .. }) | Status::Pending { pause } => {
                 *pause = Some(request);
-                self.tell_children(ChildOrder::Pause);
+                self.tell_children(match immediate {
+                    true => ChildOrder::PauseNow,
+                    false => ChildOrder::Pause,
+                });
                 Ok(())
             }
             _ => Err(self.illegal("pause_requested", "it does not run")),

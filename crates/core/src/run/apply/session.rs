@@ -16,8 +16,12 @@ impl Run {
         let definition::Action::Agent(agent) = &self.declared(place).action else {
             return;
         };
+        let goes_on = self
+            .step(place)
+            .map(|step| self.goes_on(place, step, agent));
+        // Without an earlier step's session the attempt was not decided on.
+        let (resumed, resumes) = goes_on.and_then(Result::ok).unwrap_or_default();
         let agent = agent.agent.clone();
-        let resumes = self.resumes(place);
         if let Some(step) = self.step_mut(place) {
             let before = step.session.take().unwrap_or_default();
             let past = before.usage();
@@ -27,6 +31,8 @@ impl Run {
                 model: before.model,
                 transcript: before.transcript.filter(|_| resumes),
                 past,
+                resumed,
+                resumed_own: resumes,
                 heads: heads.to_vec(),
                 ..Session::default()
             }));

@@ -245,10 +245,7 @@ impl Run {
                     number: step.tries + 1,
                     cause: step.next_cause,
                     heads: match declared.action {
-                        Action::Agent(_) => self
-                            .instructions_for(step)
-                            .map(|(number, _)| number)
-                            .collect(),
+                        Action::Agent(_) => self.next_heads(place, step),
                         _ => vec![],
                     },
                 }],
