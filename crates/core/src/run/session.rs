@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{Actor, Cause, Key, ResetReason};
-use super::state::{At, Run, Step};
+use super::state::{At, Run, State, Step};
 use crate::activity::{Answer, Question, Usage};
 use crate::definition::Action;
 use crate::ids::AttemptId;
@@ -27,6 +27,13 @@ pub struct Session {
     pub now: Usage,
     /// Questions of the attempt in flight that are not closed.
     pub asked: Vec<Asked>,
+    /// Questions of the attempt in flight that are closed: they are not asked again when the
+    /// conversation is gone through once more.
+    #[serde(default)]
+    pub closed: Vec<String>,
+    /// The native id of the session in which the current attempt went on; `None`: it began one.
+    #[serde(default)]
+    pub resumed: Option<String>,
     /// Messages at the head of the current attempt's prompt.
     pub heads: Vec<u32>,
     /// How long the attempt in flight has waited for answers, up to `asking_since`.
@@ -79,6 +86,9 @@ pub struct Spending {
     pub tokens_from: u64,
     /// The thread was told that 80 % are used.
     pub warned: bool,
+    /// What the sessions of items used that were undone together with their list.
+    #[serde(default)]
+    pub undone: Usage,
 }
 
 impl Session {
@@ -136,7 +146,41 @@ impl Run {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let sessions = self.all().filter_map(|(_, step)| step.session.as_deref());
-        sessions.fold(Usage::default(), |sum, session| add(sum, session.usage()))
+        sessions.fold(self.spending.undone, |sum, session| {
+            add(sum, session.usage())
+        })
+    }
+
+    /// Keeps what these items used in the run's sum: they will be gone.
+    pub(super) fn keep_usage(&mut self, items: &[Step]) {
+        let sessions = items.iter().filter_map(|item| item.session.as_deref());
+        let undone = sessions.map(Session::usage).fold(Usage::default(), add);
+        self.spending.undone = add(self.spending.undone, undone);
+    }
+
+    /// How much of the budget of money or tokens is used, whichever is more, and in words; `all` is
+    /// what was ever used. `None`: there is no such budget.
+    pub(super) fn spent(&self, all: &Usage) -> Option<(f64, String)> {
+        let budget = &self.created.budget;
+        let usd = all.cost_usd.unwrap_or(0.0) - self.spending.usd_from;
+        let tokens = all.tokens().saturating_sub(self.spending.tokens_from);
+        let money = budget
+            .usd
+            .map(|limit| (usd / limit, format!("${usd:.2} of ${limit:.2}")));
+        let amount = budget.tokens.map(|limit| {
+            let share = tokens as f64 / (limit.max(1)) as f64;
+            (share, format!("{tokens} of {limit} tokens"))
+        });
+        let both = money.into_iter().chain(amount);
+        both.max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    /// Whether nothing is left of the budget.
+    pub(super) fn is_used_up(&self) -> bool {
+        let minutes = self.created.budget.minutes;
+        let time = minutes.is_some_and(|minutes| self.running_ms as f64 >= minutes * 60_000.0);
+        let spent = self.spent(&self.usage());
+        time || spent.is_some_and(|(share, _)| share >= 1.0)
     }
 
     /// The instructions for this step that no session has confirmed, oldest first.
@@ -195,6 +239,19 @@ impl Run {
             );
             goes_on && step.session.as_deref().is_some_and(|s| s.native.is_some())
         })
+    }
+
+    /// The native id of the session of its own that the attempt of this step goes on in. Of one at
+    /// work, as it was begun: its session may have become known since.
+    #[must_use]
+    pub fn session_resumed(&self, at: At) -> Option<&str> {
+        let step = self.step(at)?;
+        let session = step.session.as_deref()?;
+        match step.state {
+            State::Working { .. } => session.resumed.as_deref(),
+            _ if self.resumes(at) => session.native.as_deref(),
+            _ => None,
+        }
     }
 
     /// The agents' attempts in flight.

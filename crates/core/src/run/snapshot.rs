@@ -16,7 +16,7 @@ use crate::ids::RunId;
 use crate::time::Timestamp;
 
 /// Raised whenever a folded state means something else than before.
-pub const SNAPSHOT_VERSION: u32 = 3;
+pub const SNAPSHOT_VERSION: u32 = 4;
 
 /// Everything of a run that is not shared or derived. Long texts stand in it by their hash.
 #[derive(Debug, Serialize, Deserialize)]

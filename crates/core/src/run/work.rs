@@ -306,16 +306,15 @@ impl Run {
             code: ErrorCode::Value,
             message: "there is no such step".into(),
         })?;
-        let own = self.resumes(at);
-        let resume = if own {
-            step.session.as_deref().and_then(|s| s.native.clone())
-        } else {
-            self.session_to_go_on_in(step, agent)?
+        let own = self.session_resumed(at);
+        let resume = match own {
+            Some(native) => Some(native.to_owned()),
+            None => self.session_to_go_on_in(step, agent)?,
         };
         let spent = self.usage().cost_usd.unwrap_or(0.0) - self.spending.usd_from;
         Ok(Work::Agent(Box::new(AgentWork {
             agent: agent.agent.clone(),
-            prompt: self.prompt(step, &asked, own),
+            prompt: self.prompt(step, &asked, own.is_some()),
             asked,
             system_prompt: render(&agent.system_prompt)?,
             model: render(&agent.model)?,

@@ -247,6 +247,9 @@ impl Run {
                 self.fill_items(place.step);
                 return;
             }
+            let items = std::mem::take(&mut self.steps[place.step].items);
+            self.keep_usage(&items);
+            self.steps[place.step].items = items;
         }
         if let Some(step) = self.step_mut(place) {
             let session = step.session.take().map(|before| {
