@@ -358,11 +358,9 @@ impl ShepherdRunners {
             }
             Notice::Raw { bytes } => {
                 if let Some(talk) = &talk {
-                    talk.hear(bytes);
                     // What the run has for it, once it is known what it has heard.
-                    for word in words.take().into_iter().flatten() {
-                        talk.say(word.clone());
-                    }
+                    let known = words.take().into_iter().flatten().cloned();
+                    talk.hear(bytes, known.chain(self.early_words(attempt)));
                 }
             }
             Notice::Said { .. } => {

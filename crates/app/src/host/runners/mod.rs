@@ -68,6 +68,21 @@ struct Living {
     /// The conversation, when it is an agent's.
     talk: Option<Arc<Talk>>,
     reports: Option<Arc<dyn Reports>>,
+    /// What came for the conversation before it could be said.
+    early: Early,
+}
+
+/// Words for a conversation that has not begun, or is not known yet after a restart.
+enum Early {
+    Kept(Vec<Word>),
+    /// They are said as they come.
+    Over,
+}
+
+impl Default for Early {
+    fn default() -> Self {
+        Self::Kept(Vec::new())
+    }
 }
 
 impl ShepherdRunners {
@@ -192,6 +207,16 @@ impl ShepherdRunners {
         self.lock().get(&attempt)?.talk.clone()
     }
 
+    /// The words that came before they could be said; those that come later are said at once.
+    fn early_words(&self, attempt: AttemptId) -> Vec<Word> {
+        let mut all = self.lock();
+        let early = all.get_mut(&attempt).map(|living| &mut living.early);
+        match early.map(|early| std::mem::replace(early, Early::Over)) {
+            Some(Early::Kept(words)) => words,
+            Some(Early::Over) | None => Vec::new(),
+        }
+    }
+
     /// Lets every conversation look at the time. Called about once a second.
     pub fn tick(&self) {
         let talks: Vec<_> = self
@@ -231,7 +256,14 @@ impl Runners for ShepherdRunners {
     }
 
     fn say(&self, attempt: AttemptId, word: Word) {
-        if let Some(talk) = self.talk(attempt) {
+        let talk = match self.lock().get_mut(&attempt) {
+            Some(living) => match &mut living.early {
+                Early::Kept(words) => return words.push(word),
+                Early::Over => living.talk.clone(),
+            },
+            None => None,
+        };
+        if let Some(talk) = talk {
             talk.say(word);
         }
     }

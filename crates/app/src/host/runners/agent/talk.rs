@@ -64,6 +64,8 @@ struct State {
     clock: Arc<dyn Clock>,
     schema: Option<Value>,
     resumed: bool,
+    /// Its first words are said, or known to have been.
+    begun: bool,
     /// Where the line being gone through begins.
     offset: u64,
     /// How much of `raw` is known to be there.
@@ -72,6 +74,8 @@ struct State {
     caught_up: bool,
     /// Orders given, by what makes each unique.
     given: HashSet<String>,
+    /// To be said once what is there has been gone through.
+    to_say: Vec<Word>,
     /// Messages said and not confirmed.
     untaken: BTreeSet<u32>,
     /// A turn has ended and nothing was decided about it yet.
@@ -144,10 +148,12 @@ impl Talk {
             clock,
             schema,
             resumed,
+            begun: false,
             offset: 0,
             heard: 0,
             caught_up: false,
             given: HashSet::new(),
+            to_say: Vec::new(),
             untaken: BTreeSet::new(),
             open: None,
             last: None,
@@ -176,29 +182,35 @@ impl Talk {
     pub fn begin(&self, shepherd: Arc<Shepherd>) {
         let mut state = self.lock();
         state.shepherd = Some(shepherd);
-        let outputs = state.driver.begin();
-        state.act(outputs, None);
+        state.begin();
     }
 
-    /// So much of the agent's output is there.
-    pub fn hear(&self, bytes: u64) {
+    /// So much of the agent's output is there. Then it is told these words, before anything is
+    /// decided about the end of its turn.
+    pub fn hear(&self, bytes: u64, words: impl IntoIterator<Item = Word>) {
         let mut state = self.lock();
         state.heard = state.heard.max(bytes);
-        state.go_through();
+        state.to_say.extend(words);
+        if state.go_through() {
+            for word in std::mem::take(&mut state.to_say) {
+                state.order(&order_of(word));
+            }
+            state.catch_up();
+        }
     }
 
     /// Something was written to it; what was noted may be read now.
     pub fn said(&self) {
-        self.lock().go_through();
+        let mut state = self.lock();
+        // Before the first words were heard there is nothing to decide.
+        if state.go_through() && state.caught_up {
+            state.settle();
+        }
     }
 
     /// Says something to it. What was said before is not said again.
     pub fn say(&self, word: Word) {
-        let order = match word {
-            Word::Tell { message, text, now } => Order::Tell { message, text, now },
-            Word::Answer { question, answer } => Order::Answer { question, answer },
-        };
-        self.lock().order(&order);
+        self.lock().order(&order_of(word));
     }
 
     /// Ends its turn and keeps its session. True when that is under way by its own protocol, else
@@ -223,6 +235,10 @@ impl Talk {
     pub fn end(&self, record: &ExitRecord, parked: bool) -> AttemptEnd {
         let mut state = self.lock();
         state.shepherd = None;
+        if !state.begun {
+            // It ended while no host was there. The lines answer what was said first.
+            state.begin();
+        }
         state.conclude(record, parked)
     }
 
@@ -232,7 +248,14 @@ impl Talk {
 }
 
 impl State {
-    fn go_through(&mut self) {
+    fn begin(&mut self) {
+        self.begun = true;
+        let outputs = self.driver.begin();
+        self.act(outputs, None);
+    }
+
+    /// Goes through what is there; false when it cannot be read now.
+    fn go_through(&mut self) -> bool {
         loop {
             match self.conversation.read(self.heard) {
                 Ok(entries) if entries.is_empty() => break,
@@ -244,11 +267,18 @@ impl State {
                 Err(error) => {
                     let attempt = self.attempt;
                     tracing::warn!(%attempt, %error, "a session's log cannot be read now");
-                    return;
+                    return false;
                 }
             }
         }
-        self.caught_up = true;
+        true
+    }
+
+    /// All that was there is known: from now on it is decided what follows.
+    fn catch_up(&mut self) {
+        if !std::mem::replace(&mut self.caught_up, true) {
+            self.tell_usage(true);
+        }
         self.settle();
     }
 
@@ -283,7 +313,8 @@ impl State {
         if !self.given.insert(name(order)) {
             return;
         }
-        if matches!(order, Order::Tell { .. }) && !self.can.steer && self.open.is_none() {
+        let is_deaf = !self.can.steer && self.open.is_none();
+        if matches!(order, Order::Tell { .. }) && (is_deaf || self.finishing.is_some()) {
             // At the head of its next prompt; nothing is pretended.
             return;
         }
@@ -306,7 +337,10 @@ impl State {
                 self.asked_again += 1;
                 self.open = None;
             }
-            Order::Answer { .. } | Order::Interrupt {} | Order::Finish {} => {}
+            Order::Finish {} => {
+                self.finishing.get_or_insert_with(Instant::now);
+            }
+            Order::Answer { .. } | Order::Interrupt {} => {}
         }
     }
 
@@ -427,7 +461,10 @@ impl State {
     }
 
     fn tell_usage(&mut self, at_once: bool) {
-        let Some(usage) = self.usage else { return };
+        // What is gone through once more was told before; its sums are those of long ago.
+        let Some(usage) = self.usage.filter(|_| self.caught_up) else {
+            return;
+        };
         let due = match &self.usage_told {
             None => true,
             Some((told, at)) => *told != usage && (at_once || at.elapsed() >= USAGE_EVERY),
@@ -479,6 +516,13 @@ impl State {
         if let Some(shepherd) = &self.shepherd {
             shepherd.stop();
         }
+    }
+}
+
+fn order_of(word: Word) -> Order {
+    match word {
+        Word::Tell { message, text, now } => Order::Tell { message, text, now },
+        Word::Answer { question, answer } => Order::Answer { question, answer },
     }
 }
 

@@ -48,6 +48,7 @@ impl State {
         };
         let outputs = self.driver.ended(&exit);
         self.act(outputs, None);
+        self.caught_up = true;
         self.tell_usage(true);
         self.judge(record, parked)
     }
