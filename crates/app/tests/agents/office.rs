@@ -1,14 +1,13 @@
 //! A world in which agents are installed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use super::support::processes;
 use super::support::until;
-use super::support::world::{BATON, LIMIT, World};
+use super::support::world::{LIMIT, World};
+use super::support::{fakes, processes};
 
 /// A world with fake agents on the `PATH` of its runs.
 pub struct Office {
@@ -17,38 +16,12 @@ pub struct Office {
     bin: PathBuf,
 }
 
-/// The fake of this name, built once when it is not beside the binary under test: cargo builds it by
-/// itself only when the whole workspace is tested.
-fn fake(name: &str) -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    let beside = Path::new(BATON).parent().unwrap();
-    if !beside.join("fake-claude").exists() {
-        BUILT.get_or_init(|| {
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "--locked", "--quiet", "--package", "baton-fakes"])
-                .arg("--target-dir")
-                .arg(beside.parent().unwrap())
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status();
-            assert!(built.unwrap().success(), "the fake agents do not build");
-        });
-    }
-    beside.join(name)
-}
-
 impl Office {
     /// One with a plain project.
     pub fn new() -> Self {
         let world = World::new();
         let bin = world.project.join("../bin");
-        std::fs::create_dir_all(&bin).unwrap();
-        for (name, of) in [
-            ("claude", "fake-claude"),
-            ("codex", "fake-codex"),
-            ("fake-acp", "fake-acp"),
-        ] {
-            std::os::unix::fs::symlink(fake(of), bin.join(name)).unwrap();
-        }
+        fakes::install(&bin);
         world.start_host();
         world.await_host();
         let project = world.register();

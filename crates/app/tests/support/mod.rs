@@ -5,6 +5,7 @@
     reason = "each test binary uses its own part of it"
 )]
 
+pub mod fakes;
 pub mod http;
 pub mod processes;
 pub mod world;

@@ -10,7 +10,7 @@ use super::tools::with;
 use super::wire::{Heard, Wire};
 use super::{NAME, Open};
 use crate::memory;
-use crate::script::{Act, acts};
+use crate::script::{Act, told};
 
 /// How an act ended.
 pub(super) enum Next {
@@ -53,7 +53,7 @@ pub(super) fn prompt(
     };
     turn.save();
     let mut end = Next::Stop("end_turn");
-    for act in acts(&said) {
+    for act in told(&turn.session.memory.said, &said) {
         match turn.act(act) {
             Next::Go => {}
             other => {
@@ -158,6 +158,7 @@ impl Turn<'_> {
             }
             Act::Spend(input, output, usd) => self.spend(input, output, usd),
             Act::Subagent(text) => self.subagent(&text),
+            Act::Again => {}
         }
         Next::Go
     }

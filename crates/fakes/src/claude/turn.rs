@@ -9,7 +9,7 @@ use serde_json::json;
 use super::ends::Failure;
 use super::{Fake, Message};
 use crate::input::LOOK;
-use crate::{Act, acts};
+use crate::{Act, acts, told};
 
 /// Why a turn ended before its script.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Fake {
         self.replay(&message);
         self.calls = 0;
         let mut said = String::new();
-        let mut script: VecDeque<Act> = acts(&message.text).into();
+        let mut script: VecDeque<Act> = told(&self.session.said, &message.text).into();
         let stopped = self.play(&mut script, &mut said);
         let state = match stopped {
             Ok(()) => {
@@ -180,6 +180,7 @@ impl Fake {
                 self.spent.2 += usd;
             }
             Act::Subagent(text) => self.subagent(&text),
+            Act::Again => {}
         }
         Ok(())
     }
