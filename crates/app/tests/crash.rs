@@ -1,6 +1,6 @@
 //! The crash test over the real binary: the host, shepherds or both are killed with SIGKILL at
-//! random instants while runs of every kind are in flight; then all of them run to their end and
-//! the files that the scripts wrote are held against the journal.
+//! random instants while runs of every kind are in flight, of scripts and of agents; then all of
+//! them run to their end and the files that scripts and agents wrote are held against the journal.
 //!
 //! `BATON_CRASH_KILLS` is the number of kills over all tests (200), `BATON_CRASH_SEED` the seed;
 //! a failure prints it.
@@ -10,6 +10,8 @@
 mod check;
 #[path = "crash/killer.rs"]
 mod killer;
+#[path = "crash/sessions.rs"]
+mod sessions;
 mod support;
 #[path = "crash/workflows.rs"]
 mod workflows;

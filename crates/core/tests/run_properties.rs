@@ -6,17 +6,19 @@ mod run_driver;
 
 use std::time::Duration;
 
+use baton_core::activity::{Answer, Asks, Question};
 use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::big::{Big, INLINE_LIMIT};
-use baton_core::run::decide::{Command, Refusal, ResumeFrom, inherited};
+use baton_core::run::decide::{Command, News, Refusal, ResumeFrom, inherited};
 use baton_core::run::event::{
-    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, PauseReason, PauseThen, StepError,
-    StepOutput,
+    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, Finished, PauseReason, PauseThen,
+    StepError, StepOutput,
 };
 use baton_core::run::{Slot, State, Status};
 use proptest::prelude::*;
 use run_driver::invariants::{folds_from_its_journal, survives_a_snapshot};
-use run_driver::samples::ALL;
+use run_driver::samples::{ALL, OF_AGENTS};
+use run_driver::sessions::question;
 use run_driver::{Driver, USER};
 
 /// Something that happens; numbers mean one of those there are, if any.
@@ -35,6 +37,10 @@ enum Op {
     Answer(Option<usize>, bool),
     SkipWait(usize),
     Post(u8),
+    Hear(usize, u8, u64),
+    LateNews(usize),
+    Reply(usize, bool),
+    FilesFinished,
     Slot(bool),
     Deliver(u32),
 }
@@ -42,12 +48,16 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let some = 0..64_usize;
     prop_oneof![
-        10 => (some.clone(), 0..10_u8).prop_map(|(n, how)| Op::End(n, how)),
+        10 => (some.clone(), 0..12_u8).prop_map(|(n, how)| Op::End(n, how)),
+        10 => (some.clone(), any::<u8>(), 0..1_500_u64).prop_map(|(n, what, m)| Op::Hear(n, what, m)),
+        1 => some.clone().prop_map(Op::LateNews),
+        3 => (some.clone(), proptest::bool::weighted(0.8)).prop_map(|(n, fits)| Op::Reply(n, fits)),
+        1 => Just(Op::FilesFinished),
         1 => some.clone().prop_map(Op::LateWord),
         4 => (some.clone(), 0..4_u8).prop_map(|(n, how)| Op::Child(n, how)),
         5 => (0..90_000_u64).prop_map(Op::Pass),
         1 => (0..5_000_u64).prop_map(Op::JumpBack),
-        2 => (0..3_u8).prop_map(Op::Pause),
+        2 => (0..4_u8).prop_map(Op::Pause),
         3 => Just(Op::Resume),
         2 => some.clone().prop_map(Op::Rewind),
         2 => (0..12_u32).prop_map(Op::ToCheckpoint),
@@ -105,8 +115,77 @@ fn end(how: u8) -> AttemptEnd {
             never_started: true,
         },
         8 => AttemptEnd::Stopped {},
-        _ => AttemptEnd::Parked {},
+        9 => AttemptEnd::Parked {},
+        10 => AttemptEnd::UsageLimit {
+            resets_at: None,
+            detail: "your limit".into(),
+        },
+        _ => AttemptEnd::SessionLost {
+            detail: "not found".into(),
+        },
     }
+}
+
+/// The attempts of agents that work.
+fn agents(driver: &Driver) -> Vec<AttemptId> {
+    let live = driver.run.live_sessions();
+    live.map(|(attempt, _, _)| attempt).collect()
+}
+
+fn news(driver: &Driver, attempt: AttemptId, what: u8, m: u64) -> News {
+    let n = u8::try_from(m % 5).unwrap();
+    let message = u32::try_from(m % 20).unwrap();
+    match what % 8 {
+        0 | 1 => {
+            let place = driver.run.in_flight().and_then(|all| all.get(&attempt));
+            let step = place.and_then(|at| driver.run.step(*at)).unwrap();
+            let known = step.session.as_deref().and_then(|s| s.native.clone());
+            News::Session {
+                session: known.unwrap_or_else(|| format!("of-{attempt}")),
+                model: (what == 1).then(|| "model".into()),
+                transcript: None,
+            }
+        }
+        2 | 3 => News::Asked(question(n)),
+        4 => News::Closed {
+            question: question(n).id,
+        },
+        5 => News::Used(driver.sessions.uses_more(attempt, m)),
+        6 => News::Taken { message },
+        _ => News::Files {
+            commit: format!("commit-{m}"),
+        },
+    }
+}
+
+/// An answer to an open question; one that does not fit it is for another kind.
+fn reply(driver: &Driver, n: usize, fits: bool) -> Option<Command> {
+    let sessions = driver.run.live_sessions();
+    let open: Vec<(String, Question)> = sessions
+        .flat_map(|(_, _, step)| {
+            let asked = step.session.iter().flat_map(|session| &session.asked);
+            asked.map(|asked| (step.key.clone(), asked.question.clone()))
+        })
+        .collect();
+    let (step, question) = pick(&open, n)?;
+    let chooses = matches!(question.asks, Asks::Choices { .. }) == fits;
+    let answer = if chooses {
+        let answers = [("Which?".to_owned(), vec!["that".to_owned()])];
+        Answer::Choices {
+            answers: answers.into_iter().collect(),
+        }
+    } else {
+        Answer::Approve {
+            remember: false,
+            message: None,
+        }
+    };
+    Some(Command::Reply {
+        step: Some(step),
+        question: Some(question.id),
+        answer,
+        by: USER,
+    })
 }
 
 fn outcome(how: u8) -> ChildOutcome {
@@ -138,11 +217,32 @@ fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
     Some(match *op {
         Op::End(n, how) => {
             let living: Vec<AttemptId> = driver.living.keys().copied().collect();
-            Command::AttemptEnded {
-                attempt: pick(&living, n)?,
-                end: end(how),
-            }
+            let attempt = pick(&living, n)?;
+            // Only agents meet limits and lose sessions.
+            let is_agent = agents(driver).contains(&attempt);
+            let how = if how >= 10 && !is_agent { 0 } else { how };
+            let end = end(how);
+            Command::AttemptEnded { attempt, end }
         }
+        Op::Hear(n, what, m) => {
+            let attempt = pick(&agents(driver), n)?;
+            let news = news(driver, attempt, what, m);
+            Command::Hear { attempt, news }
+        }
+        Op::LateNews(n) => Command::Hear {
+            attempt: pick(&driver.gone, n)?,
+            news: News::Asked(question(2)),
+        },
+        Op::Reply(n, fits) => reply(driver, n, fits)?,
+        Op::FilesFinished => Command::FilesFinished {
+            outcome: Finished {
+                branch: "baton/run".into(),
+                commit: None,
+                merged_into: None,
+                conflicts: vec![],
+                detail: "The work is on branch baton/run.".into(),
+            },
+        },
         Op::LateWord(n) => Command::AttemptEnded {
             attempt: pick(&driver.gone, n)?,
             end: end(0),
@@ -174,8 +274,8 @@ fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
             reason: PauseReason::Parent,
             by: Actor::Parent(RunId::from_bits(2)),
         },
-        Op::Pause(_) => Command::Pause {
-            immediate: false,
+        Op::Pause(how) => Command::Pause {
+            immediate: how == 3,
             detail: Some("lunch".into()),
             reason: PauseReason::Request,
             by,
@@ -219,8 +319,12 @@ fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
             }
         }
         Op::SkipWait(n) => {
-            let waits =
-                driver.in_state(|s| matches!(s, State::Timer { .. } | State::Backoff { .. }));
+            let waits = driver.in_state(|s| {
+                matches!(
+                    s,
+                    State::Timer { .. } | State::Backoff { .. } | State::UsageLimit { .. }
+                )
+            });
             Command::SkipWait {
                 step: pick(&waits, n)?.1,
                 by,
@@ -248,8 +352,16 @@ fn happen(driver: &mut Driver, op: &Op) {
     };
     let sent = driver.send(&command);
     match op {
-        Op::LateWord(_) => assert_eq!(sent, Err(Refusal::Stale), "a late word counts"),
-        Op::End(..) | Op::Child(..) | Op::Pass(_) | Op::JumpBack(_) | Op::Deliver(_) => {
+        Op::LateWord(_) | Op::LateNews(_) => {
+            assert_eq!(sent, Err(Refusal::Stale), "a late word counts");
+        }
+        Op::End(..)
+        | Op::Hear(..)
+        | Op::FilesFinished
+        | Op::Child(..)
+        | Op::Pass(_)
+        | Op::JumpBack(_)
+        | Op::Deliver(_) => {
             assert_eq!(sent, Ok(()), "{op:?}");
         }
         _ => {}
@@ -261,7 +373,11 @@ fn happen(driver: &mut Driver, op: &Op) {
 fn calm(driver: &mut Driver) {
     for _ in 0..400 {
         let op = match &driver.run.status {
-            status if status.is_ended() => return,
+            status if status.is_ended() => {
+                happen(driver, &Op::FilesFinished);
+                assert!(!driver.run.files.finishing, "its branch is not finished");
+                return;
+            }
             _ if !driver.living.is_empty() => Op::End(0, 0),
             _ if !driver.children.is_empty() => Op::Child(0, 0),
             _ if matches!(driver.run.slot, Slot::Waiting { .. }) => Op::Slot(true),
@@ -301,6 +417,20 @@ proptest! {
     ) {
         let mut driver = Driver::new(ALL[sample], then, vec![]);
         survives_a_snapshot(&driver.run);
+        for op in &ops {
+            happen(&mut driver, op);
+        }
+        calm(&mut driver);
+        folds_from_its_journal(&driver);
+    }
+
+    #[test]
+    fn a_run_of_agents_keeps_its_promises(
+        sample in 0..OF_AGENTS.len(),
+        then in then(),
+        ops in proptest::collection::vec(op(), 0..90),
+    ) {
+        let mut driver = Driver::new(OF_AGENTS[sample], then, vec![]);
         for op in &ops {
             happen(&mut driver, op);
         }

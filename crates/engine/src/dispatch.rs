@@ -91,10 +91,9 @@ impl Engine {
                 self.launch(run, place, attempt, env, true);
             }
         }
-        for (&number, checkpoint) in &run.checkpoints {
-            if let Some(commit) = &checkpoint.commit {
-                self.keep(run, number, commit);
-            }
+        // What has ended for good may have been cleaned up.
+        if !run.status.is_ended() || run.files.finishing {
+            self.keep_again(run);
         }
         match &run.status {
             Status::Cancelling(_) => self.stop_all(run),
@@ -122,8 +121,21 @@ impl Engine {
         }
     }
 
+    /// Holds the checkpoints that this host has not held yet: another may have had no time to.
+    fn keep_again(&self, run: &Run) {
+        let kept = lock(&self.inner.files).kept.get(&run.created.run).copied();
+        for (&number, checkpoint) in &run.checkpoints {
+            if let Some(commit) = checkpoint.commit.as_ref()
+                && kept.is_none_or(|kept| kept < number)
+            {
+                self.keep(run, number, commit);
+            }
+        }
+    }
+
     fn keep(&self, run: &Run, number: u32, commit: &str) {
         if let Some(workspace) = &run.created.workspace {
+            lock(&self.inner.files).kept.insert(run.created.run, number);
             let runners = &self.inner.outside.runners;
             runners.keep(run.created.run, workspace, number, commit);
         }
@@ -133,6 +145,9 @@ impl Engine {
         let Some(files) = files_at(run).filter(|_| run.files.finishing) else {
             return;
         };
+        if !lock(&self.inner.files).finishing.insert(run.created.run) {
+            return;
+        }
         let finish = FinishFiles {
             run: run.created.run,
             name: run.created.name.clone(),

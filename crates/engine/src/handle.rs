@@ -1,6 +1,6 @@
 //! The way in: every command to an aggregate goes through [`Engine::send`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_core::ids::{AttemptId, CommandId, Mint, RunId};
@@ -50,6 +50,17 @@ pub(crate) struct Inner {
     pub(crate) attempts: Mutex<HashMap<AttemptId, RunId>>,
     /// Processes that will not end, by attempt.
     pub(crate) stuck: Mutex<HashMap<AttemptId, Vec<u32>>>,
+    /// What this host has asked for about runs' files.
+    pub(crate) files: Mutex<FilesAsked>,
+}
+
+/// So that a run that is folded again does not ask for all of it again.
+#[derive(Default)]
+pub(crate) struct FilesAsked {
+    /// The newest checkpoint whose commit is held, by run.
+    pub(crate) kept: HashMap<RunId, u32>,
+    /// Runs whose branch is being finished.
+    pub(crate) finishing: HashSet<RunId>,
 }
 
 #[derive(Default)]
@@ -115,6 +126,7 @@ impl Engine {
                 actors: Mutex::default(),
                 attempts: Mutex::default(),
                 stuck: Mutex::default(),
+                files: Mutex::default(),
             }),
         }
     }
@@ -351,6 +363,7 @@ impl Reports for Engine {
     }
 
     fn finished(&self, run: RunId, outcome: Finished) {
+        lock(&self.inner.files).finishing.remove(&run);
         let command = Command::FilesFinished { outcome };
         self.mail_run(
             run,

@@ -10,4 +10,4 @@ pub mod memory;
 mod script;
 pub mod shell;
 
-pub use script::{Act, acts};
+pub use script::{Act, acts, told};

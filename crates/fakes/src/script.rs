@@ -51,6 +51,9 @@ pub enum Act {
     Subagent(String),
     /// `@answer TEXT`: the final answer; without one it is the last thing said.
     Answer(String),
+    /// `@again`: a message with it is the session's task: whoever resumes the session and tells it to
+    /// continue with its task has it do all of that message once more.
+    Again,
 }
 
 /// The directives in a text, in order. What cannot be read is said as text, so that a mistake in a
@@ -60,6 +63,18 @@ pub fn acts(text: &str) -> Vec<Act> {
         .lines()
         .filter_map(|line| line.trim().strip_prefix('@'));
     directives.map(act).collect()
+}
+
+/// What a session does when it is told this, the last of all it `said`: also its task once more, when
+/// it is told to continue with that.
+pub fn told(said: &[String], text: &str) -> Vec<Act> {
+    let mut todo = acts(text);
+    if text.to_lowercase().contains("continue with your task") {
+        let mut earlier = said.iter().map(|said| acts(said));
+        let task = earlier.find(|acts| acts.contains(&Act::Again));
+        todo.extend(task.unwrap_or_default());
+    }
+    todo
 }
 
 fn act(line: &str) -> Act {
@@ -118,6 +133,7 @@ fn act(line: &str) -> Act {
         }
         "subagent" => Act::Subagent(rest.into()),
         "answer" => Act::Answer(rest.into()),
+        "again" => Act::Again,
         _ => bad(),
     }
 }
@@ -140,5 +156,15 @@ mod tests {
             ]
         );
         assert_eq!(acts("@jump"), [Act::Say("bad directive: @jump".into())]);
+    }
+
+    #[test]
+    fn a_task_is_done_again_when_the_session_is_told_to_continue() {
+        let task = "Do:\n@again\n@run make".to_owned();
+        let said = ["hello".into(), task];
+        let again = told(&said, "@say first\nThen continue with your task.");
+        let run = Act::Run("make".into());
+        assert_eq!(again, [Act::Say("first".into()), Act::Again, run]);
+        assert_eq!(told(&said, "well done"), []);
     }
 }

@@ -4,11 +4,12 @@
 //! Never interprets what git prints, and never passes on a `GIT_…` variable of its own environment.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,9 @@ pub(crate) struct Git {
     program: OsString,
     dir: PathBuf,
     index: Option<PathBuf>,
+    /// The lock under which it works: held by each command too, so that one which outlives this
+    /// process keeps the next one out until it has ended.
+    lock: Option<Arc<File>>,
     time_limit: Duration,
 }
 
@@ -69,7 +73,17 @@ impl Git {
             program: "git".into(),
             dir: dir.to_owned(),
             index: None,
+            lock: None,
             time_limit: TIME_LIMIT,
+        }
+    }
+
+    /// The same under this lock, which must be open for reading: commands get it as their standard
+    /// input, where they have no other.
+    pub(crate) fn under(self, lock: &Arc<File>) -> Git {
+        Git {
+            lock: Some(lock.clone()),
+            ..self
         }
     }
 
@@ -227,13 +241,18 @@ impl Call<'_> {
         }
     }
 
+    fn start(&self) -> Result<Child, Error> {
+        let mut command = self.git.command();
+        if let Some(lock) = self.git.lock.as_ref().filter(|_| self.stdin.is_empty()) {
+            let lock = lock.try_clone().map_err(Error::io(&self.git.dir))?;
+            command.stdin(lock);
+        }
+        let started = command.args(&self.args).spawn();
+        started.map_err(|error| self.not_started(error))
+    }
+
     fn once(&self, stdout: &mut dyn Write) -> Result<Output, Error> {
-        let mut child = self
-            .git
-            .command()
-            .args(&self.args)
-            .spawn()
-            .map_err(|error| self.not_started(error))?;
+        let mut child = self.start()?;
         let group = Pid::from_child(&child);
         let stdin = child.stdin.take();
         let stderr = child.stderr.take();
@@ -398,6 +417,29 @@ mod tests {
             .args(["alias.linger=!sleep 60 | cat", "linger"]);
         assert!(matches!(call.bytes(), Err(Error::TimedOut { .. })));
         assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_command_that_outlives_its_host_keeps_the_lock_until_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let open = || {
+            let mut options = File::options();
+            let options = options.read(true).write(true).create(true);
+            options.truncate(false).open(&path).unwrap()
+        };
+        let lock = Arc::new(open());
+        lock.lock().unwrap();
+        let git = Git::at(Path::new("/")).under(&lock);
+        let linger = ["alias.linger=!sleep 60", "linger"];
+        let mut child = git.call("-c").args(linger).start().unwrap();
+        // All that a host that is killed has of it.
+        drop((git, lock));
+        let next = open();
+        assert!(next.try_lock().is_err());
+        rustix::process::kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
+        child.wait().unwrap();
+        next.lock().unwrap();
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::commit;
 use crate::error::Error;
@@ -22,7 +23,7 @@ pub(crate) struct Workspace<'a> {
     pub(crate) private: Git,
     /// The private index.
     pub(crate) index: PathBuf,
-    _lock: File,
+    lock: Arc<File>,
 }
 
 /// How a directory stands that should be the run's worktree.
@@ -34,12 +35,15 @@ pub(crate) enum Standing {
     Broken,
 }
 
-/// Waits for and takes the lock of one run's files; it goes with the file, also in a crash.
+/// Waits for and takes the lock of one run's files; it goes with the file, also in a crash, when
+/// the last git that works under it has ended.
 pub(crate) fn lock(spec: &Spec) -> Result<File, Error> {
     let path = spec.beside(".lock");
     let parent = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(parent).map_err(Error::io(parent))?;
-    let file = File::create(&path).map_err(Error::io(&path))?;
+    let mut options = File::options();
+    let file = options.read(true).write(true).create(true).truncate(true);
+    let file = file.open(&path).map_err(Error::io(&path))?;
     file.lock().map_err(Error::io(&path))?;
     Ok(file)
 }
@@ -47,15 +51,15 @@ pub(crate) fn lock(spec: &Spec) -> Result<File, Error> {
 impl<'a> Workspace<'a> {
     pub(crate) fn open(spec: &'a Spec) -> Result<Workspace<'a>, Error> {
         spec.check()?;
-        let lock = lock(spec)?;
-        let git = Git::at(spec.work_tree());
+        let lock = Arc::new(lock(spec)?);
+        let git = Git::at(spec.work_tree()).under(&lock);
         let index = spec.beside(".index");
         Ok(Workspace {
             spec,
             private: git.with_index(&index),
             git,
             index,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -75,7 +79,7 @@ impl<'a> Workspace<'a> {
 
     /// Git in the user's repository.
     pub(crate) fn users(&self) -> Git {
-        Git::at(&self.spec.root)
+        Git::at(&self.spec.root).under(&self.lock)
     }
 
     pub(crate) fn standing(&self) -> Result<Standing, Error> {

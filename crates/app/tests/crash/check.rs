@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::killer::Story;
+use crate::sessions::Sessions;
 use crate::workflows::KINDS;
 
 /// What an attempt's script wrote.
@@ -14,6 +15,7 @@ struct Traced {
     step: String,
     starts: usize,
     ends: usize,
+    heard: usize,
 }
 
 /// What the journal says of an attempt.
@@ -32,9 +34,11 @@ pub fn all(story: &Story) {
     let traced = traced(story, &mut wrong);
     let mut known = BTreeSet::new();
     let mut lost = 0;
+    let mut sessions = Sessions::default();
     for (run, kind, events) in &story.runs {
         let attempts = attempts(run, events, &mut wrong);
         check_run(run, *kind, events, &attempts, &mut wrong);
+        sessions.check(story, run, &KINDS[*kind], events, &mut wrong);
         for (step, attempts) in &attempts {
             for attempt in attempts {
                 known.insert(attempt.id);
@@ -54,7 +58,7 @@ pub fn all(story: &Story) {
         }
     }
     eprintln!(
-        "{} attempts, {lost} lost, {} runs",
+        "{} attempts, {lost} lost, {} runs; {sessions:?}",
         known.len(),
         story.runs.len()
     );
@@ -92,9 +96,12 @@ fn traced(story: &Story, wrong: &mut Vec<String>) -> BTreeMap<String, Traced> {
         step.clone_into(&mut entry.step);
         entry.starts += usize::from(what == "start");
         entry.ends += usize::from(what == "end");
+        entry.heard += usize::from(what == "heard");
     }
     for (attempt, trace) in &traced {
-        if trace.starts != 1 || trace.ends > 1 {
+        // An agent whose instruction was at its head may be killed before it begins its own work.
+        let begins = trace.starts == 1 || (trace.starts == 0 && trace.heard == 1);
+        if !begins || trace.ends > 1 || trace.heard > 1 {
             wrong.push(format!("{attempt} did not run once: {trace:?}"));
         }
     }
@@ -116,7 +123,7 @@ fn attempts<'a>(
             Some("attempt_started") => {
                 let of_step = attempts.entry(key).or_default();
                 match of_step.last().map(|before| before.end) {
-                    None | Some(Some("lost" | "failed")) => {}
+                    None | Some(Some("lost" | "failed" | "session_lost")) => {}
                     Some(end) => wrong.push(format!("{run} {key}: started again after {end:?}")),
                 }
                 of_step.push(Journaled { id, end: None });
@@ -150,7 +157,8 @@ fn check_run(
         wrong.push(format!("{run} ({}) did not complete: {tail:?}", kind.key));
     }
     let steps: BTreeSet<&str> = attempts.keys().copied().collect();
-    if steps != kind.scripts.iter().copied().collect() {
+    let expected = kind.scripts.iter().chain(kind.agents);
+    if steps != expected.copied().collect() {
         wrong.push(format!("{run} ({}) ran the steps {steps:?}", kind.key));
     }
     for (step, attempts) in attempts {
@@ -196,6 +204,8 @@ fn check_attempt(
                 wrong.push(format!("{id} of {step} succeeded, but wrote {trace:?}"));
             }
         }
+        // It could not go on in a session that is gone, so it did nothing.
+        Some("session_lost") if trace.is_none() => {}
         // Only one kind of step fails on purpose.
         Some("failed") if step == "flaky" && trace.is_some_and(|trace| trace.ends == 1) => {}
         end => wrong.push(format!("{id} of {step} ended as {end:?}, wrote {trace:?}")),

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use baton_testkit::Rng;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::processes::{self, Shepherd};
 use crate::support::world::World;
-use crate::support::{pause, until};
-use crate::workflows::{self, KINDS};
+use crate::support::{fakes, pause};
+use crate::workflows::{self, KINDS, People};
 
 /// Runs in flight.
 const FLIGHT: usize = 8;
@@ -38,7 +38,8 @@ pub struct Story {
 pub struct Killer {
     rng: Rng,
     world: World,
-    project: String,
+    /// The plain project and that in git.
+    projects: [String; 2],
     runs: Vec<(String, usize)>,
     active: BTreeSet<String>,
     killed: BTreeSet<String>,
@@ -49,15 +50,29 @@ pub struct Killer {
 impl Killer {
     /// A world with a host and nothing to do.
     pub fn new(seed: u64) -> Self {
-        let world = World::new();
+        let mut world = World::new();
+        let beside = |name: &str| world.project.with_file_name(name);
+        let (bin, home) = (beside("bin"), beside("agents"));
+        fakes::install(&bin);
+        let path = std::env::var("PATH").unwrap_or_default();
+        let words = [
+            ("PATH", format!("{}:{path}", bin.display())),
+            ("FAKE_AGENT_HOME", home.display().to_string()),
+            ("IS_SANDBOX", "1".into()),
+        ];
+        let words = words.map(|(name, value)| (name.to_owned(), value));
+        world.environment.extend(words);
         workflows::define(&world);
         world.start_host();
         world.await_host();
-        let project = world.register();
+        let projects = [
+            world.register(),
+            world.register_at(&workflows::repository(&world)),
+        ];
         Self {
             rng: Rng::new(seed),
             world,
-            project,
+            projects,
             runs: Vec::new(),
             active: BTreeSet::new(),
             killed: BTreeSet::new(),
@@ -98,22 +113,46 @@ impl Killer {
         }
     }
 
-    /// As many runs in flight as there should be; nothing while no host answers.
+    /// As many runs in flight as there should be, with people who look after them; nothing while no
+    /// host answers.
     fn refill(&mut self) {
+        self.look_after();
         let world = &self.world;
-        self.active.retain(|run| match world.status(run) {
-            Some(status) => status == "running" || status == "pending",
-            None => true,
-        });
         while self.active.len() < FLIGHT {
             let kind = self.runs.len() % KINDS.len();
             let key = format!("run-{}", self.runs.len());
-            let Some(run) = world.start(&self.project, KINDS[kind].key, &key) else {
+            let project = &self.projects[usize::from(KINDS[kind].is_in_git)];
+            let Some(run) = world.start(project, KINDS[kind].key, &key) else {
                 return;
             };
             self.runs.push((run.clone(), kind));
             self.active.insert(run);
         }
+    }
+
+    /// Looks at every run in flight: forgets it when it has ended, else does what people do.
+    fn look_after(&mut self) {
+        let world = &self.world;
+        let kinds: BTreeMap<&String, usize> = self.runs.iter().map(|(r, k)| (r, *k)).collect();
+        self.active.retain(|run| {
+            let Some(data) = world.run(run) else {
+                return true;
+            };
+            let status = data["status"].as_str().unwrap_or_default();
+            if status != "running" && status != "pending" {
+                return false;
+            }
+            let steps = data["steps"].as_array().into_iter().flatten();
+            let works = |step: &&Value| step["status"] == "running";
+            for step in steps.filter(works) {
+                match KINDS[kinds[run]].people {
+                    People::Absent => {}
+                    People::Answer => answer(world, &data, step),
+                    People::Tell(steps) => tell(world, run, step, steps),
+                }
+            }
+            true
+        });
     }
 
     fn note_records(&mut self) {
@@ -157,17 +196,19 @@ impl Killer {
     }
 
     /// Lets everything end, and reads what happened.
-    pub fn finish(self) -> Story {
-        let world = self.world;
-        world.start_host();
-        world.await_host();
-        for (run, kind) in &self.runs {
-            let what = format!("the end of {run} ({})", KINDS[*kind].key);
-            until(&what, CALM, || {
-                let status = world.status(run)?;
-                (status != "running" && status != "pending").then_some(())
-            });
+    pub fn finish(mut self) -> Story {
+        self.world.start_host();
+        self.world.await_host();
+        let begun = Instant::now();
+        while !self.active.is_empty() {
+            self.look_after();
+            if begun.elapsed() > CALM {
+                self.give_up();
+            }
+            pause(Duration::from_millis(10));
         }
+        self.await_files();
+        let world = self.world;
         let read = |(run, kind): &(String, usize)| (run.clone(), *kind, world.events(run));
         let runs = self.runs.iter().map(read).collect();
         let left = world.close();
@@ -178,5 +219,74 @@ impl Killer {
             recorded: self.recorded,
             left,
         }
+    }
+
+    /// Waits until the branches of the runs that have ended are finished too.
+    fn await_files(&self) {
+        let begun = Instant::now();
+        let is_done = |(run, kind): &&(String, usize)| {
+            let events = self.world.events(run);
+            let failed = events.iter().any(|event| event["type"] == "run_failed");
+            let done = events.iter().any(|event| event["type"] == "files_finished");
+            !KINDS[*kind].is_in_git || failed || done
+        };
+        while begun.elapsed() < CALM && !self.runs.iter().all(|run| is_done(&run)) {
+            pause(Duration::from_millis(10));
+        }
+    }
+
+    fn give_up(&self) -> ! {
+        for run in &self.active {
+            let events = self.world.events(run);
+            let last = &events[events.len().saturating_sub(8)..];
+            let data = self.world.run(run).unwrap_or_default();
+            eprintln!(
+                "{run} {} {}\n{last:#?}",
+                data["definition"], data["waiting"]
+            );
+            let kept = self.world.project.join(".agent/workflows/executions");
+            for line in processes::listing(&kept.join(run)) {
+                eprintln!("{line}");
+            }
+        }
+        panic!(
+            "{} runs do not end: {:?}\n{:#?}\n{}",
+            self.active.len(),
+            self.active,
+            processes::marked(&self.world.mark),
+            self.world.host_log()
+        );
+    }
+}
+
+/// Says yes to what the run waits for; whoever finds that it was answered before says nothing.
+fn answer(world: &World, run: &Value, step: &Value) {
+    if run["waiting"]["reason"] != "question" {
+        return;
+    }
+    let step = step["id"].as_str().unwrap_or_default();
+    let path = format!("/api/workflow-steps/{step}/approve");
+    if let Ok(answer) = world.ask("POST", &path, None, Some(&json!({}))) {
+        assert!([200, 409].contains(&answer.status), "{answer:?}");
+    }
+}
+
+/// Tells the agent of a step something, once, and then lets it end.
+fn tell(world: &World, run: &str, step: &Value, steps: &[&str]) {
+    let key = step["step_id"].as_str().unwrap_or_default();
+    let told = workflows::told(world, run, key);
+    if !steps.contains(&key) || told.exists() {
+        return;
+    }
+    let body = json!({
+        "content": workflows::instruction(world),
+        "action_type": "instruction",
+        "metadata": {"step_id": key},
+    });
+    let path = format!("/api/workflows/{run}/messages");
+    let once = format!("tell-{run}-{key}");
+    if let Ok(answer) = world.ask("POST", &path, Some(&once), Some(&body)) {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        std::fs::write(told, "").unwrap();
     }
 }

@@ -1,28 +1,69 @@
-//! The workflows that are crashed, and the script they all run.
+//! The workflows that are crashed, and the script that all their steps and agents run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::support::world::World;
 
-/// A workflow and the keys of its steps that run a process.
+/// A workflow and the keys of its steps.
 pub struct Kind {
     /// Its definition's key.
     pub key: &'static str,
-    /// The keys of the steps that run a process.
+    /// The keys of the steps that run a process of their own.
     pub scripts: &'static [&'static str],
+    /// The keys of the steps that are an agent's.
+    pub agents: &'static [&'static str],
     /// The keys of the others.
     pub others: &'static [&'static str],
+    /// What people do about its agents.
+    pub people: People,
+    /// Its runs have a git worktree each.
+    pub is_in_git: bool,
 }
 
+/// What people do about a run's agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum People {
+    /// Nothing.
+    Absent,
+    /// They answer each agent's question.
+    Answer,
+    /// They tell each of these steps' agents something while it works.
+    Tell(&'static [&'static str]),
+}
+
+const SCRIPTS: Kind = Kind {
+    key: "",
+    scripts: &[],
+    agents: &[],
+    others: &[],
+    people: People::Absent,
+    is_in_git: false,
+};
+
 /// All of them.
-pub const KINDS: [Kind; 5] = [
+pub const KINDS: [Kind; 9] = [
     Kind {
         key: "sequential",
         scripts: &["a", "b", "c", "d", "e"],
-        others: &[],
+        ..SCRIPTS
+    },
+    Kind {
+        key: "agents",
+        agents: &["a", "b", "c"],
+        scripts: &["last"],
+        ..SCRIPTS
     },
     Kind {
         key: "parallel",
         scripts: &["a", "b", "c", "d", "e"],
-        others: &[],
+        ..SCRIPTS
+    },
+    Kind {
+        key: "asks",
+        agents: &["a", "b", "c"],
+        people: People::Answer,
+        ..SCRIPTS
     },
     Kind {
         key: "each",
@@ -30,16 +71,30 @@ pub const KINDS: [Kind; 5] = [
             "first", "item.0", "item.1", "item.2", "item.3", "item.4", "last",
         ],
         others: &["item"],
+        ..SCRIPTS
+    },
+    Kind {
+        key: "told",
+        agents: &["a", "b", "c"],
+        people: People::Tell(&["a", "b"]),
+        ..SCRIPTS
     },
     Kind {
         key: "again",
         scripts: &["fine", "flaky", "after"],
-        others: &[],
+        ..SCRIPTS
+    },
+    Kind {
+        key: "tree",
+        agents: &["a", "b", "c"],
+        is_in_git: true,
+        ..SCRIPTS
     },
     Kind {
         key: "timer",
         scripts: &["before", "after"],
         others: &["nap", "rest"],
+        ..SCRIPTS
     },
 ];
 
@@ -49,6 +104,10 @@ say() {
   echo "$BATON_RUN_ID $BATON_STEP $BATON_ATTEMPT $1" |
     dd of="$TRACE" oflag=append conv=notrunc,fsync status=none
 }
+if [ "$1" = heard ]; then
+  say heard
+  exit
+fi
 say start
 sleep "0.$(printf %02d $(($$ % 25)))"
 if [ "$1" = flaky ] && [ ! -e "$TRACE.$BATON_RUN_ID" ]; then
@@ -56,8 +115,26 @@ if [ "$1" = flaky ] && [ ! -e "$TRACE.$BATON_RUN_ID" ]; then
   say end
   exit 3
 fi
+if [ "$1" = file ]; then
+  echo "$BATON_STEP" > "$BATON_STEP.txt"
+fi
+if [ "$1" = told ]; then
+  until [ -e "$TRACE.told.$BATON_RUN_ID.$BATON_STEP" ]; do sleep 0.02; done
+fi
 say end
 "#;
+
+/// Exists once this step of this run was told something: its agent works until then.
+pub fn told(world: &World, run: &str, step: &str) -> PathBuf {
+    let name = format!("{}.told.{run}.{step}", world.trace().display());
+    name.into()
+}
+
+/// What an agent is told while it works.
+pub fn instruction(world: &World) -> String {
+    let work = world.project.join("work");
+    format!("Mind the gap:\n@run sh {} heard", work.display())
+}
 
 /// Writes the script and all definitions.
 pub fn define(world: &World) {
@@ -89,4 +166,73 @@ pub fn define(world: &World) {
     let rest = "  - {id: rest, type: wait, for: 200ms}\n".to_owned();
     let steps = [step("before", ""), nap, rest, step("after", "")].concat();
     world.define("timer", &format!("name: timer\nsteps:\n{steps}"));
+    define_agents(world);
+}
+
+fn define_agents(world: &World) {
+    let work = world.project.join("work");
+    let free = "permission: bypassPermissions";
+    let ours = |more: &str, agents: [&str; 3], word: &str| {
+        let steps = ["a", "b", "c"].iter().zip(agents);
+        let step = |(n, (id, agent)): (usize, (&&str, &str))| {
+            // The last one of those that are told something is told nothing.
+            let word = if word == "told" && n == 2 { "" } else { word };
+            agent_step(id, agent, more, &work, word)
+        };
+        let steps: String = steps.enumerate().map(step).collect();
+        format!("steps:\n{steps}")
+    };
+    let all = ["claude", "codex", "acp:fake-acp"];
+    let last = "  - {id: last, type: script, command: sh work}\n";
+    let text = ours(free, all, "");
+    world.define("agents", &format!("name: agents\n{text}{last}"));
+    let text = ours("", ["acp:fake-acp", "claude", "codex"], "");
+    world.define("asks", &format!("name: asks\n{text}"));
+    let text = ours(free, ["claude", "codex", "claude"], "told");
+    world.define("told", &format!("name: told\n{text}"));
+    let text = ours(free, all, "file");
+    let tree = "worktree: {mode: worktree, finish: keep}";
+    let repository = repository(world);
+    let definitions = repository.join(".agent/workflows/definitions");
+    std::fs::create_dir_all(&definitions).unwrap();
+    std::fs::write(
+        definitions.join("tree.yaml"),
+        format!("name: tree\n{tree}\n{text}"),
+    )
+    .unwrap();
+    let git = |words: &[&str]| git(&repository, words).expect("git works");
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    std::fs::write(repository.join("README.md"), "hello\n").unwrap();
+    git(&["add", "README.md"]);
+    git(&["commit", "--quiet", "--message", "begin"]);
+}
+
+fn agent_step(id: &str, agent: &str, more: &str, work: &Path, word: &str) -> String {
+    let more = match more {
+        "" => String::new(),
+        more => format!("    {more}\n"),
+    };
+    let work = work.display();
+    format!(
+        "  - id: {id}\n    type: agent\n    agent: \"{agent}\"\n{more}    prompt: |\n      \
+         Do your part.\n      @again\n      @spend 10 5 0.01\n      @run sh {work} {word}\n      \
+         @answer Done by {id}.\n"
+    )
+}
+
+/// The git repository in which the runs of some kinds have a worktree each.
+pub fn repository(world: &World) -> PathBuf {
+    world.project.with_file_name("repository")
+}
+
+/// Runs git; none when it fails.
+pub fn git(repository: &Path, words: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
+        .args(words)
+        .current_dir(repository)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    output.status.success().then(|| said.trim().to_owned())
 }

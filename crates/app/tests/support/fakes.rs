@@ -29,3 +29,16 @@ pub fn program(name: &str) -> PathBuf {
     }
     profile.join(name)
 }
+
+/// Installs all of them in a directory for the `PATH`, under the names that definitions use.
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
+pub fn install(bin: &Path) {
+    std::fs::create_dir_all(bin).unwrap();
+    for (name, of) in [
+        ("claude", "fake-claude"),
+        ("codex", "fake-codex"),
+        ("fake-acp", "fake-acp"),
+    ] {
+        std::os::unix::fs::symlink(program(of), bin.join(name)).unwrap();
+    }
+}

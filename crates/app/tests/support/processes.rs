@@ -79,8 +79,14 @@ fn shepherd(dir: &Path) -> Option<Shepherd> {
 /// The run and step whose log a shepherd has open.
 fn step_of(pid: i32) -> Option<String> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-    let mut open = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    let log = open.find(|path| path.ends_with("output.log"))?;
+    let open = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    // What an agent writes to stderr lies in its attempt's directory instead.
+    let is_log = |path: &PathBuf| {
+        let named = path.ends_with("output.log") || path.ends_with("raw.jsonl");
+        let logs = path.parent().and_then(Path::parent);
+        named && logs.is_some_and(|logs| logs.ends_with("logs"))
+    };
+    let log = open.into_iter().find(is_log)?;
     let step = log.parent()?;
     let run = step.parent()?.parent()?;
     let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
@@ -106,4 +112,18 @@ pub fn marked(mark: &str) -> Vec<String> {
             found.then(|| format!("{pid} {words}"))
         })
         .collect()
+}
+
+/// What is in a directory and below, with sizes.
+pub fn listing(directory: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match entry.metadata() {
+            Ok(meta) if meta.is_dir() => lines.extend(listing(&path)),
+            Ok(meta) => lines.push(format!("{} bytes in {}", meta.len(), path.display())),
+            Err(_) => {}
+        }
+    }
+    lines
 }

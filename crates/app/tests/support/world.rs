@@ -1,6 +1,7 @@
 //! One data directory and one project, and the host over them.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct World {
     pub project: PathBuf,
     /// In the environment of every process of its runs, and in the path of its data directory.
     pub mark: String,
+    /// Beside that, what the environment of its runs has.
+    pub environment: BTreeMap<String, String>,
     hosts: RefCell<Vec<Child>>,
 }
 
@@ -49,6 +52,7 @@ impl World {
             data: root.join("data"),
             project,
             mark: root.file_name().unwrap().to_str().unwrap().to_owned(),
+            environment: BTreeMap::new(),
             hosts: RefCell::default(),
         }
     }
@@ -150,7 +154,12 @@ impl World {
 
     /// Registers the project and gives its id.
     pub fn register(&self) -> String {
-        let body = json!({"path": self.project});
+        self.register_at(&self.project)
+    }
+
+    /// Registers another project and gives its id.
+    pub fn register_at(&self, project: &Path) -> String {
+        let body = json!({"path": project});
         let answer = self
             .ask("POST", "/api/projects", None, Some(&body))
             .unwrap();
@@ -160,14 +169,18 @@ impl World {
     /// Starts a run of `definition`, once, however often the host dies meanwhile; none while no
     /// host answers.
     pub fn start(&self, project: &str, definition: &str, key: &str) -> Option<String> {
+        let mut environment = json!({
+            "PATH": std::env::var("PATH").unwrap_or_default(),
+            "WORLD": self.mark,
+            "TRACE": self.trace(),
+        });
+        for (name, value) in &self.environment {
+            environment[name] = value.as_str().into();
+        }
         let body = json!({
             "project_id": project,
             "definition": definition,
-            "environment": {
-                "PATH": std::env::var("PATH").unwrap_or_default(),
-                "WORLD": self.mark,
-                "TRACE": self.trace(),
-            },
+            "environment": environment,
         });
         let path = "/api/workflow-executions";
         let answer = self.ask("POST", path, Some(key), Some(&body)).ok()?;
@@ -190,11 +203,16 @@ impl World {
         }
     }
 
+    /// A run as it stands; none while no host answers.
+    pub fn run(&self, run: &str) -> Option<Value> {
+        let path = format!("/api/workflow-executions/{run}");
+        let mut answer = self.ask("GET", &path, None, None).ok()?;
+        (answer.status == 200).then(|| answer.body["data"].take())
+    }
+
     /// The status of a run; none while no host answers.
     pub fn status(&self, run: &str) -> Option<String> {
-        let path = format!("/api/workflow-executions/{run}");
-        let answer = self.ask("GET", &path, None, None).ok()?;
-        Some(answer.body["data"]["status"].as_str()?.to_owned())
+        Some(self.run(run)?["status"].as_str()?.to_owned())
     }
 
     /// Ends the host and says what is left of this world.
@@ -218,6 +236,12 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if std::thread::panicking()
+            && std::env::var_os("BATON_KEEP").is_some()
+            && let Some(temp) = self.temp.take()
+        {
+            eprintln!("kept: {}", temp.keep().display());
+        }
         for line in self.close() {
             let pid = line.split(' ').next().and_then(|pid| pid.parse().ok());
             let _gone: Option<bool> = pid.map(processes::kill);

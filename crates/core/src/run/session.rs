@@ -34,6 +34,10 @@ pub struct Session {
     /// That session is this step's own, not an earlier step's.
     #[serde(default)]
     pub resumed_own: bool,
+    /// Questions of the attempt in flight that are closed: they are not asked again when the
+    /// conversation is gone through once more.
+    #[serde(default)]
+    pub closed: Vec<String>,
     /// Messages at the head of the current attempt's prompt.
     pub heads: Vec<u32>,
     /// How long the attempt in flight has waited for answers, up to `asking_since`.
@@ -144,6 +148,31 @@ impl Run {
     pub fn usage(&self) -> Usage {
         let sessions = self.all().filter_map(|(_, step)| step.session.as_deref());
         sessions.fold(Usage::default(), |sum, session| add(sum, session.usage()))
+    }
+
+    /// How much of the budget of money or tokens is used, whichever is more, and in words; `all` is
+    /// what was ever used. `None`: there is no such budget.
+    pub(super) fn spent(&self, all: &Usage) -> Option<(f64, String)> {
+        let budget = &self.created.budget;
+        let usd = all.cost_usd.unwrap_or(0.0) - self.spending.usd_from;
+        let tokens = all.tokens().saturating_sub(self.spending.tokens_from);
+        let money = budget
+            .usd
+            .map(|limit| (usd / limit, format!("${usd:.2} of ${limit:.2}")));
+        let amount = budget.tokens.map(|limit| {
+            let share = tokens as f64 / (limit.max(1)) as f64;
+            (share, format!("{tokens} of {limit} tokens"))
+        });
+        let both = money.into_iter().chain(amount);
+        both.max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    /// Whether nothing is left of the budget.
+    pub(super) fn is_used_up(&self) -> bool {
+        let minutes = self.created.budget.minutes;
+        let time = minutes.is_some_and(|minutes| self.running_ms as f64 >= minutes * 60_000.0);
+        let spent = self.spent(&self.usage());
+        time || spent.is_some_and(|(share, _)| share >= 1.0)
     }
 
     /// The instructions for this step that are not done, oldest first; taken by a session or not.

@@ -8,7 +8,7 @@ use baton_core::run::event::{Cause, Event};
 use baton_core::run::{At, Run, Slot, Snapshot, State, Status, WaitReason};
 use baton_core::time::Timestamp;
 
-use super::Driver;
+use super::{Driver, sessions};
 
 /// After every commit.
 pub fn always(driver: &Driver) {
@@ -27,6 +27,9 @@ pub fn always(driver: &Driver) {
 /// When the run waits for something outside.
 pub fn at_rest(driver: &Driver) {
     let run = &driver.run;
+    sessions::attempts_stay_what_they_are(driver);
+    sessions::questions_are_what_is_waited_for(driver);
+    sessions::a_budget_that_is_used_up_pauses(run);
     if matches!(run.status, Status::Paused(_)) || run.status.is_ended() {
         assert!(
             driver.living.is_empty(),

@@ -3,20 +3,22 @@
 
 pub mod invariants;
 pub mod samples;
+pub mod sessions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use baton_core::definition::{OnFull, Source, parse};
+use baton_core::definition::{Finish, OnFull, Source, WorktreeMode, parse};
 use baton_core::ids::{AttemptId, DefinitionId, Mint, ProjectId, RunId, UserId};
 use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, Context, Refusal};
 use baton_core::run::event::{
     Actor, DefinitionRef, Event, Inherited, Key, Parent, PausePolicy, PauseThen, ProjectRef,
-    RunCreated, SlotClaim, SourceKind,
+    RunCreated, SlotClaim, SourceKind, Workspace,
 };
 use baton_core::run::{At, Plan, Run, State, ends_a_step};
 use baton_core::time::Timestamp;
+use sessions::Sessions;
 
 /// Commits that may follow one command: more means that the run never comes to rest.
 const RESTLESS: usize = 500;
@@ -37,6 +39,8 @@ pub struct Driver {
     pub gone: Vec<AttemptId>,
     /// Child runs that have not ended.
     pub children: BTreeMap<RunId, Key>,
+    /// Agents' sessions.
+    pub sessions: Sessions,
     seed: u64,
 }
 
@@ -95,7 +99,24 @@ fn created(source: &str, plan: &Plan, then: PauseThen, inherited: Vec<Inherited>
             then,
         },
         directory: "/p".into(),
-        workspace: None,
+        workspace: definition.worktree.as_ref().map(|_| workspace()),
+    }
+}
+
+fn workspace() -> Workspace {
+    Workspace {
+        mode: WorktreeMode::Worktree,
+        repository: "/p".into(),
+        inside: String::new(),
+        root: "/w/run".into(),
+        branch: "baton/run".into(),
+        base: "base".into(),
+        base_branch: Some("main".into()),
+        copy: vec![],
+        setup: None,
+        finish: Finish::Keep,
+        shared: false,
+        parent: None,
     }
 }
 
@@ -114,6 +135,7 @@ impl Driver {
             living: BTreeMap::new(),
             gone: Vec::new(),
             children: BTreeMap::new(),
+            sessions: Sessions::default(),
             seed: 0,
         };
         driver.commit(first, false);
@@ -187,6 +209,7 @@ impl Driver {
         self.commits
             .push((Timestamp::from_millis(self.now), events));
         invariants::always(self);
+        sessions::usage_never_goes_down(self);
         true
     }
 
@@ -202,6 +225,7 @@ impl Driver {
 
     /// Keeps the world's own account.
     fn note(&mut self, event: &Event) {
+        self.sessions.note(&self.run, event);
         match event {
             Event::AttemptStarted {
                 key,

@@ -81,7 +81,30 @@ steps:
   - {id: d, type: wait, for: '0'}
 ";
 
-pub const ALL: [&str; 7] = [
+const AGENTS: &str = "
+name: Agents
+worktree: worktree
+budget: {tokens: 5000}
+steps:
+  - {id: first, type: agent, agent: claude, prompt: 'Do it', needs: []}
+  - {id: beside, type: agent, agent: codex, prompt: 'Do that', needs: [], on_usage_limit: fail, continue_on_error: true}
+  - {id: on, type: agent, agent: claude, prompt: 'Go on', session: first, needs: [first], retry: {attempts: 2, backoff: 1s}}
+  - {id: each, type: agent, agent: codex, prompt: 'Look at {{ item }}', needs: [first], foreach: [a, b, c], max_parallel: 2}
+  - {id: last, type: script, command: 'true', needs: ['on', each, beside]}
+";
+
+const MONEY: &str = "
+name: Money
+budget: {usd: 2.5}
+steps:
+  - {id: one, type: agent, agent: claude, prompt: 'One'}
+  - {id: two, type: agent, agent: 'acp:some', prompt: 'Two'}
+  - {id: three, type: script, command: 'true'}
+";
+
+pub const OF_AGENTS: [&str; 2] = [AGENTS, MONEY];
+
+pub const ALL: [&str; 9] = [
     GRAPH,
     FOREACH,
     APPROVAL,
@@ -89,4 +112,6 @@ pub const ALL: [&str; 7] = [
     CHILD,
     BROKEN,
     EMPTY_WAITS,
+    AGENTS,
+    MONEY,
 ];

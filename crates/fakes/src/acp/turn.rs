@@ -11,7 +11,7 @@ use super::wire::{Heard, Wire};
 use super::{NAME, Open};
 use crate::flood::Flood;
 use crate::memory;
-use crate::script::{Act, acts};
+use crate::script::{Act, told};
 
 /// How an act ended.
 pub(super) enum Next {
@@ -54,7 +54,7 @@ pub(super) fn prompt(
     };
     turn.save();
     let mut end = Next::Stop("end_turn");
-    for act in acts(&said) {
+    for act in told(&turn.session.memory.said, &said) {
         match turn.act(act) {
             Next::Go => {}
             other => {
@@ -160,6 +160,7 @@ impl Turn<'_> {
             Act::Flood(lines, per_second) => return self.flood(&mut Flood::new(lines, per_second)),
             Act::Spend(input, output, usd) => self.spend(input, output, usd),
             Act::Subagent(text) => self.subagent(&text),
+            Act::Again => {}
         }
         Next::Go
     }

@@ -10,7 +10,7 @@ use super::ends::Failure;
 use super::{Fake, Message};
 use crate::flood::Flood;
 use crate::input::LOOK;
-use crate::{Act, acts};
+use crate::{Act, acts, told};
 
 /// Why a turn ended before its script.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Fake {
         self.replay(&message);
         self.calls = 0;
         let mut said = String::new();
-        let mut script: VecDeque<Act> = acts(&message.text).into();
+        let mut script: VecDeque<Act> = told(&self.session.said, &message.text).into();
         let stopped = self.play(&mut script, &mut said);
         let state = match stopped {
             Ok(()) => {
@@ -188,6 +188,7 @@ impl Fake {
                 self.spent.2 += usd;
             }
             Act::Subagent(text) => self.subagent(&text),
+            Act::Again => {}
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::server::{Server, Stop};
 use crate::flood::Flood;
-use crate::{Act, acts};
+use crate::{Act, acts, told};
 
 /// How often it looks whether what it waits for is there.
 pub const LOOK: Duration = Duration::from_millis(10);
@@ -24,7 +24,7 @@ impl Server {
         let mut plan = Plan::default();
         let mut said = false;
         let mut answer = None;
-        let mut todo: VecDeque<Act> = acts(text).into();
+        let mut todo: VecDeque<Act> = told(&self.session.said, text).into();
         loop {
             self.listen(Duration::from_millis(1))?;
             todo.extend(self.steered.drain(..).flat_map(|words| acts(&words)));
@@ -100,6 +100,7 @@ impl Server {
             }
             Act::Spend(input, output, _) => self.spend(input, output),
             Act::Subagent(text) => self.subagent(&text),
+            Act::Again => {}
         }
         Ok(())
     }

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use baton_core::ids::RunId;
 use baton_engine::ports::Launch;
 
+/// Says, in a step's log directory, of which attempt the files beside it are.
+const MARKER: &str = ".attempt";
+
 /// The directory of a run's files in its project.
 #[must_use]
 pub fn executions(project: &Path, run: RunId) -> PathBuf {
@@ -63,10 +66,15 @@ fn make(directory: &Path, try_number: u32) -> io::Result<()> {
     if earlier == 0 {
         return Ok(());
     }
+    let marker = directory.join(MARKER);
+    let number = try_number.to_string();
+    if fs::read_to_string(&marker).is_ok_and(|of| of == number) {
+        return Ok(());
+    }
     let aside = directory.join(format!("attempt-{earlier}"));
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
+        if entry.file_type()?.is_dir() || entry.file_name() == MARKER {
             continue;
         }
         fs::create_dir_all(&aside)?;
@@ -76,7 +84,7 @@ fn make(directory: &Path, try_number: u32) -> io::Result<()> {
             fs::rename(entry.path(), target)?;
         }
     }
-    Ok(())
+    fs::write(marker, number)
 }
 
 /// `.agent/workflows/executions` ignores itself.
@@ -104,5 +112,16 @@ mod tests {
         let read = |path: &str| fs::read_to_string(log.join(path)).unwrap();
         assert_eq!(read("attempt-1/output.log"), "first");
         assert_eq!(read("output.log"), "second");
+    }
+
+    #[test]
+    fn files_of_a_living_attempt_stay_although_the_one_before_left_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("step");
+        make(&log, 1).unwrap();
+        make(&log, 2).unwrap();
+        fs::write(log.join("raw.jsonl"), "second").unwrap();
+        make(&log, 2).unwrap();
+        assert_eq!(fs::read_to_string(log.join("raw.jsonl")).unwrap(), "second");
     }
 }

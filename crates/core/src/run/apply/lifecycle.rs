@@ -65,6 +65,9 @@ impl Run {
             return Err(self.illegal("pause_withdrawn", "it does not run"));
         };
         running.pause = None;
+        if self.is_used_up() {
+            self.grant_budget();
+        }
         self.tell_children(ChildOrder::Resume);
         Ok(())
     }
@@ -100,7 +103,7 @@ impl Run {
         match &self.status {
             Status::Paused(pause) => {
                 let failing = pause.failing;
-                if pause.reason == PauseReason::Budget {
+                if pause.reason == PauseReason::Budget || self.is_used_up() {
                     self.grant_budget();
                 }
                 self.tell_children(ChildOrder::Resume);
@@ -117,6 +120,9 @@ impl Run {
                 Ok(())
             }
             Status::Completed { .. } | Status::Failed { .. } | Status::Cancelled { .. } => {
+                if self.is_used_up() {
+                    self.grant_budget();
+                }
                 // The end has emptied it, and there need not be a step to reset.
                 self.rebuild_frontier();
                 self.status = match self.created.slot.clone() {

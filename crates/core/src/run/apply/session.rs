@@ -25,9 +25,10 @@ impl Run {
         if let Some(step) = self.step_mut(place) {
             let before = step.session.take().unwrap_or_default();
             let past = before.usage();
+            let native = before.native.filter(|_| resumes);
             step.session = Some(Box::new(Session {
                 agent,
-                native: before.native.filter(|_| resumes),
+                native,
                 model: before.model,
                 transcript: before.transcript.filter(|_| resumes),
                 past,
@@ -113,6 +114,7 @@ impl Run {
     ) -> Result<(), Illegal> {
         let session = self.session_of(key, "question_closed")?;
         session.asked.retain(|asked| asked.question.id != question);
+        session.closed.push(question.to_owned());
         session.note_asking(now);
         Ok(())
     }
@@ -126,6 +128,7 @@ impl Run {
             return;
         };
         session.asked.clear();
+        session.closed.clear();
         session.asking_since = None;
         if lost {
             session.native = None;

@@ -44,8 +44,10 @@ impl Run {
                 events
             }
             News::Asked(question) => {
-                let known = session
-                    .is_some_and(|s| s.asked.iter().any(|asked| asked.question.id == question.id));
+                let known = session.is_some_and(|s| {
+                    let open = s.asked.iter().any(|asked| asked.question.id == question.id);
+                    open || s.closed.contains(&question.id)
+                });
                 if known {
                     return Ok(vec![]);
                 }
@@ -139,7 +141,8 @@ impl Run {
         let Status::Running(running) = &self.status else {
             return vec![];
         };
-        if running.pause.is_some() {
+        let pause = running.pause.as_ref();
+        if pause.is_some_and(|pause| pause.reason == PauseReason::Budget) {
             return vec![];
         }
         let mut all = self.usage();
@@ -152,21 +155,7 @@ impl Run {
             all.input = others.saturating_add(after.tokens());
             (all.output, all.cache_read, all.cache_write) = (0, 0, 0);
         }
-        let budget = &self.created.budget;
-        let usd = all.cost_usd.unwrap_or(0.0) - self.spending.usd_from;
-        let tokens = all.tokens().saturating_sub(self.spending.tokens_from);
-        let money = budget
-            .usd
-            .map(|limit| (usd / limit, format!("${usd:.2} of ${limit:.2}")));
-        let amount = budget.tokens.map(|limit| {
-            let share = tokens as f64 / (limit.max(1)) as f64;
-            (share, format!("{tokens} of {limit} tokens"))
-        });
-        let Some((share, detail)) = money
-            .into_iter()
-            .chain(amount)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-        else {
+        let Some((share, detail)) = self.spent(&all) else {
             return vec![];
         };
         if share >= 1.0 {
