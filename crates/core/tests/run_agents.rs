@@ -13,12 +13,13 @@ mod run_driver;
 use std::collections::BTreeMap;
 
 use baton_core::activity::Usage;
-use baton_core::ids::AttemptId;
+use baton_core::definition::{Finish, WorktreeMode};
+use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::big::Big;
-use baton_core::run::decide::{Command, News, ResumeFrom};
+use baton_core::run::decide::{Command, News, Refusal, ResumeFrom, files_before, inherited};
 use baton_core::run::event::{
-    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, Event, PauseReason, PauseThen, StepError,
-    StepOutput,
+    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, Event, Finished, PauseReason, PauseThen,
+    StepError, StepOutput, Workspace,
 };
 use baton_core::run::work::{AgentWork, Work};
 use baton_core::run::{ChildOrder, Message, State, Step};
@@ -69,8 +70,43 @@ steps:
   - {id: one, type: script, command: 'true', needs: []}
 ";
 
+const CHILDREN: &str = "
+name: Children
+steps:
+  - {id: each, type: workflow, workflow: child, args: {}, foreach: [a, b], max_parallel: 2, isolate: true, retry: {attempts: 3, backoff: 1s}}
+";
+
+const BRANCHES: &str = "
+name: Branches
+steps:
+  - {id: a, type: script, command: 'true', needs: []}
+  - {id: b, type: script, command: 'true', needs: [a]}
+  - {id: c, type: script, command: 'true', needs: [a]}
+  - {id: after_b, type: wait, for: 1s, needs: [b]}
+  - {id: ok, type: approval, message: 'Go on?', needs: [after_b, c]}
+";
+
 fn driver(source: &str) -> Driver {
     Driver::new(source, PauseThen::Stay, vec![])
+}
+
+/// A run with a worktree of its own.
+fn in_worktree(source: &str) -> Driver {
+    let workspace = Workspace {
+        mode: WorktreeMode::Worktree,
+        repository: "/p".into(),
+        inside: String::new(),
+        root: "/w".into(),
+        branch: "baton/sample".into(),
+        base: format!("{:040}", 0),
+        base_branch: None,
+        copy: vec![],
+        setup: None,
+        finish: Finish::Keep,
+        shared: false,
+        parent: None,
+    };
+    Driver::placed(source, PauseThen::Stay, vec![], Some(workspace))
 }
 
 fn attempt(run: &Driver, key: &str) -> AttemptId {
@@ -174,8 +210,8 @@ fn failed() -> AttemptEnd {
 }
 
 fn ends_child(run: &mut Driver, outcome: ChildOutcome) {
-    let (&child, key) = run.children.iter().next().unwrap();
-    let key = key.clone();
+    let by_key = run.children.iter().min_by_key(|(_, key)| *key);
+    let (child, key) = by_key.map(|(child, key)| (*child, key.clone())).unwrap();
     let ended = Command::ChildEnded {
         key,
         child,
@@ -385,4 +421,38 @@ fn a_child_that_is_pausing_by_its_parent_may_be_paused_at_once_by_it() {
         let word = if stays { "paused" } else { "running" };
         assert_eq!(run.run.status.word(), word);
     }
+}
+
+#[test]
+fn a_merge_conflict_of_a_child_is_not_retried() {
+    for (code, retried) in [(Some(ErrorCode::MergeConflict), false), (None, true)] {
+        let mut run = in_worktree(CHILDREN);
+        let message = "no".into();
+        ends_child(&mut run, ChildOutcome::Failed { message, code });
+        match &step(&run, "each.0").state {
+            State::Backoff { .. } => assert!(retried),
+            State::Failed(error) => assert_eq!(Some(error.code), code),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn only_the_child_that_its_step_still_is_merges_its_work_back() {
+    let mut run = in_worktree(CHILDREN);
+    let by_key: BTreeMap<_, _> = run.children.iter().map(|(run, key)| (key, *run)).collect();
+    let children: Vec<RunId> = by_key.into_values().collect();
+    let next = |run: &Driver, item: &str, child: usize| {
+        run.run
+            .is_next_to_merge(&format!("each.{item}"), children[child])
+    };
+    assert_eq!(next(&run, "0", 0), Some(true));
+    assert_eq!(next(&run, "1", 1), Some(false), "in item order");
+    assert_eq!(next(&run, "1", 0), None);
+    let outcome = ChildOutcome::Cancelled {};
+    ends_child(&mut run, outcome);
+    run.now += 60_000;
+    run.send(&Command::Tick).unwrap();
+    assert!(matches!(step(&run, "each.0").state, State::Child { .. }));
+    assert_eq!(next(&run, "0", 0), None, "there is another in its place");
 }

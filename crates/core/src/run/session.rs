@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{Actor, Cause, Key, ResetReason};
-use super::state::{At, Run, Step};
+use super::state::{At, Run, State, Step};
 use crate::activity::{Answer, Question, Usage};
 use crate::definition::Action;
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, RunId};
 use crate::time::Timestamp;
 
 /// The conversation of an agent step. It outlives its attempts: a parked or lost one goes on in it.
@@ -212,18 +212,19 @@ impl Run {
     }
 
     /// Whether the items before this one have ended: work of isolated children is merged back in
-    /// item order.
+    /// item order. `None`: the step has given this child up, and gets nothing from it any more.
     #[must_use]
-    pub fn is_next_to_merge(&self, key: &str) -> bool {
-        let Some(At {
-            step,
-            item: Some(item),
-        }) = self.find(key)
-        else {
-            return true;
+    pub fn is_next_to_merge(&self, key: &str, child: RunId) -> Option<bool> {
+        let at = self.find(key)?;
+        match self.step(at)?.state {
+            State::Child { run, .. } if run == child => {}
+            _ => return None,
+        }
+        let Some(item) = at.item else {
+            return Some(true);
         };
-        let before = self.steps[step].items.iter().take(item);
-        before.into_iter().all(|item| item.state.is_ended())
+        let mut before = self.steps[at.step].items.iter().take(item);
+        Some(before.all(|item| item.state.is_ended()))
     }
 
     /// Whether the step at this place is an agent's.

@@ -13,7 +13,7 @@ use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, Context, Refusal};
 use baton_core::run::event::{
     Actor, DefinitionRef, Event, Inherited, Key, Parent, PausePolicy, PauseThen, ProjectRef,
-    RunCreated, SlotClaim, SourceKind,
+    RunCreated, SlotClaim, SourceKind, Workspace,
 };
 use baton_core::run::{At, Plan, Run, State, ends_a_step};
 use baton_core::time::Timestamp;
@@ -101,9 +101,22 @@ fn created(source: &str, plan: &Plan, then: PauseThen, inherited: Vec<Inherited>
 
 impl Driver {
     pub fn new(source: &str, then: PauseThen, inherited: Vec<Inherited>) -> Self {
+        Self::placed(source, then, inherited, None)
+    }
+
+    /// A run in this directory of its own.
+    pub fn placed(
+        source: &str,
+        then: PauseThen,
+        inherited: Vec<Inherited>,
+        workspace: Option<Workspace>,
+    ) -> Self {
         let plan = plan(source);
         let now = 1_700_000_000_000;
-        let created = created(source, &plan, then, inherited);
+        let created = RunCreated {
+            workspace,
+            ..created(source, &plan, then, inherited)
+        };
         let at = Timestamp::from_millis(now);
         let run = Run::create(created.clone(), at, plan).unwrap();
         let first = vec![Event::RunCreated(Box::new(created))];
