@@ -456,3 +456,32 @@ fn only_the_child_that_its_step_still_is_merges_its_work_back() {
     assert!(matches!(step(&run, "each.0").state, State::Child { .. }));
     assert_eq!(next(&run, "0", 0), None, "there is another in its place");
 }
+
+fn works(run: &Driver) -> Vec<&str> {
+    let mut keys: Vec<&str> = run.living.values().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn a_completed_run_goes_back_only_when_its_branch_is_finished() {
+    let mut run = in_worktree(AGENT);
+    ends(&mut run, "work", well());
+    assert_eq!(run.run.status.word(), "completed");
+    let back = Command::Resume {
+        from: Some(ResumeFrom::Step("work".into())),
+        text: None,
+        by: USER,
+    };
+    assert!(matches!(run.send(&back), Err(Refusal::Outstanding(_))));
+    let outcome = Finished {
+        branch: "baton/sample".into(),
+        commit: None,
+        merged_into: None,
+        conflicts: vec![],
+        detail: "done".into(),
+    };
+    run.send(&Command::FilesFinished { outcome }).unwrap();
+    run.send(&back).unwrap();
+    assert_eq!(works(&run), ["work"]);
+}

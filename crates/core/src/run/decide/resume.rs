@@ -45,6 +45,9 @@ impl Run {
                 | Status::Completed { .. },
                 Some(from),
             ) => {
+                if self.files.finishing && matches!(self.status, Status::Completed { .. }) {
+                    return Err(Refusal::Outstanding("its branch is being finished".into()));
+                }
                 let (keys, because) = self.undone_by(from)?;
                 events.extend(self.abandoned(&keys));
                 events.push(Event::StepsReset {
