@@ -485,3 +485,42 @@ fn a_completed_run_goes_back_only_when_its_branch_is_finished() {
     run.send(&back).unwrap();
     assert_eq!(works(&run), ["work"]);
 }
+
+/// `a`, then `c`, then `b` have ended; the run is paused.
+fn branches(mut run: Driver) -> Driver {
+    for (n, key) in [(1, "a"), (2, "c"), (3, "b")] {
+        hears(&mut run, key, commit(n));
+        ends(&mut run, key, well());
+    }
+    run.now += 60_000;
+    run.send(&Command::Tick).unwrap();
+    pause(&mut run, PauseReason::Request, false);
+    run
+}
+
+#[test]
+fn going_back_in_one_branch_undoes_those_whose_files_it_takes_away() {
+    let mut run = branches(in_worktree(BRANCHES));
+    resume(&mut run, ResumeFrom::Step("c".into()));
+    assert_eq!(run.run.files.newest, Some(format!("{:040}", 1)));
+    assert_eq!(works(&run), ["b", "c"], "the files are those after `a`");
+    assert_eq!(step(&run, "after_b").state, State::Pending);
+    let mut run = branches(driver(BRANCHES));
+    resume(&mut run, ResumeFrom::Step("c".into()));
+    assert_eq!(works(&run), ["c"], "it has no files of its own");
+}
+
+#[test]
+fn a_fork_in_one_branch_takes_over_only_what_its_files_hold() {
+    let keys = |run: &Driver| -> Vec<String> {
+        let taken = inherited(&run.run, Some("c")).unwrap();
+        taken.into_iter().map(|taken| taken.key).collect()
+    };
+    let run = branches(in_worktree(BRANCHES));
+    assert_eq!(
+        files_before(&run.run, Some("c")),
+        Some(format!("{:040}", 1))
+    );
+    assert_eq!(keys(&run), ["a"]);
+    assert_eq!(keys(&branches(driver(BRANCHES))), ["a", "b", "after_b"]);
+}
