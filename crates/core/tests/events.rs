@@ -408,6 +408,11 @@ fn steps() -> Vec<Event> {
         }),
         ended(ChildOutcome::Failed {
             message: "step `a` failed".into(),
+            code: None,
+        }),
+        ended(ChildOutcome::Failed {
+            message: "merge_conflict: it would conflict".into(),
+            code: Some(ErrorCode::MergeConflict),
         }),
         ended(ChildOutcome::Cancelled {}),
         Event::ChildAbandoned {

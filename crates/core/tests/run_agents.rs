@@ -13,12 +13,13 @@ mod run_driver;
 use std::collections::BTreeMap;
 
 use baton_core::activity::Usage;
-use baton_core::ids::AttemptId;
+use baton_core::definition::{Finish, WorktreeMode};
+use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::big::Big;
-use baton_core::run::decide::{Command, News, ResumeFrom};
+use baton_core::run::decide::{Command, News, Refusal, ResumeFrom, files_before, inherited};
 use baton_core::run::event::{
-    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, Event, PauseReason, PauseThen, StepError,
-    StepOutput,
+    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, Event, Finished, PauseReason, PauseThen,
+    StepError, StepOutput, Workspace,
 };
 use baton_core::run::work::{AgentWork, Work};
 use baton_core::run::{ChildOrder, Message, State, Step};
@@ -69,8 +70,43 @@ steps:
   - {id: one, type: script, command: 'true', needs: []}
 ";
 
+const CHILDREN: &str = "
+name: Children
+steps:
+  - {id: each, type: workflow, workflow: child, args: {}, foreach: [a, b], max_parallel: 2, isolate: true, retry: {attempts: 3, backoff: 1s}}
+";
+
+const BRANCHES: &str = "
+name: Branches
+steps:
+  - {id: a, type: script, command: 'true', needs: []}
+  - {id: b, type: script, command: 'true', needs: [a]}
+  - {id: c, type: script, command: 'true', needs: [a]}
+  - {id: after_b, type: wait, for: 1s, needs: [b]}
+  - {id: ok, type: approval, message: 'Go on?', needs: [after_b, c]}
+";
+
 fn driver(source: &str) -> Driver {
     Driver::new(source, PauseThen::Stay, vec![])
+}
+
+/// A run with a worktree of its own.
+fn in_worktree(source: &str) -> Driver {
+    let workspace = Workspace {
+        mode: WorktreeMode::Worktree,
+        repository: "/p".into(),
+        inside: String::new(),
+        root: "/w".into(),
+        branch: "baton/sample".into(),
+        base: format!("{:040}", 0),
+        base_branch: None,
+        copy: vec![],
+        setup: None,
+        finish: Finish::Keep,
+        shared: false,
+        parent: None,
+    };
+    Driver::placed(source, PauseThen::Stay, vec![], Some(workspace))
 }
 
 fn attempt(run: &Driver, key: &str) -> AttemptId {
@@ -174,8 +210,8 @@ fn failed() -> AttemptEnd {
 }
 
 fn ends_child(run: &mut Driver, outcome: ChildOutcome) {
-    let (&child, key) = run.children.iter().next().unwrap();
-    let key = key.clone();
+    let by_key = run.children.iter().min_by_key(|(_, key)| *key);
+    let (child, key) = by_key.map(|(child, key)| (*child, key.clone())).unwrap();
     let ended = Command::ChildEnded {
         key,
         child,
@@ -385,4 +421,106 @@ fn a_child_that_is_pausing_by_its_parent_may_be_paused_at_once_by_it() {
         let word = if stays { "paused" } else { "running" };
         assert_eq!(run.run.status.word(), word);
     }
+}
+
+#[test]
+fn a_merge_conflict_of_a_child_is_not_retried() {
+    for (code, retried) in [(Some(ErrorCode::MergeConflict), false), (None, true)] {
+        let mut run = in_worktree(CHILDREN);
+        let message = "no".into();
+        ends_child(&mut run, ChildOutcome::Failed { message, code });
+        match &step(&run, "each.0").state {
+            State::Backoff { .. } => assert!(retried),
+            State::Failed(error) => assert_eq!(Some(error.code), code),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn only_the_child_that_its_step_still_is_merges_its_work_back() {
+    let mut run = in_worktree(CHILDREN);
+    let by_key: BTreeMap<_, _> = run.children.iter().map(|(run, key)| (key, *run)).collect();
+    let children: Vec<RunId> = by_key.into_values().collect();
+    let next = |run: &Driver, item: &str, child: usize| {
+        run.run
+            .is_next_to_merge(&format!("each.{item}"), children[child])
+    };
+    assert_eq!(next(&run, "0", 0), Some(true));
+    assert_eq!(next(&run, "1", 1), Some(false), "in item order");
+    assert_eq!(next(&run, "1", 0), None);
+    let outcome = ChildOutcome::Cancelled {};
+    ends_child(&mut run, outcome);
+    run.now += 60_000;
+    run.send(&Command::Tick).unwrap();
+    assert!(matches!(step(&run, "each.0").state, State::Child { .. }));
+    assert_eq!(next(&run, "0", 0), None, "there is another in its place");
+}
+
+fn works(run: &Driver) -> Vec<&str> {
+    let mut keys: Vec<&str> = run.living.values().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn a_completed_run_goes_back_only_when_its_branch_is_finished() {
+    let mut run = in_worktree(AGENT);
+    ends(&mut run, "work", well());
+    assert_eq!(run.run.status.word(), "completed");
+    let back = Command::Resume {
+        from: Some(ResumeFrom::Step("work".into())),
+        text: None,
+        by: USER,
+    };
+    assert!(matches!(run.send(&back), Err(Refusal::Outstanding(_))));
+    let outcome = Finished {
+        branch: "baton/sample".into(),
+        commit: None,
+        merged_into: None,
+        conflicts: vec![],
+        detail: "done".into(),
+    };
+    run.send(&Command::FilesFinished { outcome }).unwrap();
+    run.send(&back).unwrap();
+    assert_eq!(works(&run), ["work"]);
+}
+
+/// `a`, then `c`, then `b` have ended; the run is paused.
+fn branches(mut run: Driver) -> Driver {
+    for (n, key) in [(1, "a"), (2, "c"), (3, "b")] {
+        hears(&mut run, key, commit(n));
+        ends(&mut run, key, well());
+    }
+    run.now += 60_000;
+    run.send(&Command::Tick).unwrap();
+    pause(&mut run, PauseReason::Request, false);
+    run
+}
+
+#[test]
+fn going_back_in_one_branch_undoes_those_whose_files_it_takes_away() {
+    let mut run = branches(in_worktree(BRANCHES));
+    resume(&mut run, ResumeFrom::Step("c".into()));
+    assert_eq!(run.run.files.newest, Some(format!("{:040}", 1)));
+    assert_eq!(works(&run), ["b", "c"], "the files are those after `a`");
+    assert_eq!(step(&run, "after_b").state, State::Pending);
+    let mut run = branches(driver(BRANCHES));
+    resume(&mut run, ResumeFrom::Step("c".into()));
+    assert_eq!(works(&run), ["c"], "it has no files of its own");
+}
+
+#[test]
+fn a_fork_in_one_branch_takes_over_only_what_its_files_hold() {
+    let keys = |run: &Driver| -> Vec<String> {
+        let taken = inherited(&run.run, Some("c")).unwrap();
+        taken.into_iter().map(|taken| taken.key).collect()
+    };
+    let run = branches(in_worktree(BRANCHES));
+    assert_eq!(
+        files_before(&run.run, Some("c")),
+        Some(format!("{:040}", 1))
+    );
+    assert_eq!(keys(&run), ["a"]);
+    assert_eq!(keys(&branches(driver(BRANCHES))), ["a", "b", "after_b"]);
 }

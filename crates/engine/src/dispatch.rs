@@ -172,7 +172,8 @@ impl Engine {
     }
 
     /// Waits until the items before an isolated child's have ended: work is merged back in item
-    /// order. A parent that has ended gets nothing merged; `None` when the host leaves.
+    /// order. A parent that has ended, or whose step has given the child up, gets nothing merged;
+    /// `None` when the host leaves.
     async fn in_turn(
         &self,
         parent: RunId,
@@ -180,20 +181,27 @@ impl Engine {
         mut finish: FinishFiles,
     ) -> Option<FinishFiles> {
         let mut feed = self.inner.feed.subscribe();
+        let child = finish.run;
         loop {
             let of_item = key.clone();
             let turn = self.read(parent, move |run| {
-                let over = !matches!(run.status, Status::Running(_) | Status::Paused(_));
-                (over, run.is_next_to_merge(&of_item))
+                let goes_on = matches!(run.status, Status::Running(_) | Status::Paused(_));
+                let next = run.is_next_to_merge(&of_item, child);
+                next.filter(|_| goes_on)
             });
             match turn.await {
-                Ok((true, _)) | Err(SendError::Refused(_) | SendError::Damaged(_)) => {
+                Ok(None) | Err(SendError::Refused(_) | SendError::Damaged(_)) => {
                     finish.files.workspace.parent = None;
                     return Some(finish);
                 }
-                Ok((false, true)) => return Some(finish),
+                Ok(Some(true)) => return Some(finish),
                 Err(SendError::Stopping) => return None,
-                Ok((false, false)) | Err(SendError::Disk(_) | SendError::Environment(_)) => {}
+                Ok(Some(false)) => {}
+                Err(SendError::Disk(_) | SendError::Environment(_)) => {
+                    // Nothing need happen to the parent before it can be read again.
+                    self.wait_for_delivery().await;
+                    continue;
+                }
             }
             loop {
                 match feed.recv().await {
@@ -341,7 +349,10 @@ impl Engine {
                 let Err(message) = started? else {
                     return Ok(());
                 };
-                let outcome = ChildOutcome::Failed { message };
+                let outcome = ChildOutcome::Failed {
+                    message,
+                    code: None,
+                };
                 let command = Command::ChildEnded {
                     key: key.clone(),
                     child: *child,

@@ -1,13 +1,15 @@
 //! An agent step's session as the run's state knows it: its native id, what it asks, what it used;
 //! the instructions that wait for a session; and how the run's files stand.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::{Actor, Cause, Key, ResetReason};
-use super::state::{At, Run, Step};
+use super::state::{At, Checkpoint, Run, State, Step};
 use crate::activity::{Answer, Question, Usage};
 use crate::definition::Action;
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, RunId};
 use crate::time::Timestamp;
 
 /// The conversation of an agent step. It outlives its attempts: a parked or lost one goes on in it.
@@ -233,6 +235,61 @@ impl Run {
             .find_map(|(_, c)| c.commit.as_deref())
     }
 
+    /// Whether going back takes its files back too.
+    pub(super) fn has_own_files(&self) -> bool {
+        self.created.workspace.as_ref().is_some_and(|w| !w.shared)
+    }
+
+    /// The first end among these steps and their items.
+    pub(super) fn first_end(&self, steps: &BTreeSet<usize>) -> Option<u64> {
+        let steps = steps.iter().filter_map(|&step| self.steps.get(step));
+        let all = steps.flat_map(|step| std::iter::once(step).chain(&step.items));
+        let ended = all.filter(|step| step.state.is_ended());
+        ended.map(|step| step.order).min()
+    }
+
+    /// The newest whole checkpoint of the files before this end and below this number.
+    pub(super) fn whole_before(&self, end: Option<u64>, below: Option<u32>) -> Option<&Checkpoint> {
+        let fits = |(number, c): &(&u32, &Checkpoint)| {
+            !c.partial
+                && c.commit.is_some()
+                && end.is_none_or(|end| c.ends < end)
+                && below.is_none_or(|below| **number < below)
+        };
+        self.checkpoints.iter().rev().find(fits).map(|(_, c)| c)
+    }
+
+    /// The steps, but for these, that have changed the files since this checkpoint (`None`: since
+    /// the run began) and whose work would be gone from them.
+    pub(super) fn losing_files(
+        &self,
+        but: &BTreeSet<usize>,
+        since: Option<&Checkpoint>,
+    ) -> Vec<usize> {
+        // What was inherited is in the files that the run began from.
+        let inherited = u64::try_from(self.created.inherited.len()).unwrap_or(u64::MAX);
+        let ends = since.map_or(inherited, |checkpoint| checkpoint.ends);
+        let loses = |index: usize| {
+            let step = &self.steps[index];
+            let action = &self.plan.definition.steps[index].action;
+            let is_child = matches!(action, Action::Workflow(_));
+            std::iter::once(step).chain(&step.items).any(|step| {
+                let child_worked = is_child
+                    && matches!(
+                        step.state,
+                        State::Child { .. }
+                            | State::Completed
+                            | State::Failed(_)
+                            | State::Cancelled
+                    );
+                let wrote = step.commit.is_some() || child_worked;
+                wrote && (!step.state.is_ended() || step.order > ends)
+            })
+        };
+        let others = (0..self.steps.len()).filter(|step| !but.contains(step));
+        others.filter(|&step| loses(step)).collect()
+    }
+
     /// Whether its work is merged back into its parent's at its end.
     #[must_use]
     pub fn is_isolated(&self) -> bool {
@@ -241,18 +298,19 @@ impl Run {
     }
 
     /// Whether the items before this one have ended: work of isolated children is merged back in
-    /// item order.
+    /// item order. `None`: the step has given this child up, and gets nothing from it any more.
     #[must_use]
-    pub fn is_next_to_merge(&self, key: &str) -> bool {
-        let Some(At {
-            step,
-            item: Some(item),
-        }) = self.find(key)
-        else {
-            return true;
+    pub fn is_next_to_merge(&self, key: &str, child: RunId) -> Option<bool> {
+        let at = self.find(key)?;
+        match self.step(at)?.state {
+            State::Child { run, .. } if run == child => {}
+            _ => return None,
+        }
+        let Some(item) = at.item else {
+            return Some(true);
         };
-        let before = self.steps[step].items.iter().take(item);
-        before.into_iter().all(|item| item.state.is_ended())
+        let mut before = self.steps[at.step].items.iter().take(item);
+        Some(before.all(|item| item.state.is_ended()))
     }
 
     /// Whether the step at this place is an agent's.

@@ -225,6 +225,7 @@ impl Run {
         self.ready.clear();
         let outcome = ChildOutcome::Failed {
             message: error.message.clone(),
+            code: None,
         };
         self.finish(
             Status::Failed {

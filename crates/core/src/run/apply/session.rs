@@ -1,7 +1,9 @@
 //! Events of sessions, instructions, money and files.
 
 use super::super::big::Big;
-use super::super::event::{ActionStatus, Actor, ChildOutcome, Finished, MessagePosted, RunError};
+use super::super::event::{
+    ActionStatus, Actor, ChildOutcome, ErrorCode, Finished, MessagePosted, RunError,
+};
 use super::super::session::{Asked, Instruction, Session};
 use super::super::state::{Run, Status};
 use super::Illegal;
@@ -226,7 +228,8 @@ impl Run {
                 message: message.clone(),
             },
         };
-        self.tell_parent(ChildOutcome::Failed { message });
+        let code = Some(ErrorCode::MergeConflict);
+        self.tell_parent(ChildOutcome::Failed { message, code });
         Ok(())
     }
 }
