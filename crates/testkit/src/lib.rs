@@ -6,6 +6,7 @@ mod clock;
 mod journal;
 mod rng;
 mod runners;
+mod talk;
 mod world;
 
 pub use clock::SimClock;
