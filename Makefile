@@ -19,10 +19,13 @@ DENY := $(TARGET)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 # Names (or parts of names) of the long tests to soak; empty runs every ignored test.
 SOAK ?=
 
-.PHONY: help run build test lint fmt tidy deny deps unit bench soak clean
+# The same for the tests with the real agents.
+AGENTS ?=
+
+.PHONY: help run build test lint fmt tidy deny deps unit bench soak test-agents clean
 
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build Baton and run a sample workflow (WORKFLOW=release) on a database of its own
 	@mkdir -p "$(DATA_DIR)"
@@ -53,6 +56,9 @@ bench: ## run the benches of the workspace, optimised; one line of JSON per resu
 
 soak: ## run the long tests, those marked #[ignore]; SOAK="name name" picks some
 	@BATON_TESTS=ignored .ci/tests $(SOAK)
+
+test-agents: ## run Baton and its drivers with the real agents (from npm) and scripted models; AGENTS="name" picks
+	@.ci/agents $(AGENTS)
 
 clean: ## delete what `make run` stored
 	rm -rf .make-run

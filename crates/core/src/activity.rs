@@ -243,7 +243,10 @@ impl Usage {
     /// All tokens, in and out.
     #[must_use]
     pub fn tokens(&self) -> u64 {
-        self.input + self.output + self.cache_read + self.cache_write
+        let cached = self.cache_read.saturating_add(self.cache_write);
+        self.input
+            .saturating_add(self.output)
+            .saturating_add(cached)
     }
 }
 

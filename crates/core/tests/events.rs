@@ -258,6 +258,7 @@ fn created_with_a_worktree() -> RunCreated {
             setup: Some("pnpm install".into()),
             finish: Finish::Merge,
             shared: false,
+            parent: None,
         }),
         ..plainly_created()
     }
@@ -392,12 +393,26 @@ fn steps() -> Vec<Event> {
             workflow: "review".into(),
             args: Big::new("{}"),
             expires: Some(soon()),
+            isolated: None,
+        },
+        Event::ChildStarted {
+            key: key(),
+            child: OTHER,
+            workflow: "review".into(),
+            args: Big::new("{}"),
+            expires: None,
+            isolated: Some("90".repeat(20)),
         },
         ended(ChildOutcome::Completed {
             outputs: Big::new(r#"{"said":"yes"}"#),
         }),
         ended(ChildOutcome::Failed {
             message: "step `a` failed".into(),
+            code: None,
+        }),
+        ended(ChildOutcome::Failed {
+            message: "merge_conflict: it would conflict".into(),
+            code: Some(ErrorCode::MergeConflict),
         }),
         ended(ChildOutcome::Cancelled {}),
         Event::ChildAbandoned {

@@ -195,6 +195,7 @@ fn outcome(how: u8) -> ChildOutcome {
         },
         2 => ChildOutcome::Failed {
             message: "no".into(),
+            code: None,
         },
         _ => ChildOutcome::Cancelled {},
     }

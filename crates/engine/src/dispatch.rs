@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_core::ids::AttemptId;
+use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::decide::{Command, Refusal};
 use baton_core::run::event::{
     Action, Actor, ChildOutcome, Event, Parent, PauseReason, RunCreated, Workspace,
@@ -15,7 +15,7 @@ use baton_core::slot;
 
 use crate::commit::Committed;
 use crate::handle::{Engine, SendError, lock};
-use crate::ports::{FilesAt, FinishFiles, Launch, Reports, StopReason, Word};
+use crate::ports::{Aggregate, FilesAt, FinishFiles, Launch, Reports, StopReason, Word};
 use crate::start::StartRequest;
 
 /// How long to wait before delivering again what could not be delivered.
@@ -159,7 +159,64 @@ impl Engine {
             files,
         };
         let reports: Arc<dyn Reports> = Arc::new(self.clone());
-        self.inner.outside.runners.finish(finish, reports);
+        match run.created.parent.as_ref().filter(|_| run.is_isolated()) {
+            Some(Parent {
+                run: parent,
+                step: Some(key),
+            }) => {
+                let engine = self.clone();
+                let (parent, key) = (*parent, key.clone());
+                crate::handle::background(async move {
+                    if let Some(finish) = engine.in_turn(parent, key, finish).await {
+                        engine.inner.outside.runners.finish(finish, reports);
+                    }
+                });
+            }
+            _ => self.inner.outside.runners.finish(finish, reports),
+        }
+    }
+
+    /// Waits until the items before an isolated child's have ended: work is merged back in item
+    /// order. A parent that has ended, or whose step has given the child up, gets nothing merged;
+    /// `None` when the host leaves.
+    async fn in_turn(
+        &self,
+        parent: RunId,
+        key: String,
+        mut finish: FinishFiles,
+    ) -> Option<FinishFiles> {
+        let mut feed = self.inner.feed.subscribe();
+        let child = finish.run;
+        loop {
+            let of_item = key.clone();
+            let turn = self.read(parent, move |run| {
+                let goes_on = matches!(run.status, Status::Running(_) | Status::Paused(_));
+                let next = run.is_next_to_merge(&of_item, child);
+                next.filter(|_| goes_on)
+            });
+            match turn.await {
+                Ok(None) | Err(SendError::Refused(_) | SendError::Damaged(_)) => {
+                    finish.files.workspace.parent = None;
+                    return Some(finish);
+                }
+                Ok(Some(true)) => return Some(finish),
+                Err(SendError::Stopping) => return None,
+                Ok(Some(false)) => {}
+                Err(SendError::Disk(_) | SendError::Environment(_)) => {
+                    // Nothing need happen to the parent before it can be read again.
+                    self.wait_for_delivery().await;
+                    continue;
+                }
+            }
+            loop {
+                match feed.recv().await {
+                    Ok(commit) if commit.aggregate == Aggregate::Run(parent) => break,
+                    Ok(_) => {}
+                    Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => break,
+                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        }
     }
 
     fn launch(
@@ -268,14 +325,39 @@ impl Engine {
                 child,
                 workflow,
                 args,
+                isolated,
             } => {
-                let started = self
-                    .start_child(source, key, *child, workflow, args, id)
-                    .await;
+                let (directory, workspace) =
+                    self.place_of_child(source, *child, workflow, isolated.as_deref());
+                let request = StartRequest {
+                    run: Some(*child),
+                    project: source.project.clone(),
+                    key: workflow.clone(),
+                    path: String::new(),
+                    source: "".into(),
+                    name: Some(format!("{} › {key}", source.name)),
+                    args: serde_json::from_str(args).unwrap_or_default(),
+                    by: Actor::Parent(run),
+                    parent: Some(Parent {
+                        run,
+                        step: Some(key.clone()),
+                    }),
+                    budget: None,
+                    inherited: vec![],
+                    instruction: source.instruction.clone(),
+                    pause_policy: source.pause_policy,
+                    directory,
+                    workspace,
+                    id: Some(id.clone()),
+                };
+                let started = self.start_child(request, id).await;
                 let Err(message) = started? else {
                     return Ok(());
                 };
-                let outcome = ChildOutcome::Failed { message };
+                let outcome = ChildOutcome::Failed {
+                    message,
+                    code: None,
+                };
                 let command = Command::ChildEnded {
                     key: key.clone(),
                     child: *child,
@@ -286,10 +368,10 @@ impl Engine {
             Message::TellChild { child, order } => {
                 let by = Actor::Parent(run);
                 let command = match order {
-                    ChildOrder::Pause => Command::Pause {
+                    ChildOrder::Pause | ChildOrder::PauseNow => Command::Pause {
                         detail: None,
                         reason: PauseReason::Parent,
-                        immediate: false,
+                        immediate: *order == ChildOrder::PauseNow,
                         by,
                     },
                     ChildOrder::Resume => Command::Resume {
@@ -329,17 +411,37 @@ impl Engine {
         }
     }
 
-    /// Starts a child run; the inner error says why it cannot be.
+    /// Where a child run works: in its parent's directory, or in a worktree of its own.
+    fn place_of_child(
+        &self,
+        parent: &RunCreated,
+        child: RunId,
+        key: &str,
+        isolated: Option<&str>,
+    ) -> (String, Option<Workspace>) {
+        match (&parent.workspace, isolated) {
+            (Some(workspace), Some(base)) => {
+                let runners = &self.inner.outside.runners;
+                runners.isolate(workspace, child, key, base)
+            }
+            (workspace, _) => {
+                let shared = workspace.clone().map(|workspace| Workspace {
+                    shared: true,
+                    ..workspace
+                });
+                (parent.directory.clone(), shared)
+            }
+        }
+    }
+
+    /// Starts a child run by its definition as it is now; the inner error says why it cannot be.
     async fn start_child(
         &self,
-        source: &RunCreated,
-        key: &str,
-        child: baton_core::ids::RunId,
-        workflow: &str,
-        args: &str,
+        request: StartRequest,
         id: baton_core::ids::CommandId,
     ) -> Result<Result<(), String>, SendError> {
-        let before = self.inner.outside.journal.command(&id);
+        let outside = &self.inner.outside;
+        let before = outside.journal.command(&id);
         if before
             .map_err(|error| SendError::Disk(error.to_string()))?
             .is_some()
@@ -347,38 +449,14 @@ impl Engine {
             // It was started before; its definition may have changed since.
             return Ok(Ok(()));
         }
-        let found = match self
-            .inner
-            .outside
-            .definitions
-            .find(&source.project, workflow)
-        {
+        let found = match outside.definitions.find(&request.project, &request.key) {
             Ok(found) => found,
             Err(why) => return Ok(Err(why)),
         };
         let request = StartRequest {
-            run: Some(child),
-            project: source.project.clone(),
-            key: workflow.to_owned(),
             path: found.path,
             source: found.source,
-            name: Some(format!("{} › {key}", source.name)),
-            args: serde_json::from_str(args).unwrap_or_default(),
-            by: Actor::Parent(source.run),
-            parent: Some(Parent {
-                run: source.run,
-                step: Some(key.to_owned()),
-            }),
-            budget: None,
-            inherited: vec![],
-            instruction: source.instruction.clone(),
-            pause_policy: source.pause_policy,
-            directory: source.directory.clone(),
-            workspace: source.workspace.clone().map(|workspace| Workspace {
-                shared: true,
-                ..workspace
-            }),
-            id: Some(id),
+            ..request
         };
         match self.start(request).await {
             Ok(_) | Err(crate::start::StartError::Send(SendError::Refused(Refusal::Exists))) => {

@@ -270,6 +270,19 @@ pub trait Runners: Send + Sync + 'static {
         let _ = (run, workspace, number, commit);
     }
 
+    /// Where an isolated child works: its directory, and a worktree of its own from this commit of
+    /// its parent's files. Only says where.
+    fn isolate(
+        &self,
+        parent: &Workspace,
+        child: RunId,
+        key: &str,
+        base: &str,
+    ) -> (String, Option<Workspace>) {
+        let _ = (child, key, base);
+        (parent.root.clone(), Some(parent.clone()))
+    }
+
     /// Finishes the branch of a completed run as its definition says, and reports it. A repeat ends
     /// in the same state.
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {

@@ -4,6 +4,7 @@
 pub mod acp;
 pub mod claude;
 pub mod codex;
+mod flood;
 pub mod input;
 pub mod memory;
 mod script;

@@ -42,6 +42,9 @@ pub enum Act {
     Garble,
     /// `@big BYTES`: a text of so many bytes in one line.
     Big(usize),
+    /// `@flood LINES PER_SECOND`: so many texts at this pace, each `flood NUMBER MILLISECONDS` with
+    /// the time it was said at.
+    Flood(u32, u32),
     /// `@spend INPUT OUTPUT USD`: tokens and money.
     Spend(u64, u64, f64),
     /// `@subagent TEXT`: a sub-agent says this.
@@ -113,6 +116,13 @@ fn act(line: &str) -> Act {
         },
         "garble" => Act::Garble,
         "big" => rest.parse().map_or_else(|_| bad(), Act::Big),
+        "flood" => match rest
+            .split_once(' ')
+            .map(|(n, rate)| (n.parse(), rate.parse()))
+        {
+            Some((Ok(lines), Ok(per_second))) => Act::Flood(lines, per_second),
+            _ => bad(),
+        },
         "spend" => {
             let mut numbers = rest.split(' ');
             let mut next = || numbers.next().unwrap_or("");
@@ -134,7 +144,7 @@ mod tests {
 
     #[test]
     fn directives_are_found_among_other_words() {
-        let text = "Please:\n  @say hi there\n@write a/b.txt some text\n@spend 10 20 0.5\n@once m @crash\nbye";
+        let text = "Please:\n  @say hi there\n@write a/b.txt some text\n@spend 10 20 0.5\n@once m @crash\n@flood 20 100\nbye";
         assert_eq!(
             acts(text),
             [
@@ -142,6 +152,7 @@ mod tests {
                 Act::Write("a/b.txt".into(), "some text".into()),
                 Act::Spend(10, 20, 0.5),
                 Act::Once("m".into(), Box::new(Act::Crash)),
+                Act::Flood(20, 100),
             ]
         );
         assert_eq!(acts("@jump"), [Act::Say("bad directive: @jump".into())]);

@@ -1,18 +1,18 @@
-//! The drivers against the real CLIs, in front of the scripted model servers of the recordings.
-//! `BATON_TEST_GEMINI` is Gemini CLI's path, `BATON_TEST_MODELS` the directory of `mock_gemini.py`.
+//! The drivers against the real Gemini CLI and claude-agent-acp, in front of the scripted model servers
+//! of the recordings: part of `make test-agents`.
 
 #![allow(clippy::unwrap_used, reason = "all of it is for tests")]
 
 mod talk;
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use baton_agents::{
     Driver, FailureKind, Order, Output, Permission, Setup, Turn, acp, gemini, gemini_stream,
 };
 use baton_core::activity::{Activity, Answer};
+use baton_testkit::real::{Model, agent, models};
 use talk::Talk;
 
 /// A project, a home, and a model server that knows both.
@@ -20,8 +20,7 @@ struct World {
     _dir: tempfile::TempDir,
     cwd: PathBuf,
     home: PathBuf,
-    url: String,
-    server: Child,
+    model: Model,
 }
 
 impl World {
@@ -29,52 +28,25 @@ impl World {
         Self::of("gemini")
     }
 
-    fn of(vendor: &str) -> Self {
+    fn of(vendor: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (cwd, home) = (dir.path().join("project"), dir.path().join("home"));
         std::fs::create_dir_all(cwd.join("src")).unwrap();
-        std::fs::create_dir_all(home.join(".gemini")).unwrap();
         let app = "def greet(name):\n    return 'hello ' + name\n\nprint(greet('world'))\n";
         std::fs::write(cwd.join("src/app.py"), app).unwrap();
-        let settings = r#"{"privacy":{"usageStatisticsEnabled":false},"general":{"enableAutoUpdate":false,"maxAttempts":2},
-            "security":{"auth":{"selectedType":"gemini-api-key"}}}"#;
-        std::fs::write(home.join(".gemini/settings.json"), settings).unwrap();
-        let models = PathBuf::from(std::env::var("BATON_TEST_MODELS").unwrap());
-        let scenario = if vendor == "anthropic" {
-            "claude"
-        } else {
-            vendor
-        };
-        let mut server = Command::new("python3")
-            .arg(models.join(format!("mock_{vendor}.py")))
-            .args([
-                "--port",
-                "0",
-                "--var",
-                &format!("cwd={}", cwd.display()),
-                "--scenario",
-            ])
-            .arg(models.join(format!("scenarios/{scenario}.json")))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line.trim().rsplit(' ').next().unwrap().to_owned();
+        let scenario = models().join(format!("scenarios/{vendor}.json"));
+        let model = Model::serve(vendor, &scenario, &home, &[("cwd", cwd.to_str().unwrap())]);
         Self {
             _dir: dir,
             cwd,
             home,
-            url,
-            server,
+            model,
         }
     }
 
     fn setup(&self, prompt: &str, permission: Permission) -> Setup {
         Setup {
-            program: vec![std::env::var("BATON_TEST_GEMINI").unwrap()],
+            program: vec![agent("gemini")],
             prompt: prompt.into(),
             permission,
             cwd: self.cwd.clone(),
@@ -84,28 +56,14 @@ impl World {
     }
 
     fn env(&self) -> Vec<(&str, &str)> {
-        vec![
-            ("HOME", self.home.to_str().unwrap()),
-            ("GOOGLE_GEMINI_BASE_URL", &self.url),
-            ("GEMINI_API_KEY", "dummy"),
-            ("ANTHROPIC_BASE_URL", &self.url),
-            ("ANTHROPIC_API_KEY", "dummy"),
-            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-            ("CLAUDE_CODE_MAX_RETRIES", "2"),
-            ("IS_SANDBOX", "1"),
-        ]
+        let mut env = self.model.env();
+        env.push(("CLAUDE_CODE_MAX_RETRIES", "2"));
+        env
     }
 
     fn start(&self, setup: &Setup) -> Talk {
         let (start, driver) = gemini(setup).unwrap();
         Talk::start(&start, driver, &setup.cwd, &self.env())
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 
@@ -121,7 +79,6 @@ fn print(outputs: &[Output]) {
 }
 
 #[test]
-#[ignore = "needs the real Gemini CLI and its mock server"]
 fn gemini_asks_and_edits() {
     let world = World::new();
     let setup = world.setup("[[edit]] change it", Permission::Default);
@@ -152,7 +109,6 @@ fn gemini_asks_and_edits() {
 }
 
 #[test]
-#[ignore = "needs the real Gemini CLI and its mock server"]
 fn gemini_is_denied() {
     let world = World::new();
     let setup = world.setup("[[denied]] write", Permission::Default);
@@ -175,7 +131,6 @@ fn gemini_is_denied() {
 }
 
 #[test]
-#[ignore = "needs the real Gemini CLI and its mock server"]
 fn gemini_is_interrupted_and_goes_on_and_is_loaded() {
     let world = World::new();
     let mut setup = world.setup("[[sleep]] long", Permission::BypassPermissions);
@@ -224,7 +179,6 @@ fn gemini_is_interrupted_and_goes_on_and_is_loaded() {
 }
 
 #[test]
-#[ignore = "needs the real Gemini CLI and its mock server"]
 fn gemini_fails_as_it_does() {
     let world = World::new();
     for tag in [
@@ -240,10 +194,9 @@ fn gemini_fails_as_it_does() {
 }
 
 #[test]
-#[ignore = "needs the real Gemini CLI and its mock server"]
 fn gemini_uses_a_server_and_streams() {
     let world = World::new();
-    let server = PathBuf::from(std::env::var("BATON_TEST_MODELS").unwrap()).join("mcp_engine.py");
+    let server = models().join("mcp_engine.py");
     let mut setup = world.setup("[[mcp]] report", Permission::BypassPermissions);
     let entry = serde_json::json!({"command": "python3", "args": [server], "env": {"A": "b"}});
     setup.mcp.insert("engine".into(), entry);
@@ -279,11 +232,10 @@ fn gemini_uses_a_server_and_streams() {
 }
 
 #[test]
-#[ignore = "needs the real claude-agent-acp (BATON_TEST_CLAUDE_ACP) and its mock server"]
 fn claude_works_over_the_protocol() {
-    let world = World::of("anthropic");
+    let world = World::of("claude");
     let claude = |prompt: &str, permission| Setup {
-        program: vec![std::env::var("BATON_TEST_CLAUDE_ACP").unwrap()],
+        program: vec![agent("claude-agent-acp")],
         ..world.setup(prompt, permission)
     };
     let start = |setup: &Setup| {

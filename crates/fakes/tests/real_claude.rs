@@ -1,7 +1,5 @@
-//! The real Claude Code through Baton's driver, against a scripted model server on loopback:
-//! `cargo test -p baton-fakes --features real-agents --test real_claude`. It needs
-//! `BATON_CLAUDE` (the CLI's native binary) and `BATON_MODELS` (the directory of `mock_anthropic.py`
-//! and its scenarios); with `BATON_TALK=1` it prints every output, with `BATON_RECORD` (a directory) it
+//! The real Claude Code through Baton's driver, against a scripted model server on loopback: part of
+//! `make test-agents`. With `BATON_TALK=1` it prints every output, with `BATON_RECORD` (a directory) it
 //! writes its talks down for the tests of `baton-agents`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
@@ -10,39 +8,24 @@
 mod talk;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use baton_agents::{FailureKind, Order, Output, Permission, Setup, Turn, claude};
 use baton_core::activity::{Activity, Answer, Asks, TodoStatus, ToolStatus};
+use baton_testkit::real::{Model, agent, models};
 use talk::{Talk, failure, last_turn, setup, usage};
 
 struct World {
     directory: tempfile::TempDir,
-    model: Child,
-    port: u16,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        drop(self.model.kill());
-        drop(self.model.wait());
-    }
+    model: Model,
 }
 
 const SESSION: &str = "6aa640d2-4b08-4d7b-93c6-aa9433fa324c";
 const SECOND: &str = "ca6ebc95-2f96-4c64-8407-37f4d14a8f83";
 
-fn required(name: &str) -> PathBuf {
-    std::env::var_os(name)
-        .unwrap_or_else(|| panic!("set {name}"))
-        .into()
-}
-
 impl World {
     fn new() -> Self {
-        Self::with(&required("BATON_MODELS").join("scenarios/claude.json"))
+        Self::with(&models().join("scenarios/claude.json"))
     }
 
     fn with(scenario: &Path) -> Self {
@@ -51,29 +34,9 @@ impl World {
         std::fs::create_dir_all(project.join("src")).expect("a project");
         let program = "def greet(name):\n    return 'hello ' + name\n\nprint(greet('world'))\n";
         std::fs::write(project.join("src/app.py"), program).expect("a file");
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("its number").port();
-        drop(free);
-        let models = required("BATON_MODELS");
-        let mut model = Command::new("python3")
-            .arg(models.join("mock_anthropic.py"))
-            .arg("--scenario")
-            .arg(scenario)
-            .args(["--port", &port.to_string(), "--var"])
-            .arg(format!("cwd={}", project.display()))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the model server");
-        let mut listening = String::new();
-        let stdout = model.stdout.take().expect("its output");
-        BufReader::new(stdout)
-            .read_line(&mut listening)
-            .expect("its first line");
-        Self {
-            directory,
-            model,
-            port,
-        }
+        let cwd = project.to_str().expect("a path");
+        let model = Model::serve("claude", scenario, directory.path(), &[("cwd", cwd)]);
+        Self { directory, model }
     }
 
     fn project(&self) -> PathBuf {
@@ -81,41 +44,24 @@ impl World {
     }
 
     fn setup(&self, prompt: &str) -> Setup {
-        let program = required("BATON_CLAUDE");
-        let program = program.to_str().expect("a path");
-        let mut setup = setup(program, &self.project(), prompt, SESSION);
+        let program = agent("claude");
+        let mut setup = setup(&program, &self.project(), prompt, SESSION);
         // Not there: only servers need it.
         setup.scratch = "/workspace/scratch".into();
         setup
     }
 
     fn start(&self, setup: &Setup) -> Talk {
-        let home = self.directory.path().to_str().expect("a path");
-        let url = format!("http://127.0.0.1:{}", self.port);
-        let env = [
-            ("HOME", home),
-            ("CLAUDE_CONFIG_DIR", home),
-            ("ANTHROPIC_BASE_URL", &url),
-            ("ANTHROPIC_API_KEY", "dummy"),
-            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-            ("DISABLE_TELEMETRY", "1"),
-        ];
-        Talk::start(claude, setup, &env)
+        Talk::start(claude, setup, &self.model.env())
     }
 
     /// With a login in the place of a key.
     fn log_in(&self, setup: &Setup) -> Talk {
-        let home = self.directory.path().to_str().expect("a path");
-        let url = format!("http://127.0.0.1:{}", self.port);
-        let env = [
-            ("HOME", home),
-            ("CLAUDE_CONFIG_DIR", home),
-            ("ANTHROPIC_BASE_URL", &url),
+        let login = [
             ("ANTHROPIC_API_KEY", ""),
             ("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-fake-dummy"),
-            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-            ("DISABLE_TELEMETRY", "1"),
         ];
+        let env: Vec<_> = self.model.env().into_iter().chain(login).collect();
         Talk::start(claude, setup, &env)
     }
 
@@ -436,7 +382,7 @@ fn todos_schemas_prompts_and_servers_are_taken() {
         matches!(last_turn(&outputs), Turn::Done { structured, .. } if *structured == Some(answer))
     );
 
-    let script = required("BATON_MODELS").join("mcp_engine.py");
+    let script = models().join("mcp_engine.py");
     let server = serde_json::json!({"command": "python3", "args": [script]});
     let setup = Setup {
         mcp: BTreeMap::from([("engine".into(), server)]),

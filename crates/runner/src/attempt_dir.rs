@@ -69,6 +69,12 @@ impl AttemptDir {
         }
     }
 
+    /// How long ago the attempt was claimed: its child began a moment later. None: not yet.
+    pub fn age(&self) -> Option<std::time::Duration> {
+        let claimed = std::fs::metadata(self.claim()).and_then(|claim| claim.modified());
+        claimed.ok()?.elapsed().ok()
+    }
+
     /// The claim, see [`crate::take_back`].
     pub(crate) fn claim(&self) -> PathBuf {
         self.0.join("claim")

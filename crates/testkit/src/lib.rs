@@ -1,9 +1,10 @@
 //! For tests only: a simulated clock, an in-memory journal that fails on demand, scripted attempts,
-//! and worlds that crash and go on.
+//! worlds that crash and go on, and what the real agents are tried with.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod clock;
 mod journal;
+pub mod real;
 mod rng;
 mod runners;
 mod talk;

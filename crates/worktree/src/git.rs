@@ -356,7 +356,9 @@ impl Call<'_> {
 
 /// Whether git complains of a lock file, and not of a ref that has moved.
 fn is_lock(stderr: &str) -> bool {
+    // The second: another worktree is being made just now.
     stderr.contains(".lock': File exists")
+        || (stderr.contains("failed to read") && stderr.contains("/commondir"))
 }
 
 fn shorten(stderr: &str) -> String {

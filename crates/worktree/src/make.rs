@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use crate::commit;
 use crate::error::Error;
@@ -13,6 +14,10 @@ use crate::repository::{self, Head, Untracked, git_dir};
 use crate::restore::{put_branch, put_files, refuse_busy};
 use crate::spec::Spec;
 use crate::workspace::{Standing, Workspace};
+
+/// `git worktree add` does not bear another one that is half made beside it (git 2.47: "failed to
+/// read …/commondir"). Other processes are met by trying again, see `git.rs`.
+static MAKING: Mutex<()> = Mutex::new(());
 
 /// Makes the branch at the run's base, unless it is there and ours.
 pub(crate) fn make_branch(workspace: &Workspace<'_>, marker: &mut Marker) -> Result<(), Error> {
@@ -59,6 +64,7 @@ pub(crate) fn make_worktree(
     holds_work: bool,
 ) -> Result<Option<PathBuf>, Error> {
     let (spec, git) = (workspace.spec, workspace.users());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     refuse_branch_in_use(workspace)?;
     let aside = match holds_work && fs::symlink_metadata(&spec.path).is_ok() {
         true => Some(set_aside(spec)?),

@@ -56,10 +56,14 @@ pub fn place(
     let said = wish
         .mode
         .or_else(|| definition.worktree.as_ref().map(|worktree| worktree.mode));
-    let has_agent = definition
-        .steps
-        .iter()
-        .any(|step| matches!(step.action, Action::Agent(_)));
+    let needs_files = |step: &baton_core::definition::Step| match &step.action {
+        Action::Agent(_) => true,
+        Action::Workflow(child) => {
+            child.isolate || step.foreach.as_ref().is_some_and(|each| each.isolate)
+        }
+        Action::Script(_) | Action::Remote(_) | Action::Approval(_) | Action::Wait(_) => false,
+    };
+    let has_agent = definition.steps.iter().any(needs_files);
     let mode = match said {
         Some(mode) => mode,
         None if has_agent || wish.base_branch.is_some() => WorktreeMode::Worktree,
@@ -139,6 +143,7 @@ fn in_git(
         setup: written.as_ref().and_then(|w| w.setup.clone()),
         finish: written.map_or(Finish::Keep, |w| w.finish),
         shared: false,
+        parent: None,
     };
     Ok(Some(at(workspace)))
 }
@@ -174,6 +179,7 @@ pub fn forked(
         branch: branch_name(key, &run.to_string()),
         base,
         shared: false,
+        parent: None,
         ..of.clone()
     })
 }

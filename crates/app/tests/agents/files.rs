@@ -145,6 +145,13 @@ fn a_worktree_deleted_by_hand_is_made_again_with_its_files() {
     answer(&office, &run);
     let done = office.completed(&run);
     assert_eq!(step(&done, "c")["result"], "hello\nchanged\ntwo\n");
+    let thread = office.thread(&run);
+    assert!(
+        thread
+            .iter()
+            .any(|line| line.starts_with("system:") && line.contains("worktree")),
+        "{thread:?}"
+    );
 }
 
 #[test]
@@ -225,4 +232,60 @@ steps:
         (422, &json!("no_repository")),
         "{answer}"
     );
+}
+
+const FILE: &str = "
+name: File
+argsSchema: {type: object, properties: {file: {type: string}}, required: [file]}
+steps:
+  - {id: write, type: script, command: 'echo {{ args.file }} > {{ args.file }}; echo {{ args.file }} >> all.txt; git add -A; git -c user.name=A -c user.email=a@example.com commit --quiet -m {{ args.file }}'}
+";
+
+#[test]
+fn isolated_children_work_apart_and_are_merged_back_in_item_order() {
+    let office = Office::with_git();
+    office.world.define(
+        "file",
+        &FILE.replace("; echo {{ args.file }} >> all.txt", ""),
+    );
+    let each = "
+name: Each
+worktree: worktree
+steps:
+  - {id: begin, type: script, command: 'echo begun > begun.txt'}
+  - {id: each, type: workflow, workflow: file, foreach: [a, b, c], isolate: true, max_parallel: 3, args: {file: '{{ item }}'}}
+  - {id: look, type: script, command: 'cat begun.txt a b c; git log --reverse --first-parent -m --name-only --format='}
+";
+    let done = office.completed(&office.run("each", each));
+    let look = step(&done, "look")["result"].as_str().unwrap();
+    assert!(look.starts_with("begun\na\nb\nc\n"), "{look}");
+    let merged: Vec<&str> = look
+        .lines()
+        .filter(|line| line.len() == 1)
+        .skip(3)
+        .collect();
+    assert_eq!(merged, ["a", "b", "c"], "in item order: {look}");
+}
+
+#[test]
+fn an_isolated_child_that_conflicts_fails_and_keeps_its_branch() {
+    let office = Office::with_git();
+    office.world.define("file", FILE);
+    let each = "
+name: Each
+worktree: worktree
+steps:
+  - {id: each, type: workflow, workflow: file, foreach: [a, b], isolate: true, max_parallel: 2, args: {file: '{{ item }}'}}
+";
+    let ended = office.ended(&office.run("each", each));
+    assert_eq!(ended["status"], "failed", "{ended:#}");
+    let second = step(&ended, "each.1");
+    assert_eq!(step(&ended, "each.0")["status"], "completed");
+    let message = second["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("merge_conflict") && message.contains("all.txt"),
+        "{message}"
+    );
+    let branches = office.git(&["branch", "--list", "baton/file-*"]);
+    assert_eq!(branches.lines().count(), 2, "{branches}");
 }

@@ -57,6 +57,39 @@ fn an_agent_works_on_while_its_host_is_killed_and_is_taken_back() {
 }
 
 #[test]
+fn a_turn_that_ends_while_no_host_is_there_has_ended_well() {
+    for agent in AGENTS {
+        let office = Office::new();
+        let go = office.beside("go");
+        let went = office.beside("went");
+        let prompt = format!(
+            "@say I begin\n@wait {}\n@run touch {}\n@answer Alone.",
+            go.display(),
+            went.display()
+        );
+        let run = office.run("one", &one(agent, "permission: bypassPermissions", &prompt));
+        office.when(&run, "its session", |run| {
+            step(run, "work")["agent_session_id"].is_string()
+        });
+        let (shepherd, host) = (office.shepherd(), office.host());
+        // Stopped, so that no host is told of the end and none is started.
+        assert!(processes::stop(host));
+        std::fs::write(&go, "").unwrap();
+        until("it goes on", LIMIT, || went.exists().then_some(()));
+        assert!(processes::kill(host));
+        office.world.start_host();
+        office.world.await_host();
+        let done = office.completed(&run);
+        let work = step(&done, "work");
+        says(work, "Alone.", agent);
+        assert_eq!(work["attempts"].as_array().unwrap().len(), 1, "{agent}");
+        until("its shepherd is gone", LIMIT, || {
+            processes::words(shepherd).is_none().then_some(())
+        });
+    }
+}
+
+#[test]
 fn a_question_waits_through_a_restart_and_its_answer_reaches_the_agent() {
     for agent in AGENTS {
         let office = Office::new();
@@ -214,6 +247,15 @@ fn a_session_whose_shepherd_was_killed_is_resumed_by_its_id() {
             step(run, "work")["agent_session_id"].is_string()
         });
         let session = step(&running, "work")["agent_session_id"].clone();
+        // A session that has not said anything yet need not be there again.
+        until("it has begun", LIMIT, || {
+            let log = office.world.project.join(".agent/workflows/executions");
+            let log = log
+                .join(run.rsplit('/').next()?)
+                .join("logs/work/output.log");
+            let said = std::fs::read_to_string(log).ok()?;
+            said.contains("I begin").then_some(())
+        });
         assert!(processes::kill(office.shepherd()));
         let done = office.completed(&run);
         let work = step(&done, "work");
@@ -234,10 +276,11 @@ fn a_cancel_leaves_nothing_of_an_agent_and_its_tools() {
         office.post(&format!("{run}/cancel"), &json!({}));
         let ended = office.ended(&run);
         assert_eq!(ended["status"], "cancelled", "{agent}");
+        // Its shepherd, which said so, is on its way out.
         let left = processes::marked(&office.world.mark);
         let left: Vec<_> = left
             .iter()
-            .filter(|line| !line.contains(" host "))
+            .filter(|line| !line.contains(" host ") && !line.contains(" shepherd --dir "))
             .collect();
         assert!(left.is_empty(), "{agent}: {left:?}");
     }

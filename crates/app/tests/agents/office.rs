@@ -5,9 +5,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::support::fakes;
+use super::support::processes;
 use super::support::until;
 use super::support::world::{LIMIT, World};
-use super::support::{fakes, processes};
 
 /// A world with fake agents on the `PATH` of its runs.
 pub struct Office {
@@ -21,7 +22,14 @@ impl Office {
     pub fn new() -> Self {
         let world = World::new();
         let bin = world.project.join("../bin");
-        fakes::install(&bin);
+        std::fs::create_dir_all(&bin).unwrap();
+        for (name, of) in [
+            ("claude", "fake-claude"),
+            ("codex", "fake-codex"),
+            ("fake-acp", "fake-acp"),
+        ] {
+            std::os::unix::fs::symlink(fakes::program(of), bin.join(name)).unwrap();
+        }
         world.start_host();
         world.await_host();
         let project = world.register();
@@ -134,6 +142,11 @@ impl Office {
         let ended = self.ended(run);
         assert_eq!(ended["status"], "completed", "{ended:#}");
         ended
+    }
+
+    /// The host's process.
+    pub fn host(&self) -> i32 {
+        processes::host(&self.world.data).unwrap()
     }
 
     /// Kills the host the hard way and starts another.

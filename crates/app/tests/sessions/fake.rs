@@ -1,30 +1,15 @@
 //! Worlds with a fake agent: a real process that does what its prompt says (`baton_fakes::script`).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 use super::server_support::{World, step};
 
-/// The fake agent. Cargo does not build the programs of other packages for a package's tests.
-pub fn program() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let profile = Path::new(env!("CARGO_BIN_EXE_baton")).parent().unwrap();
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--quiet", "--locked", "-p", "baton-fakes"])
-            .arg("--target-dir")
-            .arg(profile.parent().unwrap())
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "the fakes are built");
-        profile.join("fake-acp")
-    })
+/// The fake agent.
+pub fn program() -> PathBuf {
+    super::fakes::program("fake-acp")
 }
 
 /// A definition with one agent step, `think`, that is told this.
@@ -34,7 +19,8 @@ pub fn thinking(more: &str, prompt: &str) -> String {
 
 /// An agent step.
 pub fn step_of(key: &str, more: &str, prompt: &str) -> String {
-    let agent = program().display();
+    let agent = program();
+    let agent = agent.display();
     let lines: String = prompt
         .lines()
         .map(|line| format!("      {line}\n"))

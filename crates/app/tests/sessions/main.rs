@@ -8,5 +8,7 @@ mod agents;
 mod answers;
 mod diffs;
 mod fake;
+#[path = "../support/fakes.rs"]
+mod fakes;
 #[path = "../server_support/mod.rs"]
 mod server_support;

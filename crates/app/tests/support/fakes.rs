@@ -1,31 +1,37 @@
-//! The fake agents, as executables.
+//! The fake agents' programs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::world::BATON;
-
-/// The fake of this name, built once when it is not beside the binary under test: cargo builds it by
-/// itself only when the whole workspace is tested.
-pub fn fake(name: &str) -> PathBuf {
+/// The fake of this name, beside the binary under test. Cargo builds it there when the whole
+/// workspace is tested; when only this package is, it is built here, once.
+pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
-    let beside = Path::new(BATON).parent().unwrap();
-    if !beside.join("fake-claude").exists() {
+    let profile = Path::new(env!("CARGO_BIN_EXE_baton")).parent().unwrap();
+    let there = |name: &str| profile.join(name).exists();
+    if !["fake-claude", "fake-codex", "fake-acp"]
+        .into_iter()
+        .all(there)
+    {
         BUILT.get_or_init(|| {
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "--locked", "--quiet", "--package", "baton-fakes"])
+            let mut build = Command::new(env!("CARGO"));
+            build
+                .args(["build", "--quiet", "--locked", "--package", "baton-fakes"])
                 .arg("--target-dir")
-                .arg(beside.parent().unwrap())
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status();
-            assert!(built.unwrap().success(), "the fake agents do not build");
+                .arg(profile.parent().unwrap())
+                .current_dir(env!("CARGO_MANIFEST_DIR"));
+            if profile.ends_with("release") {
+                build.arg("--release");
+            }
+            assert!(build.status().unwrap().success(), "the fakes are built");
         });
     }
-    beside.join(name)
+    profile.join(name)
 }
 
 /// Installs all of them in a directory for the `PATH`, under the names that definitions use.
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 pub fn install(bin: &Path) {
     std::fs::create_dir_all(bin).unwrap();
     for (name, of) in [
@@ -33,6 +39,6 @@ pub fn install(bin: &Path) {
         ("codex", "fake-codex"),
         ("fake-acp", "fake-acp"),
     ] {
-        std::os::unix::fs::symlink(fake(of), bin.join(name)).unwrap();
+        std::os::unix::fs::symlink(program(of), bin.join(name)).unwrap();
     }
 }

@@ -34,6 +34,11 @@ pub fn kill(pid: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
 }
 
+/// Stops it where it is.
+pub fn stop(pid: i32) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| kill_process(pid, Signal::STOP).is_ok())
+}
+
 /// Asks it to leave.
 pub fn ask_to_leave(pid: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok())

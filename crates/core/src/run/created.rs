@@ -82,6 +82,9 @@ pub struct Workspace {
     /// It is the parent run's: only made ready, never checkpointed, restored or finished from here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
+    /// The parent run's, into which this isolated child's work is merged back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Box<Workspace>>,
 }
 
 /// What became of an ended run's branch.

@@ -120,6 +120,9 @@ pub enum Event {
         workflow: String,
         args: Big,
         expires: Option<Timestamp>,
+        /// It has a worktree of its own, from this commit of its parent's files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        isolated: Option<String>,
     },
     /// The child run ended (or never began).
     ChildEnded {
@@ -410,8 +413,15 @@ pub struct RunError {
 #[serde(tag = "how", rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum ChildOutcome {
-    Completed { outputs: Big },
-    Failed { message: String },
+    Completed {
+        outputs: Big,
+    },
+    Failed {
+        message: String,
+        /// What the step fails with, if not that its child failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<ErrorCode>,
+    },
     Cancelled {},
 }
 

@@ -33,6 +33,9 @@ pub enum Message {
         workflow: String,
         /// Its args as JSON text.
         args: String,
+        /// It has a worktree of its own, from this commit of its parent's files.
+        #[serde(default)]
+        isolated: Option<String>,
     },
     /// Tell a child run.
     TellChild {
@@ -57,6 +60,8 @@ pub enum Message {
 #[allow(missing_docs)]
 pub enum ChildOrder {
     Pause,
+    /// Its agents are interrupted.
+    PauseNow,
     Resume,
     Cancel,
 }

@@ -1,13 +1,15 @@
 //! An agent step's session as the run's state knows it: its native id, what it asks, what it used;
 //! the instructions that wait for a session; and how the run's files stand.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::{Actor, Cause, Key, ResetReason};
-use super::state::{At, Run, State, Step};
+use super::state::{At, Checkpoint, Run, State, Step};
 use crate::activity::{Answer, Question, Usage};
 use crate::definition::Action;
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, RunId};
 use crate::time::Timestamp;
 
 /// The conversation of an agent step. It outlives its attempts: a parked or lost one goes on in it.
@@ -27,13 +29,17 @@ pub struct Session {
     pub now: Usage,
     /// Questions of the attempt in flight that are not closed.
     pub asked: Vec<Asked>,
+    /// The native id of the session that the current or last attempt was started to go on in;
+    /// `None`: it began a new one.
+    #[serde(default)]
+    pub resumed: Option<String>,
+    /// That session is this step's own, not an earlier step's.
+    #[serde(default)]
+    pub resumed_own: bool,
     /// Questions of the attempt in flight that are closed: they are not asked again when the
     /// conversation is gone through once more.
     #[serde(default)]
     pub closed: Vec<String>,
-    /// The native id of the session in which the current attempt went on; `None`: it began one.
-    #[serde(default)]
-    pub resumed: Option<String>,
     /// Messages at the head of the current attempt's prompt.
     pub heads: Vec<u32>,
     /// How long the attempt in flight has waited for answers, up to `asking_since`.
@@ -86,9 +92,6 @@ pub struct Spending {
     pub tokens_from: u64,
     /// The thread was told that 80 % are used.
     pub warned: bool,
-    /// What the sessions of items used that were undone together with their list.
-    #[serde(default)]
-    pub undone: Usage,
 }
 
 impl Session {
@@ -126,12 +129,12 @@ impl Session {
     }
 }
 
-fn add(a: Usage, b: Usage) -> Usage {
+pub(super) fn add(a: Usage, b: Usage) -> Usage {
     Usage {
-        input: a.input + b.input,
-        output: a.output + b.output,
-        cache_read: a.cache_read + b.cache_read,
-        cache_write: a.cache_write + b.cache_write,
+        input: a.input.saturating_add(b.input),
+        output: a.output.saturating_add(b.output),
+        cache_read: a.cache_read.saturating_add(b.cache_read),
+        cache_write: a.cache_write.saturating_add(b.cache_write),
         cost_usd: match (a.cost_usd, b.cost_usd) {
             (None, None) => None,
             (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
@@ -146,16 +149,7 @@ impl Run {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let sessions = self.all().filter_map(|(_, step)| step.session.as_deref());
-        sessions.fold(self.spending.undone, |sum, session| {
-            add(sum, session.usage())
-        })
-    }
-
-    /// Keeps what these items used in the run's sum: they will be gone.
-    pub(super) fn keep_usage(&mut self, items: &[Step]) {
-        let sessions = items.iter().filter_map(|item| item.session.as_deref());
-        let undone = sessions.map(Session::usage).fold(Usage::default(), add);
-        self.spending.undone = add(self.spending.undone, undone);
+        sessions.fold(Usage::default(), |sum, session| add(sum, session.usage()))
     }
 
     /// How much of the budget of money or tokens is used, whichever is more, and in words; `all` is
@@ -183,8 +177,8 @@ impl Run {
         time || spent.is_some_and(|(share, _)| share >= 1.0)
     }
 
-    /// The instructions for this step that no session has confirmed, oldest first.
-    pub fn instructions_for<'a>(
+    /// The instructions for this step that are not done, oldest first; taken by a session or not.
+    pub(super) fn open_instructions<'a>(
         &'a self,
         step: &'a Step,
     ) -> impl Iterator<Item = (u32, &'a Instruction)> {
@@ -192,8 +186,26 @@ impl Run {
         let fits = move |for_step: &Key| *for_step == step.key || for_step == parent;
         self.instructions
             .iter()
-            .filter(move |(_, wait)| !wait.taken && wait.step.as_ref().is_none_or(fits))
+            .filter(move |(_, wait)| wait.step.as_ref().is_none_or(fits))
             .map(|(&number, wait)| (number, wait))
+    }
+
+    /// The instructions for this step that no session has confirmed, oldest first.
+    pub fn instructions_for<'a>(
+        &'a self,
+        step: &'a Step,
+    ) -> impl Iterator<Item = (u32, &'a Instruction)> {
+        self.open_instructions(step).filter(|(_, wait)| !wait.taken)
+    }
+
+    /// What stands at the head of the next attempt's prompt: a session that begins anew knows
+    /// nothing of what the one before it has taken.
+    pub(super) fn next_heads(&self, at: At, step: &Step) -> Vec<u32> {
+        let knows = self.resumes(at);
+        self.open_instructions(step)
+            .filter(|(_, wait)| !(knows && wait.taken))
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// The first checkpoint that goes when these steps are undone: one taken after an undone step
@@ -223,6 +235,84 @@ impl Run {
             .find_map(|(_, c)| c.commit.as_deref())
     }
 
+    /// Whether going back takes its files back too.
+    pub(super) fn has_own_files(&self) -> bool {
+        self.created.workspace.as_ref().is_some_and(|w| !w.shared)
+    }
+
+    /// The first end among these steps and their items.
+    pub(super) fn first_end(&self, steps: &BTreeSet<usize>) -> Option<u64> {
+        let steps = steps.iter().filter_map(|&step| self.steps.get(step));
+        let all = steps.flat_map(|step| std::iter::once(step).chain(&step.items));
+        let ended = all.filter(|step| step.state.is_ended());
+        ended.map(|step| step.order).min()
+    }
+
+    /// The newest whole checkpoint of the files before this end and below this number.
+    pub(super) fn whole_before(&self, end: Option<u64>, below: Option<u32>) -> Option<&Checkpoint> {
+        let fits = |(number, c): &(&u32, &Checkpoint)| {
+            !c.partial
+                && c.commit.is_some()
+                && end.is_none_or(|end| c.ends < end)
+                && below.is_none_or(|below| **number < below)
+        };
+        self.checkpoints.iter().rev().find(fits).map(|(_, c)| c)
+    }
+
+    /// The steps, but for these, that have changed the files since this checkpoint (`None`: since
+    /// the run began) and whose work would be gone from them.
+    pub(super) fn losing_files(
+        &self,
+        but: &BTreeSet<usize>,
+        since: Option<&Checkpoint>,
+    ) -> Vec<usize> {
+        // What was inherited is in the files that the run began from.
+        let inherited = u64::try_from(self.created.inherited.len()).unwrap_or(u64::MAX);
+        let ends = since.map_or(inherited, |checkpoint| checkpoint.ends);
+        let loses = |index: usize| {
+            let step = &self.steps[index];
+            let action = &self.plan.definition.steps[index].action;
+            let is_child = matches!(action, Action::Workflow(_));
+            std::iter::once(step).chain(&step.items).any(|step| {
+                let child_worked = is_child
+                    && matches!(
+                        step.state,
+                        State::Child { .. }
+                            | State::Completed
+                            | State::Failed(_)
+                            | State::Cancelled
+                    );
+                let wrote = step.commit.is_some() || child_worked;
+                wrote && (!step.state.is_ended() || step.order > ends)
+            })
+        };
+        let others = (0..self.steps.len()).filter(|step| !but.contains(step));
+        others.filter(|&step| loses(step)).collect()
+    }
+
+    /// Whether its work is merged back into its parent's at its end.
+    #[must_use]
+    pub fn is_isolated(&self) -> bool {
+        let workspace = self.created.workspace.as_ref();
+        workspace.is_some_and(|workspace| workspace.parent.is_some())
+    }
+
+    /// Whether the items before this one have ended: work of isolated children is merged back in
+    /// item order. `None`: the step has given this child up, and gets nothing from it any more.
+    #[must_use]
+    pub fn is_next_to_merge(&self, key: &str, child: RunId) -> Option<bool> {
+        let at = self.find(key)?;
+        match self.step(at)?.state {
+            State::Child { run, .. } if run == child => {}
+            _ => return None,
+        }
+        let Some(item) = at.item else {
+            return Some(true);
+        };
+        let mut before = self.steps[at.step].items.iter().take(item);
+        Some(before.all(|item| item.state.is_ended()))
+    }
+
     /// Whether the step at this place is an agent's.
     #[must_use]
     pub fn is_agent(&self, at: At) -> bool {
@@ -239,19 +329,6 @@ impl Run {
             );
             goes_on && step.session.as_deref().is_some_and(|s| s.native.is_some())
         })
-    }
-
-    /// The native id of the session of its own that the attempt of this step goes on in. Of one at
-    /// work, as it was begun: its session may have become known since.
-    #[must_use]
-    pub fn session_resumed(&self, at: At) -> Option<&str> {
-        let step = self.step(at)?;
-        let session = step.session.as_deref()?;
-        match step.state {
-            State::Working { .. } => session.resumed.as_deref(),
-            _ if self.resumes(at) => session.native.as_deref(),
-            _ => None,
-        }
     }
 
     /// The agents' attempts in flight.

@@ -239,6 +239,9 @@ pub struct Step {
     pub lost: u32,
     /// Attempts lost one after another before anything of them ran.
     pub never_started: u32,
+    /// Attempts that met a usage limit one after another.
+    #[serde(default)]
+    pub usage_limits: u32,
     /// Why the next attempt will be started.
     pub next_cause: Cause,
     /// The last attempt.
@@ -428,6 +431,7 @@ impl Step {
             failures: Vec::new(),
             lost: 0,
             never_started: 0,
+            usage_limits: 0,
             next_cause: Cause::First,
             last_attempt: None,
             attempt_since: None,

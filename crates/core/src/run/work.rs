@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::big::Big;
 use super::event::{AttemptEnd, Cause, ErrorCode, StepError, StepOutput};
-use super::state::{At, Run, Step};
+use super::state::{At, Run, State, Step};
 use crate::definition::template::{EnvPart, Expression, Names, Program, TemplateError, Text};
 use crate::definition::{Action, Agent, Tools};
 
@@ -306,15 +306,15 @@ impl Run {
             code: ErrorCode::Value,
             message: "there is no such step".into(),
         })?;
-        let own = self.session_resumed(at);
-        let resume = match own {
-            Some(native) => Some(native.to_owned()),
-            None => self.session_to_go_on_in(step, agent)?,
+        let (resume, own) = match (&step.state, step.session.as_deref()) {
+            // Its session may have become known since it was started.
+            (State::Working { .. }, Some(s)) => (s.resumed.clone(), s.resumed_own),
+            _ => self.goes_on(at, step, agent)?,
         };
         let spent = self.usage().cost_usd.unwrap_or(0.0) - self.spending.usd_from;
         Ok(Work::Agent(Box::new(AgentWork {
             agent: agent.agent.clone(),
-            prompt: self.prompt(step, &asked, own.is_some()),
+            prompt: self.prompt(step, &asked, own),
             asked,
             system_prompt: render(&agent.system_prompt)?,
             model: render(&agent.model)?,
@@ -331,6 +331,20 @@ impl Run {
             },
             env: vars,
         })))
+    }
+
+    /// The session that the next attempt goes on in, and whether it is the step's own.
+    pub(super) fn goes_on(
+        &self,
+        at: At,
+        step: &Step,
+        agent: &Agent,
+    ) -> Result<(Option<String>, bool), StepError> {
+        if self.resumes(at) {
+            let native = step.session.as_deref().and_then(|s| s.native.clone());
+            return Ok((native, true));
+        }
+        Ok((self.session_to_go_on_in(step, agent)?, false))
     }
 
     /// The session of the earlier step that `session:` names, unless this step has begun anew.

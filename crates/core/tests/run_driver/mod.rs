@@ -116,14 +116,28 @@ fn workspace() -> Workspace {
         setup: None,
         finish: Finish::Keep,
         shared: false,
+        parent: None,
     }
 }
 
 impl Driver {
     pub fn new(source: &str, then: PauseThen, inherited: Vec<Inherited>) -> Self {
+        Self::placed(source, then, inherited, None)
+    }
+
+    /// A run in this directory of its own.
+    pub fn placed(
+        source: &str,
+        then: PauseThen,
+        inherited: Vec<Inherited>,
+        workspace: Option<Workspace>,
+    ) -> Self {
         let plan = plan(source);
         let now = 1_700_000_000_000;
-        let created = created(source, &plan, then, inherited);
+        let created = RunCreated {
+            workspace,
+            ..created(source, &plan, then, inherited)
+        };
         let at = Timestamp::from_millis(now);
         let run = Run::create(created.clone(), at, plan).unwrap();
         let first = vec![Event::RunCreated(Box::new(created))];

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::tools::with;
 use super::wire::{Heard, Wire};
 use super::{NAME, Open};
+use crate::flood::Flood;
 use crate::memory;
 use crate::script::{Act, told};
 
@@ -156,6 +157,7 @@ impl Turn<'_> {
                 self.wire
                     .chunk(&self.session.id, "agent_message_chunk", &text);
             }
+            Act::Flood(lines, per_second) => return self.flood(&mut Flood::new(lines, per_second)),
             Act::Spend(input, output, usd) => self.spend(input, output, usd),
             Act::Subagent(text) => self.subagent(&text),
             Act::Again => {}
@@ -211,15 +213,33 @@ impl Turn<'_> {
             if path.is_some_and(Path::exists) {
                 return Next::Go;
             }
-            match self.wire.hear(Duration::from_millis(20)) {
-                Heard::Nothing => {}
-                Heard::End => return Next::Exit,
-                Heard::Message(message) if message["method"] == "session/cancel" => {
-                    return Next::Stop("cancelled");
-                }
-                Heard::Message(message) => self.wire.keep(message),
+            match self.hear(Duration::from_millis(20)) {
+                Next::Go => {}
+                stop => return stop,
             }
         }
+    }
+
+    fn hear(&mut self, within: Duration) -> Next {
+        match self.wire.hear(within) {
+            Heard::Nothing => {}
+            Heard::End => return Next::Exit,
+            Heard::Message(message) if message["method"] == "session/cancel" => {
+                return Next::Stop("cancelled");
+            }
+            Heard::Message(message) => self.wire.keep(message),
+        }
+        Next::Go
+    }
+
+    fn flood(&mut self, flood: &mut Flood) -> Next {
+        while let Some(wait) = flood.due() {
+            match self.hear(wait) {
+                Next::Go => self.say(&flood.line()),
+                stop => return stop,
+            }
+        }
+        Next::Go
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::ends::Failure;
 use super::{Fake, Message};
+use crate::flood::Flood;
 use crate::input::LOOK;
 use crate::{Act, acts, told};
 
@@ -174,6 +175,13 @@ impl Fake {
                 }
             }
             Act::Big(bytes) => self.say("x".repeat(bytes), said),
+            Act::Flood(lines, per_second) => {
+                let mut flood = Flood::new(lines, per_second);
+                while let Some(wait) = flood.due() {
+                    self.pause(wait)?;
+                    self.say(flood.line(), said);
+                }
+            }
             Act::Spend(input, output, usd) => {
                 self.spent.0 += input;
                 self.spent.1 += output;

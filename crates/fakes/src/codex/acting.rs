@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::server::{Server, Stop};
+use crate::flood::Flood;
 use crate::{Act, acts, told};
 
 /// How often it looks whether what it waits for is there.
@@ -31,7 +32,10 @@ impl Server {
             match act {
                 Act::Answer(text) => answer = Some(text),
                 act => {
-                    said |= matches!(act, Act::Say(_) | Act::Big(_) | Act::Choose(..));
+                    said |= matches!(
+                        act,
+                        Act::Say(_) | Act::Big(_) | Act::Flood(..) | Act::Choose(..)
+                    );
                     self.act(act, &mut plan)?;
                 }
             }
@@ -86,6 +90,13 @@ impl Server {
                 print!("{{\"method\":\"item/agentMessage/delta\",\"params\":{{\"del");
                 let _ = std::io::Write::flush(&mut std::io::stdout());
                 return Err(Stop::End);
+            }
+            Act::Flood(lines, per_second) => {
+                let mut flood = Flood::new(lines, per_second);
+                while let Some(wait) = flood.due() {
+                    self.listen(wait)?;
+                    self.message(&flood.line(), None);
+                }
             }
             Act::Spend(input, output, _) => self.spend(input, output),
             Act::Subagent(text) => self.subagent(&text),

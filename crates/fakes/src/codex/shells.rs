@@ -70,6 +70,8 @@ impl Shells {
             if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
                 let _ = kill_process_group(group, Signal::KILL);
             }
+            // It may not lead its own group yet.
+            let _ = child.kill();
             let _ = child.wait();
         }
     }

@@ -117,6 +117,11 @@ impl Conversation {
         Ok(entries)
     }
 
+    /// How many bytes `raw` has now; 0 when it cannot be said.
+    pub fn length(&self) -> u64 {
+        std::fs::metadata(&self.raw.path).map_or(0, |meta| meta.len())
+    }
+
     /// After the end of the attempt: everything since the last call, with a last line that has no
     /// end, if there is one, after all else.
     pub fn rest(&mut self) -> io::Result<Vec<Entry>> {

@@ -18,7 +18,7 @@ use baton_runner::{
 use super::agent::{self, Activities, Begin, Limits, Places, Prepared, Talk};
 use super::environment::Vendor;
 use super::{ShepherdRunners, artifacts, environment, logs};
-use crate::host::clock::{self, SystemClock};
+use crate::host::clock::SystemClock;
 use crate::host::environments::Environment;
 use crate::host::settings::millis;
 
@@ -86,10 +86,8 @@ impl ShepherdRunners {
             }
         }
         if let Ok(Work::Agent(work)) = &launch.work {
-            let log_dir = match self.log_dir(launch) {
-                Ok(log_dir) => log_dir,
-                Err(end) => return Some(*end),
-            };
+            // Where it writes: nothing is moved under its feet.
+            let log_dir = logs::of_living(&self.inner.data_dir, launch);
             if let Err(end) = self.converse(launch, work, &dir, log_dir, true) {
                 // It cannot be spoken with; that it is gone must be certain all the same.
                 let attempt = launch.attempt;
@@ -118,7 +116,7 @@ impl ShepherdRunners {
                     });
                 }
                 Ok(TakeBack::Lost { still_running }) if still_running.is_empty() => {
-                    return Some(lost("its shepherd is gone and left no record"));
+                    return Some(self.lost(launch));
                 }
                 Ok(TakeBack::Lost { still_running }) => {
                     reports.still_running(launch.attempt, pids(&still_running));
@@ -266,8 +264,14 @@ impl ShepherdRunners {
         let Some(reports) = self.reports(launch.attempt) else {
             return Err(Box::new(AttemptEnd::Stopped {}));
         };
-        let now = clock::now();
-        let waited = Duration::from_millis(launch.waited_ms);
+        // What was spent on getting ready is not the agent's.
+        let worked = if taken_back {
+            let passed = dir.age();
+            let waited = Duration::from_millis(launch.waited_ms);
+            passed.unwrap_or_default().saturating_sub(waited)
+        } else {
+            Duration::ZERO
+        };
         let talk = Talk::new(Begin {
             attempt: launch.attempt,
             driver,
@@ -277,14 +281,18 @@ impl ShepherdRunners {
             clock: Arc::new(SystemClock),
             schema: work.output.clone(),
             resumed: work.resume.is_some(),
+            words: launch.words.clone(),
             limits: Limits {
                 timeout: launch.terms.timeout,
-                worked: now.since(launch.since).saturating_sub(waited),
+                worked,
                 silence: inner.settings.agent_silence,
                 retrying: inner.settings.agent_retrying,
             },
         });
         if let Some(living) = self.lock().get_mut(&launch.attempt) {
+            for word in living.unsaid.drain(..) {
+                talk.say(word);
+            }
             living.talk = Some(Arc::new(talk));
         }
         Ok(Ready {
@@ -346,7 +354,6 @@ impl ShepherdRunners {
         if let Some(talk) = &talk {
             talk.begin(shepherd.clone());
         }
-        let mut words = Some(&launch.words);
         let mut resisting: Option<Instant> = None;
         let outcome = shepherd.wait_noticing(|notice| match notice {
             Notice::StillRunning { pids: which } => {
@@ -358,9 +365,7 @@ impl ShepherdRunners {
             }
             Notice::Raw { bytes } => {
                 if let Some(talk) = &talk {
-                    // What the run has for it, once it is known what it has heard.
-                    let known = words.take().into_iter().flatten().cloned();
-                    talk.hear(bytes, known.chain(self.early_words(attempt)));
+                    talk.hear(bytes);
                 }
             }
             Notice::Said { .. } => {
@@ -374,7 +379,7 @@ impl ShepherdRunners {
             Outcome::Ended(record) => Waited::End(self.judge(launch, &record)),
             Outcome::TakenOver => Waited::TakenOver,
             Outcome::Lost { still_running } if still_running.is_empty() => {
-                Waited::End(lost("its shepherd is gone and left no record"))
+                Waited::End(self.lost(launch))
             }
             Outcome::Lost { still_running } => {
                 reports.still_running(attempt, pids(&still_running));
@@ -408,6 +413,14 @@ impl ShepherdRunners {
         end
     }
 
+    /// The end of an attempt whose shepherd died; what its session has said is told first.
+    fn lost(&self, launch: &Launch) -> AttemptEnd {
+        if let Some(talk) = self.talk(launch.attempt) {
+            talk.lose();
+        }
+        lost("its shepherd is gone and left no record")
+    }
+
     /// Waits until nothing is left of an attempt whose shepherd died.
     fn outlast(&self, launch: &Launch, reports: &dyn Reports) -> AttemptEnd {
         let dir = match self.dir(launch.attempt) {
@@ -426,7 +439,7 @@ impl ShepherdRunners {
                     reports.still_running(launch.attempt, pids(&still_running));
                 }
                 Ok(TakeBack::Lost { .. } | TakeBack::NeverStarted) => {
-                    return lost("its shepherd is gone and left no record");
+                    return self.lost(launch);
                 }
                 // It has none any more; one that answers is looked at again.
                 Ok(TakeBack::Living(_)) | Err(_) => {}

@@ -48,6 +48,18 @@ pub fn prepare(data_dir: &Path, launch: &Launch) -> io::Result<PathBuf> {
     }
 }
 
+/// Where an attempt that runs, or has run, writes its logs. Makes and moves nothing.
+#[must_use]
+pub fn of_living(data_dir: &Path, launch: &Launch) -> PathBuf {
+    let project = Path::new(&launch.project.path);
+    let [preferred, fallback] = directories(data_dir, project, launch.run, &launch.key);
+    let writes_there = |directory: &PathBuf| directory.join("raw.jsonl").exists();
+    if !writes_there(&preferred) && writes_there(&fallback) {
+        return fallback;
+    }
+    preferred
+}
+
 fn make(directory: &Path, try_number: u32) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let earlier = try_number.saturating_sub(1);

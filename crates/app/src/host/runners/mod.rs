@@ -12,7 +12,7 @@ mod glob;
 mod logs;
 mod workspace;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -55,6 +55,10 @@ pub struct Inner {
     environments: Arc<RunEnvironments>,
     living: Mutex<HashMap<AttemptId, Living>>,
     keeper: OnceLock<Mutex<Sender<Keep>>>,
+    /// Who makes a worktree ready, by its root.
+    roots: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    /// Branches that this host has finished or is finishing, by run and generation of its files.
+    finished: Mutex<HashSet<(RunId, u32)>>,
 }
 
 /// A checkpoint to name: its run, where that is, its number and its commit.
@@ -67,22 +71,9 @@ struct Living {
     stopped: Option<(StopReason, Instant)>,
     /// The conversation, when it is an agent's.
     talk: Option<Arc<Talk>>,
+    /// What came for it before there was one.
+    unsaid: Vec<Word>,
     reports: Option<Arc<dyn Reports>>,
-    /// What came for the conversation before it could be said.
-    early: Early,
-}
-
-/// Words for a conversation that has not begun, or is not known yet after a restart.
-enum Early {
-    Kept(Vec<Word>),
-    /// They are said as they come.
-    Over,
-}
-
-impl Default for Early {
-    fn default() -> Self {
-        Self::Kept(Vec::new())
-    }
 }
 
 impl ShepherdRunners {
@@ -105,6 +96,8 @@ impl ShepherdRunners {
                 environments,
                 living: Mutex::default(),
                 keeper: OnceLock::new(),
+                roots: Mutex::default(),
+                finished: Mutex::default(),
             }),
         }
     }
@@ -207,16 +200,6 @@ impl ShepherdRunners {
         self.lock().get(&attempt)?.talk.clone()
     }
 
-    /// The words that came before they could be said; those that come later are said at once.
-    fn early_words(&self, attempt: AttemptId) -> Vec<Word> {
-        let mut all = self.lock();
-        let early = all.get_mut(&attempt).map(|living| &mut living.early);
-        match early.map(|early| std::mem::replace(early, Early::Over)) {
-            Some(Early::Kept(words)) => words,
-            Some(Early::Over) | None => Vec::new(),
-        }
-    }
-
     /// Lets every conversation look at the time. Called about once a second.
     pub fn tick(&self) {
         let talks: Vec<_> = self
@@ -257,15 +240,13 @@ impl Runners for ShepherdRunners {
 
     fn say(&self, attempt: AttemptId, word: Word) {
         let talk = match self.lock().get_mut(&attempt) {
-            Some(living) => match &mut living.early {
-                Early::Kept(words) => return words.push(word),
-                Early::Over => living.talk.clone(),
-            },
-            None => None,
+            Some(Living {
+                talk: Some(talk), ..
+            }) => talk.clone(),
+            Some(living) => return living.unsaid.push(word),
+            None => return,
         };
-        if let Some(talk) = talk {
-            talk.say(word);
-        }
+        talk.say(word);
     }
 
     fn keep(&self, run: RunId, workspace: &Workspace, number: u32, commit: &str) {
@@ -276,8 +257,11 @@ impl Runners for ShepherdRunners {
             let spawned = std::thread::Builder::new()
                 .name("keeper".into())
                 .spawn(move || {
+                    let mut named = HashSet::new();
                     for (run, workspace, number, commit) in receiver {
-                        Self::keep_commit(run, &workspace, number, &commit);
+                        if named.insert((run, number)) {
+                            Self::keep_commit(run, &workspace, number, &commit);
+                        }
                     }
                 });
             if let Err(error) = spawned {
@@ -290,7 +274,24 @@ impl Runners for ShepherdRunners {
         let _next_start = keeper.send(what);
     }
 
+    fn isolate(
+        &self,
+        parent: &Workspace,
+        child: RunId,
+        key: &str,
+        base: &str,
+    ) -> (String, Option<Workspace>) {
+        workspace::isolated(parent, child, key, base)
+    }
+
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
+        // It is asked for again whenever the run is folded before it was reported.
+        let mut finished = self.inner.finished.lock();
+        let once = (finish.run, finish.files.generation);
+        if finished.as_mut().is_ok_and(|all| !all.insert(once)) {
+            return;
+        }
+        drop(finished);
         Self::finish_files(finish, reports);
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use baton_core::definition::{Finish, WorktreeMode};
@@ -66,12 +66,31 @@ impl ShepherdRunners {
         let Some(files) = &launch.files else {
             return Ok(());
         };
+        // One at a time: the next one finds the setup done.
+        let root = {
+            let mut roots = self.inner.roots.lock();
+            let roots = roots.as_mut().map_or_else(
+                |_| None,
+                |roots| {
+                    Some(
+                        roots
+                            .entry(files.workspace.root.clone())
+                            .or_default()
+                            .clone(),
+                    )
+                },
+            );
+            roots.unwrap_or_default()
+        };
+        let _ready = root.lock().unwrap_or_else(PoisonError::into_inner);
         let spec = spec(&files.workspace);
         let want = restore(files);
         let prepared = baton_worktree::ensure(&spec, &want).map_err(|error| failure(&error))?;
         for note in &prepared.notes {
-            let (run, key) = (launch.run, &launch.key);
-            tracing::info!(%run, key, "{note}");
+            let content = note.clone();
+            if let Some(reports) = self.reports(launch.attempt) {
+                reports.news(launch.attempt, News::Note { content });
+            }
         }
         match &files.workspace.setup {
             Some(command) if !prepared.setup_done => {
@@ -223,14 +242,87 @@ fn restore(files: &FilesAt) -> Restore {
     if files.workspace.shared {
         return Restore::default();
     }
+    // Before the first checkpoint they go back to what the run began from.
+    let began = || (files.generation > 0).then(|| files.workspace.base.clone());
     Restore {
         generation: files.generation,
-        commit: files.newest.clone(),
+        commit: files.newest.clone().or_else(began),
+    }
+}
+
+/// Where an isolated child works: beside its parent.
+pub(super) fn isolated(
+    parent: &Workspace,
+    child: RunId,
+    key: &str,
+    base: &str,
+) -> (String, Option<Workspace>) {
+    let root = Path::new(&parent.root).with_file_name(child.to_string());
+    let workspace = Workspace {
+        mode: WorktreeMode::Worktree,
+        root: root.to_string_lossy().into_owned(),
+        branch: baton_worktree::branch_name(key, &child.to_string()),
+        base: base.to_owned(),
+        finish: Finish::Keep,
+        shared: false,
+        parent: Some(Box::new(parent.clone())),
+        ..parent.clone()
+    };
+    let directory = spec(&workspace).directory();
+    (directory.to_string_lossy().into_owned(), Some(workspace))
+}
+
+/// Brings an isolated child's work into its parent's files.
+fn merge_back(workspace: &Workspace, parent: &Workspace) -> Finished {
+    let finished = |commit, merged_into, conflicts, detail| Finished {
+        branch: workspace.branch.clone(),
+        commit,
+        merged_into,
+        conflicts,
+        detail,
+    };
+    let (ours, theirs) = (spec(parent), spec(workspace));
+    let branch = &workspace.branch;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        // A parent without a process of its own has not needed its files yet.
+        let there = baton_worktree::ensure(&ours, &Restore::default());
+        match there.and_then(|_| baton_worktree::merge_back(&ours, &theirs)) {
+            Ok(merged) => {
+                let files = merged.files_changed;
+                let detail = format!("Its work ({files} files) was merged into its parent's.");
+                let into = Some(parent.branch.clone());
+                return finished(Some(merged.head), into, vec![], detail);
+            }
+            Err(Error::MergeConflict { paths }) => {
+                let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+                let detail = format!(
+                    "its work conflicts with its parent's in {}; it is on branch {branch}",
+                    paths.join(", ")
+                );
+                return finished(None, None, paths, detail);
+            }
+            Err(error) if error.may_pass() && tries < TRIES => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "another git sends no word when it is done; this thread does nothing else"
+                )]
+                std::thread::sleep(AGAIN);
+            }
+            Err(error) => {
+                let detail = format!("its work on branch {branch} was not merged: {error}");
+                return finished(None, None, vec![String::new()], detail);
+            }
+        }
     }
 }
 
 fn finish_now(finish: &FinishFiles) -> Finished {
     let workspace = &finish.files.workspace;
+    if let Some(parent) = &workspace.parent {
+        return merge_back(workspace, parent);
+    }
     let how = match workspace.finish {
         Finish::Keep => How::Keep,
         Finish::Review => How::Review,

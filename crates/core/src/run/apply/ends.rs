@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::event::{Inherited, InheritedEnd, Key, ResetReason, StepOutput};
 use super::super::names::{Ended, expression_name};
 use super::super::outbox::{ChildOrder, Message};
-use super::super::session::Session;
+use super::super::session::{Session, add};
 use super::super::state::{At, Run, State, Status, Step};
 use super::Illegal;
 use crate::time::Timestamp;
@@ -247,17 +247,21 @@ impl Run {
                 self.fill_items(place.step);
                 return;
             }
-            let items = std::mem::take(&mut self.steps[place.step].items);
-            self.keep_usage(&items);
-            self.steps[place.step].items = items;
         }
         if let Some(step) = self.step_mut(place) {
-            let session = step.session.take().map(|before| {
-                Box::new(Session {
-                    past: before.usage(),
-                    agent: before.agent,
-                    ..Session::default()
-                })
+            // What was used stays used, also by items that are forgotten.
+            let items = step.items.iter().filter_map(|item| item.session.as_deref());
+            let before = step.session.as_deref().into_iter().chain(items);
+            let session = before.fold(None, |sum: Option<Box<Session>>, before| {
+                let mut sum = sum.unwrap_or_else(|| {
+                    let agent = before.agent.clone();
+                    Box::new(Session {
+                        agent,
+                        ..Session::default()
+                    })
+                });
+                sum.past = add(sum.past, before.usage());
+                Some(sum)
             });
             let mut item_tries = std::mem::take(&mut step.item_tries);
             item_tries.resize(item_tries.len().max(step.items.len()), 0);

@@ -50,7 +50,10 @@ impl Run {
         match &mut self.status {
             Status::Running(Running { pause, .. }) | Status::Pending { pause } => {
                 *pause = Some(request);
-                self.tell_children(ChildOrder::Pause);
+                self.tell_children(match immediate {
+                    true => ChildOrder::PauseNow,
+                    false => ChildOrder::Pause,
+                });
                 Ok(())
             }
             _ => Err(self.illegal("pause_requested", "it does not run")),
@@ -222,6 +225,7 @@ impl Run {
         self.ready.clear();
         let outcome = ChildOutcome::Failed {
             message: error.message.clone(),
+            code: None,
         };
         self.finish(
             Status::Failed {
@@ -241,6 +245,13 @@ impl Run {
             self.slot = Slot::None;
             self.outbox.push(Message::ReleaseSlot(claim));
         }
+        // An isolated child has something to do before its parent hears of a good end.
+        if !(self.files.finishing && self.is_isolated()) {
+            self.tell_parent(outcome);
+        }
+    }
+
+    pub(super) fn tell_parent(&mut self, outcome: ChildOutcome) {
         if let Some(parent) = &self.created.parent
             && let Some(key) = parent.step.clone()
         {

@@ -140,7 +140,7 @@ impl Run {
             } => self.question_answered(key, question, answer, by, at),
             Event::QuestionClosed { key, question } => self.question_closed(key, question, at),
             Event::FilesKept { key, commit, .. } => self.files_kept(key, commit),
-            Event::FilesFinished { .. } => self.files_finished(),
+            Event::FilesFinished { outcome } => self.files_finished(outcome, at),
             Event::BudgetWarned { .. } => {
                 self.spending.warned = true;
                 Ok(())
@@ -173,12 +173,14 @@ impl Run {
                 workflow,
                 args,
                 expires,
+                isolated,
             } => {
                 self.outbox.push(Message::StartChild {
                     key: key.clone(),
                     child: *child,
                     workflow: workflow.clone(),
                     args: args.as_str().to_owned(),
+                    isolated: isolated.clone(),
                 });
                 let state = State::Child {
                     run: *child,

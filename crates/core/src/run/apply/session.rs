@@ -1,6 +1,9 @@
 //! Events of sessions, instructions, money and files.
 
-use super::super::event::{ActionStatus, Actor, MessagePosted};
+use super::super::big::Big;
+use super::super::event::{
+    ActionStatus, Actor, ChildOutcome, ErrorCode, Finished, MessagePosted, RunError,
+};
 use super::super::session::{Asked, Instruction, Session};
 use super::super::state::{Run, Status};
 use super::Illegal;
@@ -15,19 +18,24 @@ impl Run {
         let definition::Action::Agent(agent) = &self.declared(place).action else {
             return;
         };
+        let goes_on = self
+            .step(place)
+            .map(|step| self.goes_on(place, step, agent));
+        // Without an earlier step's session the attempt was not decided on.
+        let (resumed, resumes) = goes_on.and_then(Result::ok).unwrap_or_default();
         let agent = agent.agent.clone();
-        let resumes = self.resumes(place);
         if let Some(step) = self.step_mut(place) {
             let before = step.session.take().unwrap_or_default();
             let past = before.usage();
             let native = before.native.filter(|_| resumes);
             step.session = Some(Box::new(Session {
                 agent,
-                resumed: native.clone(),
                 native,
                 model: before.model,
                 transcript: before.transcript.filter(|_| resumes),
                 past,
+                resumed,
+                resumed_own: resumes,
                 heads: heads.to_vec(),
                 ..Session::default()
             }));
@@ -193,13 +201,35 @@ impl Run {
         self.spending.warned = false;
     }
 
-    pub(super) fn files_finished(&mut self) -> Result<(), Illegal> {
-        match self.status {
-            Status::Completed { .. } => {
-                self.files.finishing = false;
-                Ok(())
-            }
-            _ => Err(self.illegal("files_finished", "the run has not completed")),
+    /// The branch is finished. An isolated child is at its end only now: its parent hears of it, and
+    /// it has failed when its work does not fit the parent's.
+    pub(super) fn files_finished(
+        &mut self,
+        outcome: &Finished,
+        now: Timestamp,
+    ) -> Result<(), Illegal> {
+        let Status::Completed { outputs, .. } = &self.status else {
+            return Err(self.illegal("files_finished", "the run has not completed"));
+        };
+        self.files.finishing = false;
+        if !self.is_isolated() {
+            return Ok(());
         }
+        if outcome.conflicts.is_empty() {
+            let outputs = Big::new(outputs.to_string());
+            self.tell_parent(ChildOutcome::Completed { outputs });
+            return Ok(());
+        }
+        let message = format!("merge_conflict: {}", outcome.detail);
+        self.status = Status::Failed {
+            at: now,
+            error: RunError {
+                step: None,
+                message: message.clone(),
+            },
+        };
+        let code = Some(ErrorCode::MergeConflict);
+        self.tell_parent(ChildOutcome::Failed { message, code });
+        Ok(())
     }
 }

@@ -29,6 +29,7 @@ impl Run {
             step.tries = number;
             step.last_attempt = Some(attempt);
             step.attempt_since = Some(now);
+            step.commit = None;
             step.started_at.get_or_insert(now);
         }
         Ok(())
@@ -61,9 +62,13 @@ impl Run {
             match end {
                 AttemptEnd::Succeeded { output } | AttemptEnd::Failed { output, .. } => {
                     step.last_output = output.clone();
-                    (step.lost, step.never_started) = (0, 0);
+                    (step.lost, step.never_started, step.usage_limits) = (0, 0, 0);
                 }
-                AttemptEnd::UsageLimit { .. } | AttemptEnd::SessionLost { .. } => {
+                AttemptEnd::UsageLimit { .. } => {
+                    (step.lost, step.never_started) = (0, 0);
+                    step.usage_limits = step.usage_limits.saturating_add(1);
+                }
+                AttemptEnd::SessionLost { .. } => {
                     step.lost = 0;
                     step.never_started = 0;
                 }

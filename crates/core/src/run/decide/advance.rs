@@ -245,10 +245,7 @@ impl Run {
                     number: step.tries + 1,
                     cause: step.next_cause,
                     heads: match declared.action {
-                        Action::Agent(_) => self
-                            .instructions_for(step)
-                            .map(|(number, _)| number)
-                            .collect(),
+                        Action::Agent(_) => self.next_heads(place, step),
                         _ => vec![],
                     },
                 }],
@@ -276,12 +273,17 @@ impl Run {
                 Err(error) => fails(error),
             },
             Action::Workflow(workflow) => match self.child_args(place, workflow, context) {
+                Ok(_) if self.isolates(place) && self.own_files().is_none() => fails(StepError {
+                    code: ErrorCode::Workspace,
+                    message: "`isolate` needs a worktree of this run's own".into(),
+                }),
                 Ok(args) => vec![Event::ChildStarted {
                     key,
                     child: context.mint.run(),
                     workflow: workflow.workflow.clone(),
                     args: Big::new(args),
                     expires: declared.timeout.map(|timeout| context.now.plus(timeout)),
+                    isolated: self.own_files().filter(|_| self.isolates(place)),
                 }],
                 Err(error) => fails(template_failure(&error)),
             },
@@ -290,6 +292,20 @@ impl Run {
                 message: "this kind of step is not available yet".into(),
             }),
         }
+    }
+
+    /// Whether the child of this step works in a worktree of its own.
+    fn isolates(&self, place: At) -> bool {
+        let declared = self.declared(place);
+        let each = declared.foreach.as_ref().is_some_and(|each| each.isolate);
+        each || matches!(&declared.action, Action::Workflow(child) if child.isolate)
+    }
+
+    /// The newest commit of the files that are this run's own.
+    fn own_files(&self) -> Option<String> {
+        let workspace = self.created.workspace.as_ref().filter(|w| !w.shared)?;
+        let newest = self.files.newest.as_ref();
+        Some(newest.unwrap_or(&workspace.base).clone())
     }
 
     fn needs_skipped(&self, place: At) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::event::{
     ActionStatus, AttemptEnd, Cause, ErrorCode, Event, Finished, StepError, StepOutput,
 };
-use super::super::state::{At, Run, Status, Step};
+use super::super::state::{At, Run, State, Status, Step};
 use super::{Context, Refusal};
 use crate::definition::{OnLost, OnUsageLimit, Retry};
 use crate::ids::AttemptId;
@@ -30,7 +30,7 @@ impl Run {
         let step = self.step(place).ok_or(Refusal::Stale)?;
         let key = step.key.clone();
         let cancelling = matches!(self.status, Status::Cancelling(_));
-        let partial = in_flight.len() > 1;
+        let partial = self.others_are_at_work(place);
         let ended = Event::AttemptEnded {
             key: key.clone(),
             attempt,
@@ -62,7 +62,7 @@ impl Run {
                 match self.declared(place).on_usage_limit {
                     OnUsageLimit::Wait => vec![Event::UsageLimitReached {
                         key: key.clone(),
-                        until: usage_limit_end(*resets_at, context),
+                        until: usage_limit_end(*resets_at, step.usage_limits, context),
                         detail: detail.clone(),
                     }],
                     OnUsageLimit::Fail => fails(StepError {
@@ -139,6 +139,31 @@ impl Run {
         ]
     }
 
+    /// Whether another step has begun to change the files and not ended, also while it waits.
+    fn others_are_at_work(&self, place: At) -> bool {
+        let mut open = self.active.iter().chain(&self.ready);
+        open.any(|&at| {
+            at != place
+                && self.step(at).is_some_and(|step| match step.state {
+                    State::Working { .. }
+                    | State::Settling
+                    | State::Backoff { .. }
+                    | State::UsageLimit { .. }
+                    | State::AskLost { .. }
+                    | State::Child { .. } => true,
+                    // Parked or lost: its session goes on.
+                    State::Pending => step.next_cause != Cause::First,
+                    State::Approval { .. }
+                    | State::Timer { .. }
+                    | State::Items { .. }
+                    | State::Completed
+                    | State::Failed(_)
+                    | State::Skipped(_)
+                    | State::Cancelled => false,
+                })
+        })
+    }
+
     pub(super) fn checkpoint(&self, place: At, partial: bool) -> Event {
         let after = self
             .step(place)
@@ -157,11 +182,8 @@ impl Run {
         if step.session.is_none() {
             return vec![];
         }
-        let done = self.instructions.iter().filter(|(_, wait)| {
-            let fits = |for_step: &String| *for_step == step.key;
-            wait.taken && wait.step.as_ref().is_none_or(fits)
-        });
-        let done = done.map(|(&message, _)| Event::MessageStatus {
+        let done = self.open_instructions(step).filter(|(_, wait)| wait.taken);
+        let done = done.map(|(message, _)| Event::MessageStatus {
             message,
             status: ActionStatus::Processed,
         });
@@ -169,14 +191,18 @@ impl Run {
     }
 }
 
-/// When a session goes on after its usage limit: a little after the reset, at most a day from now;
-/// where the agent does not say when, it is looked at again after five minutes.
-fn usage_limit_end(resets_at: Option<Timestamp>, context: &mut Context) -> Timestamp {
+/// When a session goes on after its usage limit: a little after the reset, at most a day from now.
+/// Where the agent does not say when, or names a time that is over, it is looked at again after five
+/// minutes; after `before` limits in a row that is doubled as often, up to an hour.
+fn usage_limit_end(resets_at: Option<Timestamp>, before: u32, context: &mut Context) -> Timestamp {
     let random = context.mint.random();
     let jitter = Duration::from_millis(1_000 + random % 9_000);
-    let reset = match resets_at {
-        Some(at) => at.max(context.now).plus(jitter),
-        None => context.now.plus(Duration::from_secs(300) + jitter),
+    let reset = match resets_at.filter(|at| *at > context.now) {
+        Some(at) => at.plus(jitter),
+        None => {
+            let wait = Duration::from_secs(300 << before.min(4)).min(Duration::from_secs(3600));
+            context.now.plus(wait + jitter)
+        }
     };
     reset.min(context.now.plus(Duration::from_secs(24 * 3600)))
 }

@@ -40,7 +40,7 @@ impl Run {
             child,
             outcome: outcome.clone(),
         }];
-        let message = match outcome {
+        let (code, message) = match outcome {
             ChildOutcome::Completed { outputs } => {
                 let output = StepOutput {
                     result: Some(outputs.clone()),
@@ -51,17 +51,17 @@ impl Run {
                 return Ok(events);
             }
             _ if matches!(self.status, Status::Cancelling(_)) => return Ok(events),
-            ChildOutcome::Failed { message } => format!("child run {child} failed: {message}"),
-            ChildOutcome::Cancelled {} => format!("child run {child} was cancelled"),
+            ChildOutcome::Failed { message, code } => {
+                (*code, format!("child run {child} failed: {message}"))
+            }
+            ChildOutcome::Cancelled {} => (None, format!("child run {child} was cancelled")),
         };
-        let error = StepError {
-            code: ErrorCode::ChildFailed,
-            message,
-        };
+        let code = code.unwrap_or(ErrorCode::ChildFailed);
+        let error = StepError { code, message };
         let retry = self.declared(place).retry;
         let failures = self.step(place).map_or(0, |step| step.failures.len()) + 1;
         let failures = u32::try_from(failures).unwrap_or(u32::MAX);
-        events.push(if failures < retry.attempts {
+        events.push(if error.code.is_retryable() && failures < retry.attempts {
             let wait = backoff(&retry, failures, context.mint.random());
             Event::RetryScheduled {
                 key,

@@ -162,6 +162,11 @@ pub enum News {
         /// The message's number.
         message: u32,
     },
+    /// Something that people should know, for the thread.
+    Note {
+        /// What.
+        content: String,
+    },
     /// The run's files as the attempt left them: a git commit.
     Files {
         /// Its id.

@@ -1,5 +1,7 @@
 //! What a fork takes over from the run it comes from.
 
+use std::collections::BTreeSet;
+
 use super::super::event::{Inherited, InheritedEnd};
 use super::super::state::{Run, State};
 use super::Refusal;
@@ -12,7 +14,7 @@ use super::Refusal;
 pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusal> {
     let Some(from) = from else { return Ok(vec![]) };
     let place = run.find_any(from)?;
-    let undone = run.plan.from_step(place.step);
+    let mut undone: BTreeSet<usize> = run.plan.from_step(place.step).into_iter().collect();
     let needs_open = run.plan.definition.steps[place.step]
         .needs
         .iter()
@@ -23,8 +25,14 @@ pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusa
             run.steps[open].key
         )));
     }
+    if run.has_own_files() {
+        // What the files that it begins from do not hold any more runs again.
+        let target = run.whole_before(run.first_end(&undone), None);
+        let more = run.losing_files(&undone, target);
+        undone.extend(more.iter().flat_map(|&step| run.plan.from_step(step)));
+    }
     let keep = |(index, step): (usize, &super::super::state::Step)| {
-        if undone.binary_search(&index).is_ok() || run.fails_the_run(index) {
+        if undone.contains(&index) || run.fails_the_run(index) {
             return None;
         }
         let end = match &step.state {
@@ -52,17 +60,9 @@ pub fn files_before(run: &Run, from: Option<&str>) -> Option<String> {
         Some(Ok(place)) => place,
         Some(Err(_)) | None => return Some(base),
     };
-    let again = run.plan.from_step(place.step);
-    let steps = again.iter().filter_map(|&step| run.steps.get(step));
-    let first = steps
-        .filter(|step| step.state.is_ended())
-        .map(|step| step.order)
-        .min();
-    let whole = run.checkpoints.values().filter(|checkpoint| {
-        !checkpoint.partial && first.is_none_or(|first| checkpoint.ends < first)
-    });
+    let again = run.plan.from_step(place.step).into_iter().collect();
+    let whole = run.whole_before(run.first_end(&again), None);
     whole
-        .rev()
-        .find_map(|checkpoint| checkpoint.commit.clone())
+        .and_then(|checkpoint| checkpoint.commit.clone())
         .or(Some(base))
 }

@@ -14,6 +14,12 @@ impl Run {
         if !self.status.is_ended() {
             return Err(self.invalid_state("only a finished run can be removed"));
         }
+        if self.files.finishing {
+            return Err(Refusal::Outstanding(format!(
+                "the branch of run {} is being finished: it can be removed then",
+                self.created.number
+            )));
+        }
         let mut open: Vec<String> = self.outbox.open().map(|(_, m)| told(m)).collect();
         open.dedup();
         if open.is_empty() {

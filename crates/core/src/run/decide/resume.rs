@@ -1,5 +1,7 @@
 //! Going on: after a pause, after a failure, or from an earlier step or checkpoint.
 
+use std::collections::BTreeSet;
+
 use super::super::event::{
     Action, ActionStatus, Actor, Event, Key, MessagePosted, PauseReason, ResetReason,
 };
@@ -45,6 +47,9 @@ impl Run {
                 | Status::Completed { .. },
                 Some(from),
             ) => {
+                if self.files.finishing && matches!(self.status, Status::Completed { .. }) {
+                    return Err(Refusal::Outstanding("its branch is being finished".into()));
+                }
                 let (keys, because) = self.undone_by(from)?;
                 events.extend(self.abandoned(&keys));
                 events.push(Event::StepsReset {
@@ -183,9 +188,24 @@ impl Run {
                 let again = |step: usize| {
                     (begun(step) && keys.binary_search(&step).is_ok()) || self.is_left_over(step)
                 };
-                let keys = (0..self.steps.len()).filter(|&step| again(step));
-                let keys: Vec<Key> = keys.map(|step| self.steps[step].key.clone()).collect();
-                Ok((keys, ResetReason::Step(key)))
+                let because = ResetReason::Step(key);
+                let mut undone: BTreeSet<usize> =
+                    (0..self.steps.len()).filter(|&step| again(step)).collect();
+                let named = |undone: &BTreeSet<usize>| -> Vec<Key> {
+                    undone.iter().map(|&s| self.steps[s].key.clone()).collect()
+                };
+                // Whose files going back takes away is undone as well.
+                while self.has_own_files() {
+                    let below = self.first_undone(&named(&undone), &because);
+                    let target = self.whole_before(self.first_end(&undone), below);
+                    let more = self.losing_files(&undone, target);
+                    if more.is_empty() {
+                        break;
+                    }
+                    let more = more.iter().flat_map(|&step| self.plan.from_step(step));
+                    undone.extend(more.filter(|&step| begun(step)));
+                }
+                Ok((named(&undone), because))
             }
             ResumeFrom::Checkpoint(number) => {
                 let Some(checkpoint) = self.checkpoints.get(number) else {

@@ -84,6 +84,7 @@ impl Run {
                 Some(wait) if !wait.taken => self.taken(attempt, step, &[*message]),
                 _ => vec![],
             },
+            News::Note { content } => vec![self.says(0, Some(&key), content.clone())],
             News::Files { commit } => vec![Event::FilesKept {
                 key,
                 attempt,
@@ -150,7 +151,8 @@ impl Run {
             let (before, after) = (session.now, now);
             let cost = all.cost_usd.unwrap_or(0.0) - before.cost_usd.unwrap_or(0.0);
             all.cost_usd = Some(cost + after.cost_usd.unwrap_or(0.0));
-            all.input = all.tokens() - before.tokens() + after.tokens();
+            let others = all.tokens().saturating_sub(before.tokens());
+            all.input = others.saturating_add(after.tokens());
             (all.output, all.cache_read, all.cache_write) = (0, 0, 0);
         }
         let Some((share, detail)) = self.spent(&all) else {

@@ -15,14 +15,15 @@ pub fn unavailable(definition: &Definition) -> Option<String> {
             "step `{}` needs the provider `{}`: remote steps are not available yet",
             step.id, remote.provider
         )),
-        Action::Agent(_)
-        | Action::Script(_)
-        | Action::Approval(_)
-        | Action::Wait(_)
-        | Action::Workflow(_) => {
-            let isolated = step.foreach.as_ref().is_some_and(|foreach| foreach.isolate)
-                || matches!(&step.action, Action::Workflow(workflow) if workflow.isolate);
-            isolated.then(|| format!("step `{}` says `isolate: true`: not available yet", step.id))
+        Action::Workflow(_) => None,
+        Action::Agent(_) | Action::Script(_) | Action::Approval(_) | Action::Wait(_) => {
+            let isolated = step.foreach.as_ref().is_some_and(|foreach| foreach.isolate);
+            isolated.then(|| {
+                format!(
+                    "step `{}` says `isolate: true`: not available yet but for child workflows",
+                    step.id
+                )
+            })
         }
     });
     let triggers = || {

@@ -5,21 +5,22 @@
 //! Owns what follows a turn's end (asking again, finishing), and the watchdogs. It decides nothing
 //! about the run.
 
+mod replay;
 mod verdict;
 mod watchdog;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use baton_agents::{Capabilities, Driver, Failure, FailureKind, Order, Output, Turn};
-use baton_core::activity::{Activity, Record, Usage};
+use baton_core::activity::{Activity, Question, Record, Usage};
 use baton_core::ids::AttemptId;
 use baton_core::run::decide::News;
 use baton_core::run::event::AttemptEnd;
 use baton_core::time::Timestamp;
 use baton_engine::ports::{Clock, Reports, Word};
-use baton_runner::{Conversation, Entry, ExitRecord, Shepherd};
+use baton_runner::{Conversation, ExitRecord, Shepherd};
 use serde_json::Value;
 
 use super::activities::Activities;
@@ -50,7 +51,17 @@ pub struct Limits {
 /// The conversation with one agent. Shared between the thread that waits for its process and those
 /// that say something to it.
 pub struct Talk {
+    can: Capabilities,
     state: Mutex<State>,
+    /// What is to be done as soon as nobody is at it: whoever asks never waits for a long log to be
+    /// gone through.
+    wishes: Mutex<VecDeque<Wish>>,
+}
+
+/// What is wanted of a conversation.
+enum Wish {
+    Say(Word),
+    Park,
 }
 
 struct State {
@@ -64,18 +75,20 @@ struct State {
     clock: Arc<dyn Clock>,
     schema: Option<Value>,
     resumed: bool,
-    /// Its first words are said, or known to have been.
-    begun: bool,
     /// Where the line being gone through begins.
     offset: u64,
     /// How much of `raw` is known to be there.
     heard: u64,
+    /// And how much of that was gone through.
+    gone_through: u64,
+    /// The first words were given to the driver.
+    begun: bool,
+    /// Questions of the past, told once when all is gone through: only those that are open count.
+    past: BTreeMap<String, Option<Question>>,
     /// What is there has been gone through once: decisions may be made.
     caught_up: bool,
     /// Orders given, by what makes each unique.
     given: HashSet<String>,
-    /// To be said once what is there has been gone through.
-    to_say: Vec<Word>,
     /// Messages said and not confirmed.
     untaken: BTreeSet<u32>,
     /// A turn has ended and nothing was decided about it yet.
@@ -120,6 +133,8 @@ pub struct Begin {
     pub schema: Option<Value>,
     pub resumed: bool,
     pub limits: Limits,
+    /// What is to be said to it first, once it is known what it has heard.
+    pub words: Vec<Word>,
 }
 
 impl Talk {
@@ -136,6 +151,7 @@ impl Talk {
             schema,
             resumed,
             limits,
+            words,
         } = begin;
         let state = State {
             attempt,
@@ -148,12 +164,13 @@ impl Talk {
             clock,
             schema,
             resumed,
-            begun: false,
             offset: 0,
             heard: 0,
+            gone_through: 0,
+            begun: false,
+            past: BTreeMap::new(),
             caught_up: false,
             given: HashSet::new(),
-            to_say: Vec::new(),
             untaken: BTreeSet::new(),
             open: None,
             last: None,
@@ -174,7 +191,9 @@ impl Talk {
             retrying_since: None,
         };
         Self {
+            can: state.can,
             state: Mutex::new(state),
+            wishes: Mutex::new(words.into_iter().map(Wish::Say).collect()),
         }
     }
 
@@ -185,61 +204,104 @@ impl Talk {
         state.begin();
     }
 
-    /// So much of the agent's output is there. Then it is told these words, before anything is
-    /// decided about the end of its turn.
-    pub fn hear(&self, bytes: u64, words: impl IntoIterator<Item = Word>) {
-        let mut state = self.lock();
-        state.heard = state.heard.max(bytes);
-        state.to_say.extend(words);
-        if state.go_through() {
-            for word in std::mem::take(&mut state.to_say) {
-                state.order(&order_of(word));
+    /// So much of the agent's output is there.
+    pub fn hear(&self, bytes: u64) {
+        loop {
+            let mut state = self.lock();
+            state.heard = state.heard.max(bytes);
+            if !state.go_through() {
+                state.caught_up = true;
+                state.tell_past();
+                self.grant_all(&mut state);
+                state.settle();
+                break;
             }
-            state.catch_up();
         }
+        self.grant();
     }
 
     /// Something was written to it; what was noted may be read now.
     pub fn said(&self) {
-        let mut state = self.lock();
-        // Before the first words were heard there is nothing to decide.
-        if state.go_through() && state.caught_up {
-            state.settle();
-        }
+        self.hear(0);
     }
 
-    /// Says something to it. What was said before is not said again.
+    /// Says something to it. What was said before is not said again; what it has no ear for yet is
+    /// said when it has.
     pub fn say(&self, word: Word) {
-        self.lock().order(&order_of(word));
+        self.wish(Wish::Say(word));
     }
 
-    /// Ends its turn and keeps its session. True when that is under way by its own protocol, else
-    /// its process is to be stopped.
+    /// Ends its turn and keeps its session. True when that is done by its own protocol, else its
+    /// process is to be stopped.
     pub fn park(&self) -> bool {
-        let mut state = self.lock();
-        if state.parking.is_none() {
-            state.parking = Some(Instant::now());
-            if state.can.interrupt && state.shepherd.is_some() {
-                state.order(&Order::Interrupt {});
-            }
+        let can = self.can.interrupt;
+        if can {
+            self.wish(Wish::Park);
         }
-        state.can.interrupt
+        can
     }
 
     /// Looks at the time.
     pub fn tick(&self) {
-        self.lock().tick();
+        if let Ok(mut state) = self.state.try_lock() {
+            state.tick();
+        }
+        self.grant();
     }
 
     /// The process is gone: goes through what is left, and says what came of the attempt.
     pub fn end(&self, record: &ExitRecord, parked: bool) -> AttemptEnd {
         let mut state = self.lock();
         state.shepherd = None;
-        if !state.begun {
-            // It ended while no host was there. The lines answer what was said first.
-            state.begin();
-        }
         state.conclude(record, parked)
+    }
+
+    /// The process is gone without a record: tells what is known of its session all the same.
+    pub fn lose(&self) {
+        let mut state = self.lock();
+        state.shepherd = None;
+        let _torn = state.go_to_the_end();
+        state.tell_past();
+        state.tell_usage(true);
+    }
+
+    fn wish(&self, wish: Wish) {
+        self.wishes().push_back(wish);
+        self.grant();
+    }
+
+    /// Does what is wanted, unless somebody is at the conversation: who looks again when done.
+    fn grant(&self) {
+        while !self.wishes().is_empty() {
+            let Ok(mut state) = self.state.try_lock() else {
+                return;
+            };
+            if !state.caught_up || state.shepherd.is_none() {
+                return;
+            }
+            self.grant_all(&mut state);
+        }
+    }
+
+    fn grant_all(&self, state: &mut State) {
+        loop {
+            let Some(wish) = self.wishes().pop_front() else {
+                return;
+            };
+            match wish {
+                Wish::Say(Word::Tell { message, text, now }) => {
+                    state.order(&Order::Tell { message, text, now });
+                }
+                Wish::Say(Word::Answer { question, answer }) => {
+                    state.order(&Order::Answer { question, answer });
+                }
+                Wish::Park => state.park(),
+            }
+        }
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, VecDeque<Wish>> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -249,72 +311,30 @@ impl Talk {
 
 impl State {
     fn begin(&mut self) {
-        self.begun = true;
-        let outputs = self.driver.begin();
-        self.act(outputs, None);
-    }
-
-    /// Goes through what is there; false when it cannot be read now.
-    fn go_through(&mut self) -> bool {
-        loop {
-            match self.conversation.read(self.heard) {
-                Ok(entries) if entries.is_empty() => break,
-                Ok(entries) => {
-                    for entry in entries {
-                        self.enter(entry);
-                    }
-                }
-                Err(error) => {
-                    let attempt = self.attempt;
-                    tracing::warn!(%attempt, %error, "a session's log cannot be read now");
-                    return false;
-                }
-            }
+        if !std::mem::replace(&mut self.begun, true) {
+            let outputs = self.driver.begin();
+            self.act(outputs, None);
         }
-        true
     }
 
-    /// All that was there is known: from now on it is decided what follows.
-    fn catch_up(&mut self) {
-        if !std::mem::replace(&mut self.caught_up, true) {
-            self.tell_usage(true);
-        }
-        self.settle();
-    }
-
-    fn enter(&mut self, entry: Entry) {
-        match entry {
-            Entry::Line { offset, text } => {
-                self.offset = offset;
-                self.last_line = Instant::now();
-                let outputs = self.driver.line(&text);
-                self.act(outputs, None);
-            }
-            Entry::Said { id: _, note } => {
-                let order = note.and_then(|note| serde_json::from_value::<Order>(note).ok());
-                if let Some(order) = order
-                    && self.given.insert(name(&order))
-                {
-                    self.note_order(&order);
-                    let outputs = self.driver.order(&order);
-                    self.act(outputs, Some(&order));
-                }
-            }
-            Entry::TooLong { offset, bytes } => {
-                self.offset = offset;
-                let message = format!("a line of {bytes} bytes was left out");
-                self.record(None, Activity::Error { message });
-            }
+    fn park(&mut self) {
+        if self.parking.is_none() {
+            self.parking = Some(Instant::now());
+            self.order(&Order::Interrupt {});
         }
     }
 
     /// Gives an order that was not given before.
     fn order(&mut self, order: &Order) {
+        let speaks = matches!(order, Order::Tell { .. } | Order::Ask { .. });
+        if speaks && self.finishing.is_some() {
+            // Its standard input is closed: at the head of the next prompt.
+            return;
+        }
         if !self.given.insert(name(order)) {
             return;
         }
-        let is_deaf = !self.can.steer && self.open.is_none();
-        if matches!(order, Order::Tell { .. }) && (is_deaf || self.finishing.is_some()) {
+        if matches!(order, Order::Tell { .. }) && !self.can.steer && self.open.is_none() {
             // At the head of its next prompt; nothing is pretended.
             return;
         }
@@ -337,10 +357,7 @@ impl State {
                 self.asked_again += 1;
                 self.open = None;
             }
-            Order::Finish {} => {
-                self.finishing.get_or_insert_with(Instant::now);
-            }
-            Order::Answer { .. } | Order::Interrupt {} => {}
+            Order::Answer { .. } | Order::Interrupt {} | Order::Finish {} => {}
         }
     }
 
@@ -378,13 +395,21 @@ impl State {
                 Output::Ask(question) => {
                     self.asking.insert(question.id.clone());
                     self.record(None, Activity::Question(Box::new(question.clone())));
-                    self.reports.news(self.attempt, News::Asked(question));
+                    if self.caught_up {
+                        self.reports.news(self.attempt, News::Asked(question));
+                    } else {
+                        self.past.insert(question.id.clone(), Some(question));
+                    }
                 }
                 Output::Closed { question } => {
                     self.asking.remove(&question);
                     let id = question.clone();
                     self.record(None, Activity::QuestionClosed { id });
-                    self.reports.news(self.attempt, News::Closed { question });
+                    if self.caught_up {
+                        self.reports.news(self.attempt, News::Closed { question });
+                    } else {
+                        self.past.insert(question, None);
+                    }
                 }
                 Output::Taken { message } => {
                     self.untaken.remove(&message);
@@ -438,6 +463,8 @@ impl State {
                     },
                 );
             }
+            // Said once, when the protocol confirms it: see `Output::Taken`.
+            Activity::Steered { .. } => return,
             Activity::ApiRetry { .. } => {
                 self.retrying_since.get_or_insert_with(Instant::now);
             }
@@ -461,7 +488,6 @@ impl State {
     }
 
     fn tell_usage(&mut self, at_once: bool) {
-        // What is gone through once more was told before; its sums are those of long ago.
         let Some(usage) = self.usage.filter(|_| self.caught_up) else {
             return;
         };
@@ -516,13 +542,6 @@ impl State {
         if let Some(shepherd) = &self.shepherd {
             shepherd.stop();
         }
-    }
-}
-
-fn order_of(word: Word) -> Order {
-    match word {
-        Word::Tell { message, text, now } => Order::Tell { message, text, now },
-        Word::Answer { question, answer } => Order::Answer { question, answer },
     }
 }
 

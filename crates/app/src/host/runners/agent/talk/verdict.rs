@@ -4,37 +4,14 @@
 use baton_agents::{Exit, Failure, FailureKind, Turn};
 use baton_core::run::big::Big;
 use baton_core::run::event::{AttemptEnd, ErrorCode, StepError, StepOutput};
-use baton_runner::{End, Entry, ExitRecord};
-use serde_json::Value;
+use baton_runner::{End, ExitRecord};
 
 use super::super::{answer, outcome};
 use super::{State, Stopping};
 
 impl State {
     pub(super) fn conclude(&mut self, record: &ExitRecord, parked: bool) -> AttemptEnd {
-        self.heard = u64::MAX;
-        let mut rest = String::new();
-        match self.conversation.rest() {
-            Ok(entries) => {
-                let count = entries.len();
-                for (index, entry) in entries.into_iter().enumerate() {
-                    match entry {
-                        // A whole line is one that its driver can read, with or without its end.
-                        Entry::Line { text, .. }
-                            if index + 1 == count
-                                && serde_json::from_str::<Value>(&text).is_err() =>
-                        {
-                            rest = text;
-                        }
-                        entry => self.enter(entry),
-                    }
-                }
-            }
-            Err(error) => {
-                let attempt = self.attempt;
-                tracing::warn!(%attempt, %error, "the end of a session's log cannot be read");
-            }
-        }
+        let rest = self.go_to_the_end();
         let (code, signal) = match &record.end {
             End::Exited { code } => (Some(*code), None),
             End::Signaled { signal } => (None, Some(*signal)),
@@ -48,8 +25,7 @@ impl State {
         };
         let outputs = self.driver.ended(&exit);
         self.act(outputs, None);
-        self.caught_up = true;
-        self.tell_usage(true);
+        self.tell_past();
         self.judge(record, parked)
     }
 

@@ -1,39 +1,68 @@
-//! The driver against the real Codex and a scripted model server: `#[ignore]`d, as both are large and
-//! neither is part of the repository. `BATON_CODEX` names the native binary, `CODEX_HOME` a home
-//! whose configuration names the server; `BATON_RECORD` a directory to write recordings into, with
-//! `BATON_NEUTRAL` (`from=to,…`) put in place of this machine's paths. The server's scripts are
-//! those of `[[sleep]]`, `[[denied]]` … in agents.md 7, and those below.
+//! The driver against the real Codex and a scripted model server: part of `make test-agents`.
+//! `BATON_RECORD` names a directory to write recordings into, with `BATON_NEUTRAL` (`from=to,…`) put in
+//! place of this machine's paths.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod codex_session;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use baton_agents::{FailureKind, Order, Output, Permission, Setup, Turn};
 use baton_core::activity::{Activity, Answer, ToolStatus};
+use baton_testkit::real::{Model, agent, models};
 use codex_session::Session;
 use serde_json::{Value, json};
 
-fn setup(prompt: &str, permission: Permission) -> Setup {
-    Setup {
-        program: vec![std::env::var("BATON_CODEX").expect("BATON_CODEX")],
-        prompt: prompt.into(),
-        permission,
-        cwd: PathBuf::from(std::env::var("BATON_CODEX_CWD").expect("BATON_CODEX_CWD")),
-        scratch: std::env::temp_dir(),
-        ..Setup::default()
+struct World {
+    directory: tempfile::TempDir,
+    cwd: PathBuf,
+    model: Model,
+}
+
+impl World {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let cwd = directory.path().join("project");
+        std::fs::create_dir_all(cwd.join("src")).unwrap();
+        let app = "def greet(name):\n    return 'hello ' + name\n\nprint(greet('world'))\n";
+        std::fs::write(cwd.join("src/app.py"), app).unwrap();
+        let init = Command::new("git")
+            .args(["init", "--quiet"])
+            .current_dir(&cwd)
+            .status();
+        assert!(init.unwrap().success());
+        let scenario = models().join("scenarios/codex.json");
+        let home = directory.path().join("home");
+        let model = Model::serve("codex", &scenario, &home, &[("cwd", cwd.to_str().unwrap())]);
+        Self {
+            directory,
+            cwd,
+            model,
+        }
     }
-}
 
-fn open(setup: &Setup) -> Session {
-    let (start, driver) = baton_agents::codex(setup).unwrap();
-    Session::open(&start, driver, &setup.cwd, &[])
-}
+    fn setup(&self, prompt: &str, permission: Permission) -> Setup {
+        Setup {
+            program: vec![agent("codex-native")],
+            prompt: prompt.into(),
+            permission,
+            cwd: self.cwd.clone(),
+            scratch: self.directory.path().into(),
+            ..Setup::default()
+        }
+    }
 
-fn exec(setup: &Setup) -> Session {
-    let (start, driver) = baton_agents::codex_exec(setup, None).unwrap();
-    Session::open(&start, driver, &setup.cwd, &[])
+    fn open(&self, setup: &Setup) -> Session {
+        let (start, driver) = baton_agents::codex(setup).unwrap();
+        Session::open(&start, driver, &setup.cwd, &self.model.env())
+    }
+
+    fn exec(&self, setup: &Setup) -> Session {
+        let (start, driver) = baton_agents::codex_exec(setup, None).unwrap();
+        Session::open(&start, driver, &setup.cwd, &self.model.env())
+    }
 }
 
 fn keep(name: &str, session: Session) -> Vec<Output> {
@@ -74,9 +103,9 @@ fn busy_command(output: &Output) -> Option<()> {
 }
 
 #[test]
-#[ignore = "needs the real Codex"]
 fn a_message_reaches_a_turn_at_work() {
-    let mut session = open(&setup("[[steer]] work", Permission::BypassPermissions));
+    let world = World::new();
+    let mut session = world.open(&world.setup("[[steer]] work", Permission::BypassPermissions));
     session.until(busy_command);
     session.order(Order::Tell {
         message: 7,
@@ -100,9 +129,9 @@ fn a_message_reaches_a_turn_at_work() {
 }
 
 #[test]
-#[ignore = "needs the real Codex"]
 fn a_turn_is_interrupted_and_the_session_goes_on_in_another_process() {
-    let mut session = open(&setup("[[sleep]] long", Permission::BypassPermissions));
+    let world = World::new();
+    let mut session = world.open(&world.setup("[[sleep]] long", Permission::BypassPermissions));
     session.until(busy_command);
     session.order(Order::Interrupt {});
     assert_eq!(session.turn(), Turn::Interrupted);
@@ -114,9 +143,9 @@ fn a_turn_is_interrupted_and_the_session_goes_on_in_another_process() {
     let id = session.session_id();
     keep("driver_interrupt", session);
 
-    let mut again = setup("[[recall]] go on", Permission::BypassPermissions);
+    let mut again = world.setup("[[recall]] go on", Permission::BypassPermissions);
     again.resume = Some(id.clone());
-    let mut session = open(&again);
+    let mut session = world.open(&again);
     assert_eq!(done(&session.turn()), "The word was pelican.");
     assert_eq!(session.session_id(), id);
     let said = keep("driver_resume", session);
@@ -128,16 +157,16 @@ fn a_turn_is_interrupted_and_the_session_goes_on_in_another_process() {
     assert!(usage.unwrap().tokens() < 16_000, "{usage:?}");
 
     again.fork = true;
-    let mut session = open(&again);
+    let mut session = world.open(&again);
     assert_eq!(done(&session.turn()), "The word was pelican.");
     assert_ne!(session.session_id(), id);
     keep("driver_fork", session);
 }
 
 #[test]
-#[ignore = "needs the real Codex"]
 fn what_needs_an_approval_is_asked() {
-    let mut session = open(&setup("[[denied]] write", Permission::Default));
+    let world = World::new();
+    let mut session = world.open(&world.setup("[[denied]] write", Permission::Default));
     let edit = session.question();
     session.answer(
         &edit,
@@ -162,15 +191,15 @@ fn what_needs_an_approval_is_asked() {
 }
 
 #[test]
-#[ignore = "needs the real Codex"]
 fn the_tools_of_an_mcp_server_are_asked_for_and_the_yes_remembered() {
-    let mut with = setup("[[mcp]] one", Permission::Default);
-    let script = std::env::var("BATON_MCP").expect("BATON_MCP");
+    let world = World::new();
+    let mut with = world.setup("[[mcp]] one", Permission::Default);
+    let script = models().join("mcp_engine.py");
     with.mcp.insert(
         "engine".into(),
-        json!({"command": "/usr/bin/python3", "args": [script], "env": {"A": "b"}}),
+        json!({"command": "python3", "args": [script], "env": {"A": "b"}}),
     );
-    let mut session = open(&with);
+    let mut session = world.open(&with);
     let question = session.question();
     session.answer(
         &question,
@@ -193,7 +222,7 @@ fn the_tools_of_an_mcp_server_are_asked_for_and_the_yes_remembered() {
             .count(),
         1
     );
-    let mut session = exec(&Setup {
+    let mut session = world.exec(&Setup {
         permission: Permission::BypassPermissions,
         ..with
     });
@@ -202,15 +231,15 @@ fn the_tools_of_an_mcp_server_are_asked_for_and_the_yes_remembered() {
 }
 
 #[test]
-#[ignore = "needs the real Codex"]
 fn failures_have_names() {
+    let world = World::new();
     for (tag, name) in [
         ("limit", "driver_limit"),
         ("quota", "driver_quota"),
         ("ctx", "driver_context"),
         ("err429", "driver_429"),
     ] {
-        let mut session = open(&setup(&format!("[[{tag}]] x"), Permission::Plan));
+        let mut session = world.open(&world.setup(&format!("[[{tag}]] x"), Permission::Plan));
         let Turn::Failed(failure) = session.turn() else {
             panic!("{tag}")
         };
@@ -225,15 +254,15 @@ fn failures_have_names() {
         }
         keep(name, session);
     }
-    let mut lost = setup("x", Permission::Default);
+    let mut lost = world.setup("x", Permission::Default);
     lost.resume = Some("01a1fabc-0000-7423-9185-7646e7a3c32b".into());
-    let mut session = open(&lost);
+    let mut session = world.open(&lost);
     let Turn::Failed(failure) = session.turn() else {
         panic!()
     };
     assert_eq!(failure.kind, FailureKind::SessionLost);
     keep("driver_session_lost", session);
-    let (said, ..) = exec(&lost).end();
+    let (said, ..) = world.exec(&lost).end();
     assert!(
         matches!(said.last(), Some(Output::Turn(Turn::Failed(f))) if f.kind == FailureKind::SessionLost),
         "{said:?}"
@@ -241,25 +270,25 @@ fn failures_have_names() {
 }
 
 #[test]
-#[ignore = "needs the real Codex"]
 fn exec_works_and_takes_a_prompt_of_any_length() {
-    let mut setup = setup("[[json]] x", Permission::AcceptEdits);
+    let world = World::new();
+    let mut setup = world.setup("[[json]] x", Permission::AcceptEdits);
     setup.system_prompt = Some("be \"brief\"\nand good".into());
     setup.output = Some(
         json!({"type": "object", "properties": {"answer": {"type": "number"}}, "required": ["answer"], "additionalProperties": false}),
     );
-    let mut session = exec(&setup);
+    let mut session = world.exec(&setup);
     assert_eq!(done(&session.turn()), "{\"answer\": 42}");
     let id = session.session_id();
     session.end();
     setup.resume = Some(id.clone());
     setup.prompt = format!("[[recall]] {}", "go on ".repeat(40_000));
-    let mut session = exec(&setup);
+    let mut session = world.exec(&setup);
     assert_eq!(done(&session.turn()), "The word was pelican.");
     assert_eq!(session.session_id(), id);
     session.end();
     setup.prompt = "[[sleep]] x".into();
-    let mut session = exec(&setup);
+    let mut session = world.exec(&setup);
     session.until(busy_command);
     session.order(Order::Interrupt {});
     let (said, ..) = session.end();
@@ -267,17 +296,16 @@ fn exec_works_and_takes_a_prompt_of_any_length() {
 }
 
 #[test]
-#[ignore = "needs the real Codex"]
 fn a_schema_a_plan_and_a_directory_without_git_work() {
-    let directory = std::env::temp_dir().join("baton-codex-without-git");
-    std::fs::create_dir_all(&directory).unwrap();
-    let mut setup = setup("[[json]] x", Permission::AcceptEdits);
-    setup.cwd = directory;
+    let world = World::new();
+    let directory = tempfile::tempdir().unwrap();
+    let mut setup = world.setup("[[json]] x", Permission::AcceptEdits);
+    setup.cwd = directory.path().into();
     setup.max_turns = Some(3);
     setup.output = Some(
         json!({"type": "object", "properties": {"answer": {"type": "number"}}, "required": ["answer"], "additionalProperties": false}),
     );
-    let mut session = open(&setup);
+    let mut session = world.open(&setup);
     assert_eq!(done(&session.turn()), "{\"answer\": 42}");
     session.order(Order::Ask {
         id: "again".into(),
