@@ -89,6 +89,11 @@ impl Engine {
         for (&attempt, &place) in run.in_flight().into_iter().flatten() {
             if !lock(&self.inner.attempts).contains_key(&attempt) {
                 self.launch(run, place, attempt, env, true);
+            } else if let Some(step) = run.step(place) {
+                // A commit that was answered as failed may have lasted, and nobody acted on it.
+                for word in words(run, step) {
+                    self.inner.outside.runners.say(attempt, word);
+                }
             }
         }
         // What has ended for good may have been cleaned up.

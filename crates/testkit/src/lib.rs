@@ -7,6 +7,7 @@ mod journal;
 pub mod real;
 mod rng;
 mod runners;
+mod talk;
 mod world;
 
 pub use clock::SimClock;

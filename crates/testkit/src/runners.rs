@@ -1,15 +1,23 @@
 //! Attempts that exist only in a table: the world decides when and how they end. The table outlives
 //! the hosts, as shepherds do. It checks, at every call, what must never happen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::big::Big;
-use baton_core::run::event::{AttemptEnd, ErrorCode, Event, StepError, StepOutput};
-use baton_engine::ports::{Aggregate, Journal, Launch, Reports, Runners, StopReason};
+use baton_core::run::decide::News;
+use baton_core::run::event::{
+    AttemptEnd, ErrorCode, Event, Finished, StepError, StepOutput, Workspace,
+};
+use baton_core::run::work::Work;
+use baton_core::time::Timestamp;
+use baton_engine::ports::{
+    Aggregate, FinishFiles, Journal, Launch, Reports, Runners, StopReason, Word,
+};
 
 use crate::MemoryJournal;
+use crate::talk::{Next, Talk};
 
 /// How an attempt goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +30,12 @@ pub enum Fate {
     Stopped,
     /// Its shepherd was killed.
     Lost,
+    /// An agent, interrupted by an immediate pause.
+    Parked,
+    /// An agent that met its usage limit.
+    Limited,
+    /// An agent that knew nothing of the session to go on in.
+    Forgotten,
 }
 
 /// Whether try `n` (counting only those that were not lost) of a step succeeds.
@@ -32,6 +46,7 @@ struct Attempt {
     run: RunId,
     key: String,
     fate: Fate,
+    talk: Option<Talk>,
 }
 
 #[derive(Default)]
@@ -41,6 +56,8 @@ struct State {
     reports: HashMap<AttemptId, Arc<dyn Reports>>,
     violations: Vec<String>,
     launched_in_this_life: Vec<AttemptId>,
+    /// Checkpoints' commits that are held.
+    kept: BTreeSet<(RunId, u32)>,
 }
 
 /// See the module.
@@ -92,8 +109,65 @@ impl SimRunners {
         self.state.lock().unwrap().violations.clone()
     }
 
-    /// Lets a living attempt end as its script says, and reports it if a host listens.
+    /// Whether an agent waits for a person.
+    #[must_use]
+    pub fn waits(&self, id: AttemptId) -> bool {
+        let state = self.state.lock().unwrap();
+        let talk = state.attempts.get(&id).and_then(|a| a.talk.as_ref());
+        talk.is_some_and(Talk::waits)
+    }
+
+    /// Whether a checkpoint's commit is held.
+    #[must_use]
+    pub fn keeps(&self, run: RunId, number: u32) -> bool {
+        self.state.lock().unwrap().kept.contains(&(run, number))
+    }
+
+    /// Lets a living attempt go on: a script ends, an agent takes the next step on its way. It is
+    /// reported if a host listens.
     pub fn finish(&self, id: AttemptId) {
+        let next = {
+            let mut state = self.state.lock().unwrap();
+            let attempt = state.attempts[&id].clone();
+            let met = |fate: Fate| {
+                let mut all = state.attempts.values();
+                all.any(|a| a.run == attempt.run && a.key == attempt.key && a.fate == fate)
+            };
+            let (limits, forgets) = (!met(Fate::Limited), !met(Fate::Forgotten));
+            let found = state.attempts.get_mut(&id);
+            let talk = found.and_then(|attempt| attempt.talk.as_mut());
+            talk.map_or(Next::Ends, |talk| talk.next(limits, forgets))
+        };
+        match next {
+            Next::News(news) => self.tell(id, vec![news]),
+            Next::Waits => {}
+            Next::Ends => self.end(id),
+            Next::Limited => self.end_as(id, Fate::Limited),
+            Next::Forgotten => self.end_as(id, Fate::Forgotten),
+        }
+    }
+
+    fn tell(&self, id: AttemptId, news: Vec<News>) {
+        let report = self.state.lock().unwrap().reports.get(&id).cloned();
+        if let Some(report) = report {
+            for news in news {
+                report.news(id, news);
+            }
+        }
+    }
+
+    fn end_as(&self, id: AttemptId, fate: Fate) {
+        let report = {
+            let mut state = self.state.lock().unwrap();
+            state.attempts.get_mut(&id).unwrap().fate = fate;
+            state.reports.remove(&id)
+        };
+        if let Some(report) = report {
+            report.ended(id, end_of("", fate));
+        }
+    }
+
+    fn end(&self, id: AttemptId) {
         let (report, end) = {
             let mut state = self.state.lock().unwrap();
             let attempt = state.attempts[&id].clone();
@@ -117,14 +191,7 @@ impl SimRunners {
 
     /// Kills a living attempt's shepherd.
     pub fn lose(&self, id: AttemptId) {
-        let report = {
-            let mut state = self.state.lock().unwrap();
-            state.attempts.get_mut(&id).unwrap().fate = Fate::Lost;
-            state.reports.remove(&id)
-        };
-        if let Some(report) = report {
-            report.ended(id, end_of("", Fate::Lost));
-        }
+        self.end_as(id, Fate::Lost);
     }
 
     /// The host is gone: nobody listens any more.
@@ -193,6 +260,14 @@ fn end_of(key: &str, fate: Fate) -> AttemptEnd {
             output: StepOutput::default(),
         },
         Fate::Stopped => AttemptEnd::Stopped {},
+        Fate::Parked => AttemptEnd::Parked {},
+        Fate::Limited => AttemptEnd::UsageLimit {
+            resets_at: Some(Timestamp::from_millis(0)),
+            detail: "the limit of this hour".into(),
+        },
+        Fate::Forgotten => AttemptEnd::SessionLost {
+            detail: "no such session".into(),
+        },
         Fate::Lost | Fate::Living => AttemptEnd::Lost {
             detail: "its shepherd is gone".into(),
             never_started: false,
@@ -202,10 +277,17 @@ fn end_of(key: &str, fate: Fate) -> AttemptEnd {
 
 impl Runners for SimRunners {
     fn launch(&self, launch: Launch, reports: Arc<dyn Reports>) {
-        if let Err(error) = launch.work {
-            let output = StepOutput::default();
-            return reports.ended(launch.attempt, AttemptEnd::Failed { error, output });
-        }
+        let talk = match &launch.work {
+            Ok(Work::Script(_)) => None,
+            Ok(Work::Agent(work)) => {
+                let has_files = launch.files.is_some();
+                Some(Talk::new(&launch.key, launch.attempt, work, has_files))
+            }
+            Err(error) => {
+                let (error, output) = (error.clone(), StepOutput::default());
+                return reports.ended(launch.attempt, AttemptEnd::Failed { error, output });
+            }
+        };
         let mut state = self.state.lock().unwrap();
         if self.journal.is_dead() {
             return;
@@ -223,9 +305,14 @@ impl Runners for SimRunners {
                 run: launch.run,
                 key: launch.key,
                 fate: Fate::Living,
+                talk,
             },
         );
         state.reports.insert(launch.attempt, reports);
+        drop(state);
+        for word in launch.words {
+            self.say(launch.attempt, word);
+        }
     }
 
     fn take_back(&self, launch: Launch, reports: Arc<dyn Reports>) {
@@ -244,26 +331,72 @@ impl Runners for SimRunners {
                     state.attempts.get_mut(&launch.attempt).unwrap().fate = Fate::Stopped;
                     drop(state);
                     let output = StepOutput::default();
-                    reports.ended(launch.attempt, AttemptEnd::Failed { error, output });
-                } else {
-                    state.reports.insert(launch.attempt, reports);
+                    return reports.ended(launch.attempt, AttemptEnd::Failed { error, output });
+                }
+                state.reports.insert(launch.attempt, reports);
+                if let (Some(talk), Ok(Work::Agent(work))) = (&attempt.talk, &launch.work) {
+                    if talk.resume != work.resume {
+                        let (begun, now) = (&talk.resume, &work.resume);
+                        let what = format!("{} began with {begun:?}: {now:?}", launch.attempt);
+                        state.violations.push(what);
+                    }
+                    drop(state);
+                    self.tell(launch.attempt, talk.again());
+                    for word in launch.words {
+                        self.say(launch.attempt, word);
+                    }
                 }
             }
             Some(attempt) => reports.ended(launch.attempt, end_of(&attempt.key, attempt.fate)),
         }
     }
 
-    fn stop(&self, attempt: AttemptId, _reason: StopReason) {
-        let report = {
-            let mut state = self.state.lock().unwrap();
-            match state.attempts.get_mut(&attempt) {
-                Some(found) if found.fate == Fate::Living => found.fate = Fate::Stopped,
-                _ => return,
-            }
-            state.reports.remove(&attempt)
+    fn stop(&self, attempt: AttemptId, reason: StopReason) {
+        let lives = {
+            let state = self.state.lock().unwrap();
+            let found = state.attempts.get(&attempt);
+            found.is_some_and(|found| found.fate == Fate::Living)
         };
-        if let Some(report) = report {
-            report.ended(attempt, end_of("", Fate::Stopped));
+        if lives {
+            let fate = match reason {
+                StopReason::Cancel => Fate::Stopped,
+                StopReason::Park => Fate::Parked,
+            };
+            self.end_as(attempt, fate);
         }
+    }
+
+    fn say(&self, attempt: AttemptId, word: Word) {
+        let said = {
+            let mut state = self.state.lock().unwrap();
+            let found = state.attempts.get_mut(&attempt);
+            let living = found.filter(|found| found.fate == Fate::Living);
+            let Some(talk) = living.and_then(|found| found.talk.as_mut()) else {
+                return;
+            };
+            match talk.told(&word) {
+                Ok(said) => said,
+                Err(wrong) => {
+                    state.violations.push(wrong);
+                    None
+                }
+            }
+        };
+        self.tell(attempt, said.into_iter().collect());
+    }
+
+    fn keep(&self, run: RunId, _workspace: &Workspace, number: u32, _commit: &str) {
+        self.state.lock().unwrap().kept.insert((run, number));
+    }
+
+    fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
+        let outcome = Finished {
+            branch: finish.files.workspace.branch,
+            commit: finish.files.newest,
+            merged_into: None,
+            conflicts: vec![],
+            detail: "The work is on its branch.".into(),
+        };
+        reports.finished(finish.run, outcome);
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use baton_core::definition::{Finish, WorktreeMode};
 use baton_core::ids::{ProjectId, RunId};
-use baton_core::run::event::{Actor, PausePolicy, ProjectRef};
+use baton_core::run::event::{Actor, PausePolicy, ProjectRef, Workspace};
 use baton_engine::ports::{Definitions, Environments, FoundDefinition, Journal};
 use baton_engine::{Engine, Folded, Outside, Plans, StartError, StartRequest, load_run};
 
@@ -154,10 +155,27 @@ impl Life {
             instruction: None,
             pause_policy: PausePolicy::default(),
             directory: "/sample".into(),
-            workspace: None,
+            workspace: source.contains("worktree:").then(workspace),
             id: Some(baton_core::ids::CommandId(format!("start-{run}"))),
         };
         self.engine.start(request).await.map(|(run, _)| run)
+    }
+}
+
+/// A worktree of the run's own.
+fn workspace() -> Workspace {
+    Workspace {
+        mode: WorktreeMode::Worktree,
+        repository: "/sample".into(),
+        inside: String::new(),
+        root: "/worktrees/run".into(),
+        branch: "baton/run".into(),
+        base: "base".into(),
+        base_branch: None,
+        copy: vec![],
+        setup: None,
+        finish: Finish::Keep,
+        shared: false,
     }
 }
 

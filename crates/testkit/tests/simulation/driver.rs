@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use baton_core::ids::RunId;
+use baton_core::activity::Answer;
+use baton_core::ids::{RunId, UserId};
 use baton_core::run::decide::Command;
-use baton_core::run::event::Event;
+use baton_core::run::event::{Action, Actor, Event, PauseReason};
 use baton_core::run::{Run, State, Status, ends_a_step};
-use baton_engine::ports::{Aggregate, Clock, Journal};
+use baton_engine::ports::{Aggregate, Clock, Journal, Stored};
 use baton_testkit::{Life, World, settle};
 
 /// What a run came to, comparable between worlds.
@@ -59,7 +60,6 @@ pub async fn check_at_rest(world: &World, life: &Life, run: RunId) {
         }
         _ => {}
     }
-    ends_are_commits_of_their_own(world, run);
     children_of_a_step_work_one_after_another(world, run);
 }
 
@@ -78,6 +78,7 @@ fn same(live: &Run, stored: &Run) {
                 "{:?} {} {:?}",
                 run.open_messages, run.running_ms, run.running_since
             ),
+            format!("{:?} {:?} {:?}", run.instructions, run.files, run.spending),
         ]
     };
     for (live, stored) in parts(live).iter().zip(&parts(stored)) {
@@ -118,6 +119,31 @@ fn children_of_a_step_work_one_after_another(world: &World, run: RunId) {
     }
 }
 
+/// What must hold of all that a run has come through.
+pub fn check_history(world: &World, run: RunId) {
+    ends_are_commits_of_their_own(world, run);
+    nothing_is_taken_or_asked_twice(world, run);
+}
+
+/// Of everything that is to be once there is one event.
+fn nothing_is_taken_or_asked_twice(world: &World, run: RunId) {
+    let mut seen = BTreeSet::new();
+    for stored in world.journal.load(&Aggregate::Run(run), 0).unwrap() {
+        let events: Vec<Event> = serde_json::from_slice(&stored.events).unwrap();
+        for event in events {
+            let what = match event {
+                Event::MessageStatus { message, status } => format!("{message} {status:?}"),
+                Event::QuestionAsked {
+                    attempt, question, ..
+                } => format!("{attempt} asks {}", question.id),
+                Event::AttemptStarted { attempt, .. } => format!("{attempt} starts"),
+                _ => continue,
+            };
+            assert!(seen.insert(what.clone()), "twice: {what}");
+        }
+    }
+}
+
 fn ends_are_commits_of_their_own(world: &World, run: RunId) {
     for stored in world.journal.load(&Aggregate::Run(run), 0).unwrap() {
         let events: Vec<Event> = serde_json::from_slice(&stored.events).unwrap();
@@ -137,11 +163,18 @@ fn ends_are_commits_of_their_own(world: &World, run: RunId) {
 }
 
 /// Goes on until the run has ended, over as many lives as it takes.
-pub fn to_the_end(world: &World, run: RunId, key: &str, source: &str) -> Outcome {
+///
+/// `from`: the number of commits before which nothing is checked at rest, as it was checked before.
+pub fn to_the_end(world: &World, run: RunId, key: &str, source: &str, from: u64) -> Outcome {
     for _ in 0..200 {
         let done = world.live(async |life: &Life| {
             for _ in 0..500 {
-                if world.folded(run).is_none() {
+                if world
+                    .journal
+                    .load(&Aggregate::Run(run), 0)
+                    .unwrap()
+                    .is_empty()
+                {
                     // Refused, or never durable: whoever wants it asks again.
                     let start = life.start(run, key, source, serde_json::json!({}));
                     let _ = tokio::time::timeout(Duration::from_secs(1), start).await;
@@ -150,10 +183,13 @@ pub fn to_the_end(world: &World, run: RunId, key: &str, source: &str) -> Outcome
                 if world.journal.is_dead() {
                     return false;
                 }
-                check_at_rest(world, life, run).await;
-                if ended(world, run) && world.runners.living().is_empty() {
+                if world.journal.commits() as u64 >= from {
+                    check_at_rest(world, life, run).await;
+                }
+                if world.runners.living().is_empty() && ended(world, run) {
                     return true;
                 }
+                people(world, life, run).await;
                 step_world(world);
             }
             panic!(
@@ -162,26 +198,113 @@ pub fn to_the_end(world: &World, run: RunId, key: &str, source: &str) -> Outcome
             );
         });
         if done {
-            return outcome(&world.folded(run).unwrap().run);
+            let run_now = world.folded(run).unwrap().run;
+            checkpoints_are_held(world, &run_now);
+            check_history(world, run);
+            return outcome(&run_now);
         }
     }
     panic!("{key} needs more than 200 lives");
 }
 
-fn ended(world: &World, run: RunId) -> bool {
-    world
-        .folded(run)
-        .is_some_and(|f| f.run.status.is_ended() && f.run.outbox.is_empty())
+fn checkpoints_are_held(world: &World, run: &Run) {
+    for (&number, checkpoint) in &run.checkpoints {
+        let held = world.runners.keeps(run.created.run, number);
+        assert!(
+            held || checkpoint.commit.is_none() || run.created.workspace.is_none(),
+            "nobody holds the commit of checkpoint {number}"
+        );
+    }
 }
 
-/// Lets the oldest attempt end, or time go by.
-fn step_world(world: &World) {
-    match world.runners.living().first() {
+fn ended(world: &World, run: RunId) -> bool {
+    world.folded(run).is_some_and(|f| is_over(&f.run))
+}
+
+/// It has ended, others have heard of it, and its branch is finished.
+pub fn is_over(run: &Run) -> bool {
+    run.status.is_ended() && run.outbox.is_empty() && !run.files.finishing
+}
+
+/// Lets the oldest attempt that waits for nobody go on, or time go by.
+pub fn step_world(world: &World) {
+    let living = world.runners.living();
+    match living
+        .iter()
+        .find(|attempt| !world.runners.waits(**attempt))
+    {
         Some(&attempt) => world.runners.finish(attempt),
         None => world
             .clock
             .advance_to(world.clock.now().plus(Duration::from_secs(1))),
     }
+}
+
+/// What people do: they answer, resume, tell the agent `told` something, and once pause `paused`.
+pub async fn people(world: &World, life: &Life, run: RunId) {
+    let Some(folded) = world.folded_with_snapshot(run) else {
+        return;
+    };
+    let run_now = folded.run;
+    let by = || Actor::User(UserId::LOCAL);
+    let in_flight = |key: &str| {
+        let mut live = run_now.live_sessions();
+        live.any(|(_, _, step)| {
+            let session = step.session.as_deref();
+            step.key == key && session.is_some_and(|session| session.native.is_some())
+        })
+    };
+    let command = if matches!(run_now.status, Status::Paused(_)) {
+        Command::Resume {
+            from: None,
+            text: None,
+            by: by(),
+        }
+    } else if let Some((step, question)) = asked(&run_now) {
+        Command::Reply {
+            step: Some(step),
+            question: Some(question),
+            answer: Answer::Approve {
+                remember: false,
+                message: None,
+            },
+            by: by(),
+        }
+    } else if in_flight("told") && run_now.messages == 0 {
+        Command::Post {
+            content: "Mind the gap".into(),
+            action: Action::Instruction,
+            step: None,
+            metadata: None,
+            by: by(),
+        }
+    } else if in_flight("paused") && !has_paused(world, run) {
+        Command::Pause {
+            detail: None,
+            reason: PauseReason::Request,
+            immediate: true,
+            by: by(),
+        }
+    } else {
+        return;
+    };
+    tell(life, run, command).await;
+    settle().await;
+}
+
+/// The first open question: its step and its id.
+fn asked(run: &Run) -> Option<(String, String)> {
+    run.live_sessions().find_map(|(_, _, step)| {
+        let asked = step.session.as_deref()?.unanswered()?;
+        Some((step.key.clone(), asked.question.id.clone()))
+    })
+}
+
+fn has_paused(world: &World, run: RunId) -> bool {
+    let commits = world.journal.load(&Aggregate::Run(run), 0).unwrap();
+    let text =
+        |stored: &Stored| String::from_utf8_lossy(&stored.events).contains("pause_requested");
+    commits.iter().any(text)
 }
 
 /// Sends a command; a dead or dying host gives no answer.

@@ -13,7 +13,9 @@ fn with_fault(key: &str, source: &str, at: u64, fault: Fault) -> (Outcome, usize
     world
         .journal
         .plan(move |count| (count == at).then_some(fault));
-    let outcome = to_the_end(&world, RUN, key, source);
+    // Before the fault nothing differs from the undisturbed world.
+    let from = if at == u64::MAX { 0 } else { at - 1 };
+    let outcome = to_the_end(&world, RUN, key, source, from);
     (outcome, world.journal.commits())
 }
 
@@ -60,4 +62,7 @@ fn the_samples_come_to_what_they_say() {
     assert_eq!(status("approval"), "completed");
     assert_eq!(status("parent"), "completed");
     assert_eq!(status("failing"), "failed");
+    assert_eq!(status("agents"), "completed");
+    assert_eq!(status("crew"), "completed");
+    assert_eq!(status("money"), "completed");
 }

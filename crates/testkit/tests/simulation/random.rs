@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use baton_core::activity::Answer;
 use baton_core::ids::RunId;
 use baton_core::run::decide::{Command, ResumeFrom};
 use baton_core::run::event::{Action, Actor, PauseReason};
@@ -13,13 +14,13 @@ use baton_core::time::Timestamp;
 use baton_engine::ports::{Aggregate, Clock, Journal};
 use baton_testkit::{Fault, Life, Rng, World, settle};
 
-use crate::driver::{check_at_rest, tell};
+use crate::driver::{check_at_rest, check_history, is_over, people, step_world, tell};
 use crate::samples::{ALL, definitions, script};
 
 const SEEDS: u64 = 150;
 
 /// What the schedules are worth nothing without. A pause that times out takes longer than they do.
-const KINDS: [&str; 28] = [
+const KINDS: [&str; 39] = [
     "run_created",
     "slot_granted",
     "run_started",
@@ -48,6 +49,17 @@ const KINDS: [&str; 28] = [
     "run_completed",
     "run_failed",
     "steps_reset",
+    "message_posted",
+    "message_status",
+    "usage_limit_reached",
+    "session_known",
+    "session_used",
+    "question_asked",
+    "question_answered",
+    "question_closed",
+    "files_kept",
+    "files_finished",
+    "budget_warned",
 ];
 
 fn command(rng: &mut Rng, world: &World, run: RunId) -> Command {
@@ -56,9 +68,9 @@ fn command(rng: &mut Rng, world: &World, run: RunId) -> Command {
         .folded(run)
         .map(|f| f.run.steps.len())
         .unwrap_or_default();
-    match rng.below(9) {
+    match rng.below(11) {
         0 | 1 => Command::Pause {
-            immediate: false,
+            immediate: rng.one_in(2),
             detail: None,
             reason: PauseReason::Request,
             by,
@@ -89,7 +101,19 @@ fn command(rng: &mut Rng, world: &World, run: RunId) -> Command {
                 text: None,
             }
         }
-        8 => Command::Post {
+        8 | 9 => Command::Reply {
+            step: None,
+            question: None,
+            answer: match rng.one_in(3) {
+                true => Answer::Reject { message: None },
+                false => Answer::Approve {
+                    remember: false,
+                    message: None,
+                },
+            },
+            by,
+        },
+        10 => Command::Post {
             content: "Mind the gap".into(),
             action: Action::Instruction,
             step: None,
@@ -131,15 +155,12 @@ async fn calm(world: &World, life: &Life, run: RunId) {
         let Some(folded) = world.folded(run) else {
             return;
         };
-        if folded.run.status.is_ended() && folded.run.outbox.is_empty() {
+        if is_over(&folded.run) {
+            check_history(world, run);
             return;
         }
-        match world.runners.living().first() {
-            Some(&attempt) => world.runners.finish(attempt),
-            None => world
-                .clock
-                .advance_to(world.clock.now().plus(Duration::from_secs(5))),
-        }
+        people(world, life, run).await;
+        step_world(world);
         let asks = |wait: &Waiting| wait.reason == WaitReason::Approval;
         if folded.run.waiting().as_ref().is_some_and(asks) {
             let answer = Command::Answer {
@@ -149,18 +170,6 @@ async fn calm(world: &World, life: &Life, run: RunId) {
                 by: by(),
             };
             tell(life, run, answer).await;
-        }
-        if folded.run.status.word() == "paused" {
-            tell(
-                life,
-                run,
-                Command::Resume {
-                    from: None,
-                    by: by(),
-                    text: None,
-                },
-            )
-            .await;
         }
     }
     panic!("it does not end: {:?}", world.folded(run).map(|f| f.run));

@@ -76,7 +76,39 @@ steps:
   - {id: spends_more, type: script, command: 'true'}
 ";
 
-pub const ALL: [(&str, &str); 7] = [
+pub const AGENTS: &str = "
+name: Agents
+worktree: worktree
+steps:
+  - {id: first, type: agent, agent: claude, prompt: 'Do it'}
+  - {id: asks, type: agent, agent: codex, prompt: 'Ask'}
+  - {id: told, type: agent, agent: claude, prompt: 'Listen'}
+  - {id: limited, type: agent, agent: claude, prompt: 'Go on', session: first}
+  - {id: forgets, type: agent, agent: claude, prompt: 'Go on', session: first}
+  - {id: flaky_agent, type: agent, agent: codex, prompt: 'Try', retry: {attempts: 2, backoff: 1s}}
+  - {id: last, type: script, command: 'true'}
+";
+
+pub const CREW: &str = "
+name: Crew
+steps:
+  - {id: asks_a, type: agent, agent: claude, prompt: 'Ask', needs: []}
+  - {id: asks_b, type: agent, agent: codex, prompt: 'Ask', needs: []}
+  - {id: each, type: agent, agent: claude, prompt: 'Look at {{ item }}', needs: [], foreach: [x, y], max_parallel: 2}
+  - {id: last, type: agent, agent: claude, prompt: 'Sum up', session: asks_a, needs: [asks_a, asks_b, each]}
+";
+
+pub const MONEY: &str = "
+name: Money
+budget: {tokens: 250}
+steps:
+  - {id: paused, type: agent, agent: claude, prompt: 'One'}
+  - {id: two, type: agent, agent: claude, prompt: 'Two'}
+  - {id: three, type: agent, agent: claude, prompt: 'Three'}
+  - {id: four, type: script, command: 'true'}
+";
+
+pub const ALL: [(&str, &str); 10] = [
     ("sequence", SEQUENCE),
     ("parallel", PARALLEL),
     ("foreach", FOREACH),
@@ -84,6 +116,9 @@ pub const ALL: [(&str, &str); 7] = [
     ("parent", PARENT),
     ("failing", FAILING),
     ("careful", CAREFUL),
+    ("agents", AGENTS),
+    ("crew", CREW),
+    ("money", MONEY),
 ];
 
 pub fn definitions() -> BTreeMap<String, String> {
