@@ -176,6 +176,7 @@ fn workspace() -> Workspace {
         setup: None,
         finish: Finish::Keep,
         shared: false,
+        parent: None,
     }
 }
 

@@ -200,7 +200,7 @@ fn define_agents(world: &World) {
         format!("name: tree\n{tree}\n{text}"),
     )
     .unwrap();
-    let git = |words: &[&str]| git(&repository, words).expect("git works");
+    let git = |words: &[&str]| git(&repository, words).unwrap();
     git(&["init", "--quiet", "--initial-branch", "main"]);
     std::fs::write(repository.join("README.md"), "hello\n").unwrap();
     git(&["add", "README.md"]);
