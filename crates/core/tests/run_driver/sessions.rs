@@ -79,7 +79,7 @@ impl Sessions {
             } => {
                 // A new session has not heard what the one before it had taken.
                 let goes_on = matches!(cause, Cause::Parked | Cause::UsageLimit | Cause::Lost)
-                    && resume(run, key).is_some();
+                    && resume(run, key).flatten().is_some();
                 let again = heads.iter().find(|head| self.taken.contains(head));
                 assert!(
                     !goes_on || again.is_none(),
