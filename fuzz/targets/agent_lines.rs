@@ -10,7 +10,7 @@ type Make = fn(&Setup) -> Option<Box<dyn Driver>>;
 const MAKERS: [Make; 7] = [
     |setup| claude(setup).ok().map(|(_, driver)| driver),
     |setup| codex(setup).ok().map(|(_, driver)| driver),
-    |setup| codex_exec(setup).ok().map(|(_, driver)| driver),
+    |setup| codex_exec(setup, None).ok().map(|(_, driver)| driver),
     |setup| gemini(setup).ok().map(|(_, driver)| driver),
     |setup| gemini_stream(setup).ok().map(|(_, driver)| driver),
     |setup| acp(setup).ok().map(|(_, driver)| driver),
