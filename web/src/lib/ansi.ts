@@ -18,9 +18,7 @@ const NORMAL: Pen = { colour: "", bold: false, dim: false, underline: false, inv
 const COLOURS = ["d", "r", "g", "y", "b", "m", "c", ""];
 
 // CSI, OSC (until BEL or ST), and other two-character escapes.
-// eslint-disable-next-line no-control-regex
 const ESCAPE = /\u001b(?:\[([0-9;:?]*)([@-~])|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\^_])/g;
-// eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Without escapes and control characters. */

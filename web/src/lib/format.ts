@@ -79,3 +79,9 @@ export function sentence(word: string): string {
   const text = word.replaceAll("_", " ").replaceAll("-", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** A phase as people read it: its label, else its name as words. */
+export function phaseLabel(phase: string, labels: Record<string, string> | null | undefined): string {
+  const label = labels?.[phase];
+  return label && label !== phase ? label : sentence(phase);
+}

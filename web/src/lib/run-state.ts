@@ -47,7 +47,7 @@ export function asks(run: Run): Ask[] {
         step,
         kind: "approval",
         questions: [],
-        words: `Approve ${step.name}`,
+        words: /^(approve|ok|confirm|decide|review)\b/i.test(step.name) && step.name.length > 3 ? step.name : `Approve ${step.name}`,
         since: step.waiting.since,
         until: step.waiting.until ?? null,
       });

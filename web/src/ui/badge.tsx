@@ -79,7 +79,7 @@ export function Bar({ segments, share, large = false, label }: { segments: Segme
   );
 }
 
-const letters: Record<string, string> = { claude: "Cl", codex: "Cx", gemini: "Ge", script: "$", approval: "//", wait: "..", workflow: "{}", remote: "@", function: "fn" };
+const letters: Record<string, string> = { agent: "Ag", claude: "Cl", codex: "Cx", gemini: "Ge", script: "$", approval: "//", wait: "..", workflow: "{}", remote: "@", function: "fn" };
 const names: Record<string, string> = { claude: "Claude", codex: "Codex", gemini: "Gemini" };
 
 export function agentName(agent: string): string {

@@ -1,5 +1,6 @@
 /** Pure: which runs stand in which column, in which order, and where the arrow keys lead. */
 import type { Definition, Run } from "~/api/types";
+import { phaseLabel } from "~/lib/format";
 import { asks, isOver, runBadge } from "~/lib/run-state";
 
 export type Show = "all" | "needs" | "running" | "waiting" | "failed" | "paused";
@@ -76,7 +77,7 @@ export function columns(runs: Run[], definition: Definition | undefined): Column
   return [
     ...phases.map((phase, index) => ({
       key: phase,
-      label: definition.phase_labels?.[phase] ?? (phase === "steps" ? "Steps" : phase.charAt(0).toUpperCase() + phase.slice(1)),
+      label: phaseLabel(phase, definition.phase_labels),
       runs: open.filter((run) => place(run) === index).sort(byUrgency),
     })),
     last,

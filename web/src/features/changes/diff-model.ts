@@ -115,7 +115,8 @@ export function rowsOf(files: DiffFile[], folded: Set<string>, isSplit: boolean)
       rows.push({ kind: "note", text, file });
     }
     for (const hunk of file.hunks) {
-      rows.push({ kind: "hunk", head: hunk.head, file });
+      // A file that begins with its first line needs no line that says where it is.
+      if (hunk.head !== "" || hunk !== file.hunks[0]) rows.push({ kind: "hunk", head: hunk.head, file });
       if (isSplit) rows.push(...pairs(hunk.lines, file));
       else for (const line of hunk.lines) rows.push({ kind: "line", line, file });
     }

@@ -34,7 +34,7 @@ export function Gate({ children }: { children: ReactNode }) {
       .catch((error: unknown) => {
         const problem = error instanceof Problem ? error : null;
         // Who is in already needs no link, old or new.
-        setDetail(problem && !problem.isOffline ? "This link is no longer good. Sign in, or have a new one printed with `baton open`." : (problem?.detail ?? null));
+        setDetail(problem && !problem.isOffline ? "This link was used already, or is too old. `baton serve` prints a new one when it starts." : (problem?.detail ?? null));
         setState("out");
       });
   }, []);
@@ -99,7 +99,7 @@ function SignIn({ detail, onIn }: { detail: string | null; onIn: () => void }) {
         </div>
         <h1>Sign in</h1>
         <p className="soft">
-          Open the link that <code>baton serve</code> has printed, or have a new one made with <code>baton open</code>.
+          Open the link that <code>baton serve</code> prints when it starts, or give a token.
         </p>
         {problem ? (
           <div className="sum" role="alert">

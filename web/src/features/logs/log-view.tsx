@@ -3,7 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Step } from "~/api/types";
 import { plain, spans } from "~/lib/ansi";
-import { bytes } from "~/lib/format";
+import { bytes, plural } from "~/lib/format";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
 import { Icon } from "~/ui/icon";
@@ -155,7 +155,7 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
       <div className="log-f">
         <span className={isLive ? "live" : ""}>{isLive ? "Live" : "Ended"}</span>
         <span className="num">
-          {log.isAtStart && log.isAtEnd ? `${count.toLocaleString("en-US")} lines, ${bytes(log.total)}` : `${bytes(log.from)} to ${bytes(log.to)} of ${bytes(log.total)}`}
+          {log.isAtStart && log.isAtEnd ? `${plural(count, "line")}, ${bytes(log.total)}` : `${bytes(log.from)} to ${bytes(log.to)} of ${bytes(log.total)}`}
         </span>
         {log.isAtStart && log.isAtEnd ? null : (
           <input

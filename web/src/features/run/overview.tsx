@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
 import type { Run, Step } from "~/api/types";
-import { count, cut, dayAndTime, money, plural, sentence } from "~/lib/format";
+import { count, cut, dayAndTime, money, phaseLabel, plural, sentence } from "~/lib/format";
 import { stepState } from "~/lib/run-state";
 import { StepIcon, WorkerTag } from "~/ui/badge";
 import { Icon } from "~/ui/icon";
@@ -20,7 +20,7 @@ function linesOf(run: Run, open: Set<string>): Line[] {
   for (const step of run.steps) {
     if (step.parent_step_id) continue;
     if (step.phase && step.phase !== phase) {
-      lines.push({ kind: "phase", label: labels[step.phase] ?? sentence(step.phase), steps: run.steps.filter((each) => each.phase === step.phase && !each.parent_step_id) });
+      lines.push({ kind: "phase", label: phaseLabel(step.phase, labels), steps: run.steps.filter((each) => each.phase === step.phase && !each.parent_step_id) });
     }
     phase = step.phase;
     const own = items.get(step.id) ?? [];

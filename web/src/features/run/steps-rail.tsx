@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
 import type { Run, Step } from "~/api/types";
-import { cut, money, plural, sentence } from "~/lib/format";
+import { cut, money, phaseLabel, plural, sentence } from "~/lib/format";
 import { stepState } from "~/lib/run-state";
 import { StepIcon, WorkerTag } from "~/ui/badge";
 import { Since } from "~/ui/time";
@@ -18,7 +18,7 @@ export function railRows(run: Run): Row[] {
   for (const step of run.steps) if (step.parent_step_id) children.set(step.parent_step_id, [...(children.get(step.parent_step_id) ?? []), step]);
   for (const step of run.steps) {
     if (step.parent_step_id) continue;
-    if (step.phase !== phase && step.phase) rows.push({ kind: "phase", label: labels[step.phase] ?? sentence(step.phase) });
+    if (step.phase !== phase && step.phase) rows.push({ kind: "phase", label: phaseLabel(step.phase, labels) });
     phase = step.phase;
     rows.push({ kind: "step", step });
     const attempts = step.attempts ?? [];

@@ -7,7 +7,7 @@ import { endpoints } from "~/api/endpoints";
 import { queries } from "~/api/queries";
 import type { Definition, Project, Run } from "~/api/types";
 import { wish } from "~/features/orders/use-orders";
-import { duration, money } from "~/lib/format";
+import { duration, money, phaseLabel } from "~/lib/format";
 import { commandLine, type FieldProblem, filled, initial, labelOf, problems } from "~/lib/schema";
 import { shown } from "~/lib/shortcuts";
 import { AgentTag } from "~/ui/badge";
@@ -285,7 +285,7 @@ function Plan({ definition }: { definition: Definition }) {
           phase = step.phase;
           return (
             <li key={step.id}>
-              <span className="t12 muted cut">{isFirst && step.phase ? (definition.phase_labels?.[step.phase] ?? step.phase) : ""}</span>
+              <span className="t12 muted cut">{isFirst && step.phase ? phaseLabel(step.phase, definition.phase_labels) : ""}</span>
               <span className="medium t12 cut" title={step.name}>
                 {step.name}
               </span>

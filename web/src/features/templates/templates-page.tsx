@@ -8,7 +8,7 @@ import { keys, queries } from "~/api/queries";
 import type { Definition, JsonSchema, Run } from "~/api/types";
 import { useProject } from "~/features/project/use-project";
 import { useMedia } from "~/lib/media";
-import { duration, money, plural } from "~/lib/format";
+import { duration, money, phaseLabel, plural } from "~/lib/format";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Badge } from "~/ui/badge";
 import { Button } from "~/ui/button";
@@ -235,7 +235,7 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
             <dl className="kv">
               {definition.phases.map((phase) => (
                 <div className="kv-row" key={phase}>
-                  <dt className="medium">{definition.phase_labels?.[phase] ?? phase}</dt>
+                  <dt className="medium">{phaseLabel(phase, definition.phase_labels)}</dt>
                   <dd className="soft">{definition.steps.filter((step) => step.phase === phase).map((step) => step.id).join(", ")}</dd>
                 </div>
               ))}

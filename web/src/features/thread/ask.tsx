@@ -1,5 +1,5 @@
 /** What a person must answer, docked above the message box so that it cannot scroll away. */
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import type { ChoiceItem, Question, Run } from "~/api/types";
 import { useOrders } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
@@ -10,6 +10,8 @@ import { Icon } from "~/ui/icon";
 import { Json } from "~/ui/json";
 import { Markdown } from "~/ui/markdown";
 import { Since } from "~/ui/time";
+
+const MiniDiff = lazy(() => import("~/features/changes/mini-diff"));
 
 export function AskDock({ run }: { run: Run }) {
   const all = asks(run);
@@ -173,6 +175,15 @@ function QuestionAsk({ ask, question }: { ask: Ask; question: Question }) {
 function Input({ value }: { value: unknown }) {
   const command = typeof value === "object" && value !== null && "command" in value ? (value as { command: unknown }).command : undefined;
   if (typeof command === "string") return <pre className="block">{cut(command, 4000)}</pre>;
+  const change = typeof value === "object" && value !== null && "diff" in value ? (value as { diff: unknown; paths?: unknown }) : undefined;
+  if (typeof change?.diff === "string") {
+    const path = Array.isArray(change.paths) ? String(change.paths[0]) : undefined;
+    return (
+      <Suspense fallback={<pre className="block">{cut(change.diff, 4000)}</pre>}>
+        <MiniDiff diff={change.diff} path={path} />
+      </Suspense>
+    );
+  }
   return <Json value={value} />;
 }
 
@@ -210,7 +221,7 @@ function Choices({ ask, question, items }: { ask: Ask; question: Question; items
                 />
                 <span>
                   <span className="medium">{option.label}</span>
-                  {option.description ? <span className="muted t12 block-line">{option.description}</span> : null}
+                  {option.description && option.description !== option.label ? <span className="muted t12 block-line">{option.description}</span> : null}
                 </span>
               </label>
             ))}

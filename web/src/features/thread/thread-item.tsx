@@ -52,6 +52,16 @@ export const ThreadItem = memo(function ThreadItem({ item, run, onStep }: { item
           <Comments item={item} />
         </div>
       );
+    case "note":
+      return (
+        <div className="sys sys--note">
+          <span className="agent" aria-hidden="true">
+            <i>{agentLetters(item.message.agent_type ?? "agent")}</i>
+          </span>
+          <span className="sys-t anywhere">{cut(item.message.content, 1000)}</span>
+          <At at={item.at} />
+        </div>
+      );
     case "system":
       return (
         <System icon={item.icon} isGap={item.isGap} at={item.at}>

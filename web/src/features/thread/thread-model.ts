@@ -7,6 +7,7 @@ export type Item =
   | { kind: "said"; key: string; at: string; step: Step; text: string; tone: "message" | "plan" }
   | { kind: "tools"; key: string; at: string; until: string; step: Step | null; tools: ToolUse[]; notes: string[] }
   | { kind: "comments"; key: string; at: string; until: string; agent: string | null; step: string | null; messages: Message[] }
+  | { kind: "note"; key: string; at: string; message: Message }
   | { kind: "system"; key: string; at: string; icon: "clock" | "retry" | "warn" | "message"; text: string; isGap: boolean };
 
 export interface Acts {
@@ -20,6 +21,9 @@ function isAutomatic(message: Message): boolean {
   const metadata = message.metadata ?? {};
   return metadata.automatic === true || typeof metadata.activity === "string" || metadata.kind !== undefined || /^(Reading|Writing|Editing|Running|Searching|Calling|Deleting|Fetching)\b[^\n]{0,300}$/.test(message.content);
 }
+
+/** What agents say of themselves that their sessions do not. */
+const KEPT = ["starting", "continuing", "completed", "failed", "acknowledged", "result"];
 
 /** One row of a use of a tool per use, as it stood last. */
 function lastOfEach(rows: ActivityRow[]): ActivityRow[] {
@@ -88,6 +92,13 @@ function ofMessages(messages: Message[], covered: Set<string>): Item[] {
   for (const message of messages) {
     if (!isAutomatic(message)) {
       items.push({ kind: "message", key: `m-${message.id}`, at: message.created_at, message });
+      continue;
+    }
+    if (KEPT.includes(String(message.metadata?.kind))) {
+      // What it came to stands above already, in its own words.
+      const isRepeat = message.metadata?.kind === "completed" && message.step_id !== null && covered.has(message.step_id);
+      const content = isRepeat ? message.content.split(":", 1)[0]! : message.content;
+      items.push({ kind: "note", key: `m-${message.id}`, at: message.created_at, message: { ...message, content } });
       continue;
     }
     // Where the session itself is shown, it says this better.

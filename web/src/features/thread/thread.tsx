@@ -37,7 +37,7 @@ export function Thread({ run, onStep }: { run: Run; onStep: (key: string) => voi
   const rows = useVirtualizer({
     count: items.length,
     getScrollElement: () => box.current,
-    estimateSize: (index) => ({ message: 76, said: 120, tools: 44, comments: 44, system: 32 })[items[index]!.kind],
+    estimateSize: (index) => ({ message: 76, said: 120, tools: 44, comments: 44, note: 32, system: 32 })[items[index]!.kind],
     getItemKey: (index) => items[index]!.key,
     overscan: 8,
     paddingStart: 12,

@@ -1,6 +1,6 @@
 /** Pure: a run in time: phases as bands, steps as rows, attempts and waits as bars, and where the time went. */
 import type { Run, Step } from "~/api/types";
-import { sentence } from "~/lib/format";
+import { phaseLabel } from "~/lib/format";
 import { stepState } from "~/lib/run-state";
 
 export type BarKind = "done" | "run" | "fail" | "need" | "answered" | "wait" | "retry" | "plan";
@@ -66,7 +66,7 @@ function rowsOf(run: Run, now: number): Row[] {
       rows.push({
         kind: "phase",
         key: `phase-${step.phase}-${rows.length}`,
-        label: labels[step.phase] ?? sentence(step.phase),
+        label: phaseLabel(step.phase, labels),
         from: begins.length > 0 ? Math.min(...begins) : null,
         to: ends.length > 0 ? Math.max(...ends) : null,
       });
