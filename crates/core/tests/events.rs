@@ -7,7 +7,7 @@ mod stored;
 
 use baton_core::activity::{Answer, Asks, Choice, ChoiceOption, Question, Usage};
 use baton_core::definition::{Budget, Finish, OnFull, WorktreeMode};
-use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, UserId};
+use baton_core::ids::{ArtifactId, AttemptId, DefinitionId, ProjectId, RunId, UserId};
 use baton_core::run::big::Big;
 use baton_core::run::event::*;
 use baton_core::slot;
@@ -55,6 +55,13 @@ variants!(run_event, RUN_EVENTS, Event {
     Event::StepsReset { .. } => "steps_reset",
     Event::MessagePosted(_) => "message_posted",
     Event::MessageStatus { .. } => "message_status",
+    Event::RedirectRequested(_) => "redirect_requested",
+    Event::Redirected { .. } => "redirected",
+    Event::PredecessorEnded {} => "predecessor_ended",
+    Event::ArtifactAdded(_) => "artifact_added",
+    Event::ArtifactsKept { .. } => "artifacts_kept",
+    Event::ArtifactAttached { .. } => "artifact_attached",
+    Event::ArtifactDetached { .. } => "artifact_detached",
     Event::Delivered { .. } => "delivered",
 });
 
@@ -134,7 +141,7 @@ words!(error_codes_keep_their_words, ErrorCode {
     Workspace = "workspace", MergeConflict = "merge_conflict",
 });
 words!(skip_reasons_keep_their_words, SkipReason {
-    Condition = "condition", NeedsSkipped = "needs_skipped",
+    Condition = "condition", NeedsSkipped = "needs_skipped", Redirected = "redirected",
 });
 words!(pause_reasons_keep_their_words, PauseReason {
     Request = "request", Budget = "budget", Parent = "parent",
@@ -240,6 +247,7 @@ fn created() -> RunCreated {
         },
         directory: "/srv/shop".into(),
         workspace: None,
+        follows: None,
     }
 }
 
@@ -287,7 +295,86 @@ fn posted() -> MessagePosted {
         status: ActionStatus::Pending,
         step: Some("build".into()),
         metadata: Some(json!({"from": {"user": 1}})),
+        place: None,
     }
+}
+
+fn artifact() -> Artifact {
+    Artifact {
+        id: ArtifactId::from_bits(7),
+        step: "build".into(),
+        name: "screen.png".into(),
+        path: ".agent/workflows/executions/r/artifacts/build/screen.png".into(),
+        file_type: FileType::Image,
+        mime: "image/png".into(),
+        bytes: 102_400,
+        by: Some(Actor::Attempt(ATTEMPT)),
+        message: Some(3),
+        at: Timestamp::from_millis(5),
+    }
+}
+
+/// What redirects, comments and files brought.
+fn redirects_and_files() -> Vec<Event> {
+    vec![
+        Event::RunCreated(Box::new(RunCreated {
+            follows: Some(Predecessor {
+                run: OTHER,
+                number: 6,
+            }),
+            ..created()
+        })),
+        Event::RedirectRequested(Box::new(Successor {
+            run: OTHER,
+            instruction: "Make it a menu".into(),
+            inherited: created().inherited,
+            base: Some("c0ffee".into()),
+        })),
+        Event::RedirectRequested(Box::new(Successor {
+            run: OTHER,
+            instruction: "Make it a menu".into(),
+            inherited: vec![],
+            base: None,
+        })),
+        Event::Redirected {
+            run: OTHER,
+            number: Some(1234),
+        },
+        Event::Redirected {
+            run: OTHER,
+            number: None,
+        },
+        Event::PredecessorEnded {},
+        Event::StepSkipped {
+            key: "plan".into(),
+            reason: SkipReason::Redirected,
+        },
+        Event::MessagePosted(Box::new(MessagePosted {
+            metadata: Some(json!({"kind": "reading"})),
+            place: Some(Place {
+                offset: 4096,
+                nth: 1,
+            }),
+            ..posted()
+        })),
+        Event::ArtifactAdded(Box::new(artifact())),
+        Event::ArtifactsKept {
+            key: "build".into(),
+            attempt: ATTEMPT,
+            files: vec![Artifact {
+                by: None,
+                message: None,
+                ..artifact()
+            }],
+        },
+        Event::ArtifactAttached {
+            artifact: ArtifactId::from_bits(7),
+            message: 3,
+        },
+        Event::ArtifactDetached {
+            artifact: ArtifactId::from_bits(7),
+        },
+    ]
 }
 
 fn attempts() -> Vec<Event> {
@@ -516,7 +603,8 @@ fn lifecycle() -> Vec<Event> {
 }
 
 fn run_events() -> Vec<Event> {
-    [lifecycle(), steps(), attempts(), sessions()].concat()
+    let later = redirects_and_files();
+    [lifecycle(), steps(), attempts(), sessions(), later].concat()
 }
 
 fn sessions() -> Vec<Event> {

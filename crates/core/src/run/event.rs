@@ -4,10 +4,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::artifact::{Artifact, FileType};
 use super::big::Big;
 pub use super::created::*;
+pub use super::redirect::{Predecessor, Successor};
 use crate::activity::{Answer, Question, Usage};
-use crate::ids::{AttemptId, RunId, UserId};
+use crate::ids::{ArtifactId, AttemptId, RunId, UserId};
 use crate::time::Timestamp;
 
 /// A step's name within its run: its id in the definition; `id.0` for an item of a `foreach`;
@@ -197,6 +199,28 @@ pub enum Event {
     MessagePosted(Box<MessagePosted>),
     /// What became of a message's action.
     MessageStatus { message: u32, status: ActionStatus },
+    /// A new run is to take this one's place.
+    RedirectRequested(Box<Successor>),
+    /// It exists; without a number it cannot.
+    Redirected {
+        run: RunId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
+    },
+    /// Nothing of the run whose place this one takes runs any more.
+    PredecessorEnded {},
+    /// A file belongs to a step.
+    ArtifactAdded(Box<Artifact>),
+    /// The files that a step's `artifacts` named, in place of those of an earlier attempt.
+    ArtifactsKept {
+        key: Key,
+        attempt: AttemptId,
+        files: Vec<Artifact>,
+    },
+    /// A file is attached to a message, by its number in the run.
+    ArtifactAttached { artifact: ArtifactId, message: u32 },
+    /// It is not any more.
+    ArtifactDetached { artifact: ArtifactId },
     /// A message to another aggregate arrived.
     Delivered { message: u32 },
 }
@@ -223,6 +247,8 @@ pub enum SkipReason {
     Condition,
     /// All its needs were skipped.
     NeedsSkipped,
+    /// A redirect began at a later step.
+    Redirected,
 }
 
 /// Why there is a new attempt.
@@ -497,6 +523,19 @@ pub struct MessagePosted {
     /// As the client gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
+    /// What an agent's attempt comments on: with the attempt it makes the message unique.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A place in an attempt's conversation: the byte at which the agent's line begins, and the count
+/// of what it said there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// Byte offset of the line in `raw.jsonl`.
+    pub offset: u64,
+    /// Which of the activities read from that line.
+    pub nth: u32,
 }
 
 /// What a message does (document 4).
@@ -547,6 +586,10 @@ impl Event {
             } => vec![outputs],
             Self::ItemsListed { items, .. } => vec![items],
             Self::RunCompleted { outputs } => vec![outputs],
+            Self::RedirectRequested(successor) => {
+                let inherited = successor.inherited.iter_mut();
+                inherited.flat_map(Inherited::bigs).collect()
+            }
             Self::ChildEnded { .. }
             | Self::SlotGranted {}
             | Self::RunStarted {}
@@ -579,6 +622,12 @@ impl Event {
             | Self::StepsReset { .. }
             | Self::MessagePosted(_)
             | Self::MessageStatus { .. }
+            | Self::Redirected { .. }
+            | Self::PredecessorEnded {}
+            | Self::ArtifactAdded(_)
+            | Self::ArtifactsKept { .. }
+            | Self::ArtifactAttached { .. }
+            | Self::ArtifactDetached { .. }
             | Self::Delivered { .. } => vec![],
         }
     }

@@ -1,6 +1,7 @@
 //! A run: the fold over its journal, and the decisions about it.
 
 mod apply;
+pub mod artifact;
 pub mod big;
 mod created;
 pub mod decide;
@@ -9,6 +10,7 @@ mod names;
 mod outbox;
 mod plan;
 mod prompt;
+pub mod redirect;
 mod session;
 mod snapshot;
 mod state;
