@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "event_samples/later.rs"]
+mod later;
 mod stored;
 
 use baton_core::activity::{Answer, Asks, Choice, ChoiceOption, Question, Usage};
 use baton_core::definition::{Budget, Finish, OnFull, WorktreeMode};
-use baton_core::ids::{ArtifactId, AttemptId, DefinitionId, ProjectId, RunId, UserId};
+use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, UserId};
 use baton_core::run::big::Big;
 use baton_core::run::event::*;
 use baton_core::slot;
@@ -299,84 +301,6 @@ fn posted() -> MessagePosted {
     }
 }
 
-fn artifact() -> Artifact {
-    Artifact {
-        id: ArtifactId::from_bits(7),
-        step: "build".into(),
-        name: "screen.png".into(),
-        path: ".agent/workflows/executions/r/artifacts/build/screen.png".into(),
-        file_type: FileType::Image,
-        mime: "image/png".into(),
-        bytes: 102_400,
-        by: Some(Actor::Attempt(ATTEMPT)),
-        message: Some(3),
-        at: Timestamp::from_millis(5),
-    }
-}
-
-/// What redirects, comments and files brought.
-fn redirects_and_files() -> Vec<Event> {
-    vec![
-        Event::RunCreated(Box::new(RunCreated {
-            follows: Some(Predecessor {
-                run: OTHER,
-                number: 6,
-            }),
-            ..created()
-        })),
-        Event::RedirectRequested(Box::new(Successor {
-            run: OTHER,
-            instruction: "Make it a menu".into(),
-            inherited: created().inherited,
-            base: Some("c0ffee".into()),
-        })),
-        Event::RedirectRequested(Box::new(Successor {
-            run: OTHER,
-            instruction: "Make it a menu".into(),
-            inherited: vec![],
-            base: None,
-        })),
-        Event::Redirected {
-            run: OTHER,
-            number: Some(1234),
-        },
-        Event::Redirected {
-            run: OTHER,
-            number: None,
-        },
-        Event::PredecessorEnded {},
-        Event::StepSkipped {
-            key: "plan".into(),
-            reason: SkipReason::Redirected,
-        },
-        Event::MessagePosted(Box::new(MessagePosted {
-            metadata: Some(json!({"kind": "reading"})),
-            place: Some(Place {
-                offset: 4096,
-                nth: 1,
-            }),
-            ..posted()
-        })),
-        Event::ArtifactAdded(Box::new(artifact())),
-        Event::ArtifactsKept {
-            key: "build".into(),
-            attempt: ATTEMPT,
-            files: vec![Artifact {
-                by: None,
-                message: None,
-                ..artifact()
-            }],
-        },
-        Event::ArtifactAttached {
-            artifact: ArtifactId::from_bits(7),
-            message: 3,
-        },
-        Event::ArtifactDetached {
-            artifact: ArtifactId::from_bits(7),
-        },
-    ]
-}
-
 fn attempts() -> Vec<Event> {
     let key = || "build.2".to_owned();
     let ended = |end| Event::AttemptEnded {
@@ -603,7 +527,7 @@ fn lifecycle() -> Vec<Event> {
 }
 
 fn run_events() -> Vec<Event> {
-    let later = redirects_and_files();
+    let later = later::redirects_and_files(&created(), &posted());
     [lifecycle(), steps(), attempts(), sessions(), later].concat()
 }
 

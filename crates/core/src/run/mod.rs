@@ -6,6 +6,7 @@ pub mod big;
 mod created;
 pub mod decide;
 pub mod event;
+pub mod message;
 mod names;
 mod outbox;
 mod plan;
