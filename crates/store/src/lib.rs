@@ -3,6 +3,7 @@
 //! [`SqliteJournal`] holds the only truth (`journal.db`). Whatever else is here follows it by
 //! position and can be deleted and made again.
 
+pub mod access;
 mod faults;
 pub mod files;
 mod folds;
@@ -11,6 +12,7 @@ mod journal;
 pub mod memory;
 pub mod views;
 
+pub use access::AccessStore;
 pub use faults::{Faults, NoFaults};
 pub use files::Files;
 pub use journal::{OpenError, Options, Project, SqliteJournal, WriteError};
