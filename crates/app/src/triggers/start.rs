@@ -79,6 +79,7 @@ pub async fn start(
         run: Some(run),
         directory,
         workspace,
+        follows: None,
         project,
         key: found.key,
         path: found.path,
