@@ -49,6 +49,7 @@ pub use runners::{Kept, artifacts};
 pub use secrets::Secrets;
 pub use settings::millis;
 
+use crate::webhooks::Outgoing;
 use activity::Activity;
 use door::Door;
 use options::Options;
@@ -101,8 +102,9 @@ pub struct Host {
     #[allow(dead_code, reason = "the next part reads it")]
     pub artifacts_max_bytes: u64,
     /// Outgoing webhooks may go to private and loopback addresses.
-    #[allow(dead_code, reason = "the next part reads it")]
     pub webhooks_allow_private: bool,
+    /// Outgoing webhooks.
+    pub webhooks: Outgoing,
     /// Whether it leaves when idle.
     pub background: bool,
     address: OnceLock<SocketAddr>,
