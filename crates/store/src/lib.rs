@@ -4,17 +4,22 @@
 //! position and can be deleted and made again.
 
 pub mod access;
+mod beside;
 mod faults;
 pub mod files;
 mod folds;
 mod follow;
 mod journal;
 pub mod memory;
+mod schedules;
 pub mod views;
+pub mod webhooks;
 
 pub use access::AccessStore;
 pub use faults::{Faults, NoFaults};
 pub use files::Files;
 pub use journal::{OpenError, Options, Project, SqliteJournal, WriteError};
 pub use memory::MemoryJournal;
+pub use schedules::Schedules;
 pub use views::Views;
+pub use webhooks::Webhooks;

@@ -44,11 +44,13 @@ use tokio::sync::watch;
 
 pub use clock::now;
 pub use environments::RunEnvironments;
+pub use network::Serving;
 pub use projects::Projects;
 pub use runners::{Kept, artifacts};
 pub use secrets::Secrets;
 pub use settings::millis;
 
+use crate::webhooks::Outgoing;
 use activity::Activity;
 use door::Door;
 use options::Options;
@@ -88,7 +90,7 @@ pub struct Host {
     /// The idempotency keys of the last day.
     pub keys: keys::Keys,
     /// Who may come in over the network.
-    pub access: access::Access,
+    pub access: Arc<access::Access>,
     /// The environments of runs.
     pub environments: Arc<RunEnvironments>,
     /// This host's generation.
@@ -101,8 +103,9 @@ pub struct Host {
     #[allow(dead_code, reason = "the next part reads it")]
     pub artifacts_max_bytes: u64,
     /// Outgoing webhooks may go to private and loopback addresses.
-    #[allow(dead_code, reason = "the next part reads it")]
     pub webhooks_allow_private: bool,
+    /// Outgoing webhooks.
+    pub webhooks: Outgoing,
     /// Whether it leaves when idle.
     pub background: bool,
     address: OnceLock<SocketAddr>,
@@ -173,12 +176,12 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Runs a host in the foreground that also listens on an address. One in the background hands over.
-pub fn serve_at(data_dir: &Path, listen: SocketAddr) -> ExitCode {
+pub fn serve_at(data_dir: &Path, serving: Serving) -> ExitCode {
     let options = Options {
         data_dir: data_dir.to_owned(),
         background: false,
         idle_exit: None,
-        listen: Some(listen),
+        serving: Some(serving),
     };
     ended("baton serve", takeover::take(options))
 }

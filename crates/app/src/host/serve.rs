@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use baton_engine::ports::Journal;
 use baton_engine::{Engine, Outside};
-use baton_store::{Files, SqliteJournal, Views};
+use baton_store::{Files, Schedules, SqliteJournal, Views, Webhooks};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::access::Access;
+use super::access::{Access, Signers};
 use super::activity::Activity;
 use super::clock::SystemClock;
 use super::definitions::OnDisk;
@@ -22,6 +22,7 @@ use super::environments::RunEnvironments;
 use super::keys::Keys;
 use super::listener::Listener;
 use super::lock::{self, Lock, LockError};
+use super::network::Bound;
 use super::options::Options;
 use super::projects::Projects;
 use super::rows::Rows;
@@ -29,6 +30,8 @@ use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
 use super::{Host, cleaning, database, files, idle, network};
+use crate::triggers;
+use crate::webhooks::Outgoing;
 
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -87,11 +90,17 @@ pub fn run(options: Options) -> Result<(), Error> {
     let lock = lock::take(&data_dir)?;
     log();
     // Before anything is opened: a port that is taken is a mistake of whoever starts it.
-    let address = options.listen.map(|address| {
-        let bound = std::net::TcpListener::bind(address);
-        bound.map_err(|error| Error::System(format!("cannot listen on {address}: {error}")))
-    });
-    let address = address.transpose()?;
+    let secret = std::env::var("JWT_SECRET").ok();
+    let jwks = options
+        .serving
+        .as_ref()
+        .and_then(|serving| serving.jwks.clone());
+    let signers = match &options.serving {
+        Some(_) => Signers::read(secret.as_deref(), jwks.as_deref()).map_err(Error::System)?,
+        None => Signers::default(),
+    };
+    let address = options.serving.map(Bound::bind).transpose();
+    let address = address.map_err(Error::System)?;
     let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
     let database = database::directory(config.database.as_deref(), &data_dir)?;
     files::private_dir(&database).map_err(disk(&database))?;
@@ -135,8 +144,10 @@ pub fn run(options: Options) -> Result<(), Error> {
         environments: environments.clone(),
         clock: Arc::new(SystemClock),
     });
+    let webhooks = Webhooks::open(&database).map_err(|e| Error::Disk(e.to_string()))?;
     let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;
-    let access = Access::open(&data_dir).map_err(disk(&data_dir))?;
+    let access = Access::open(&data_dir, signers).map_err(|e| Error::Disk(e.to_string()))?;
+    let access = Arc::new(access);
     let host = Arc::new(Host {
         access,
         data_dir,
@@ -154,6 +165,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         live_patience,
         artifacts_max_bytes,
         webhooks_allow_private,
+        webhooks: Outgoing::new(webhooks),
         address: OnceLock::new(),
         views: OnceLock::new(),
         activity: Arc::new(Activity::default()),
@@ -185,7 +197,7 @@ async fn live(
     lock: &Arc<Lock>,
     idle_exit: Duration,
     runners: ShepherdRunners,
-    address: Option<std::net::TcpListener>,
+    address: Option<Bound>,
 ) -> Result<(), Error> {
     let recovered = host
         .engine
@@ -227,6 +239,12 @@ async fn live(
         reason = "it lives as long as the host, and ends it"
     )]
     tokio::spawn(leave_when_removed(host.clone(), lock.clone()));
+    let schedules = Schedules::open(&host.database).map_err(|e| Error::Disk(e.to_string()))?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host; how far it came is kept"
+    )]
+    tokio::spawn(triggers::run(host.clone(), schedules));
     if host.background {
         #[expect(
             clippy::disallowed_methods,
@@ -242,7 +260,7 @@ async fn live(
     let router = crate::server::router(host.clone());
     let web = address.map(|address| network::serve(host, router.clone(), address));
     let web = web.transpose().map_err(system)?;
-    let server = axum::serve(listener, crate::server::local(router));
+    let server = axum::serve(listener, crate::server::local(router, host.clone()));
     #[expect(clippy::disallowed_methods, reason = "awaited when the host leaves")]
     let served = tokio::spawn(server.with_graceful_shutdown(asked).into_future());
     let mut leaving = host.leaving();

@@ -70,7 +70,10 @@ fn a_link_signs_a_browser_in_once_and_signing_out_ends_it() {
     }
     let again = net.post("/api/auth/link", &json!({"token": link}));
     assert_eq!((again.status, again.code().as_str()), (401, "bad_link"));
-    let browser = net.with("cookie", &signed_in.cookie());
+    let origin = format!("http://{}", net.address);
+    let browser = net
+        .with("cookie", &signed_in.cookie())
+        .with("origin", &origin);
     assert_eq!(
         browser.get("/api/auth/me").json()["data"]["username"],
         "local"

@@ -185,14 +185,24 @@ impl AccessStore {
     /// [`AccessError`], [taken](AccessError::is_taken) when another one has its username.
     pub fn put_user(&self, user: &User) -> Written {
         let (salt, password) = user.password.clone().unzip();
-        let sql = "INSERT INTO users (id, username, name, role, disabled, salt, password, created_at)
+        let sql =
+            "INSERT INTO users (id, username, name, role, disabled, salt, password, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (id) DO UPDATE SET username = ?2, name = ?3, role = ?4, disabled = ?5,
                salt = ?6, password = ?7";
         let id = user.id.to_string();
         let made = user.created_at.millis();
         let (username, name, role) = (&user.username, &user.name, &user.role);
-        let values = params![id, username, name, role, user.disabled, salt, password, made];
+        let values = params![
+            id,
+            username,
+            name,
+            role,
+            user.disabled,
+            salt,
+            password,
+            made
+        ];
         self.lock().execute(sql, values)?;
         Ok(())
     }
@@ -234,10 +244,7 @@ impl AccessStore {
     /// [`AccessError`].
     pub fn put_session(&self, session: &Session, now: Timestamp) -> Written {
         let connection = self.lock();
-        connection.execute(
-            "DELETE FROM sessions WHERE expires_at < ?1",
-            [now.millis()],
-        )?;
+        connection.execute("DELETE FROM sessions WHERE expires_at < ?1", [now.millis()])?;
         let sql = "INSERT INTO sessions (hash, user, expires_at) VALUES (?1, ?2, ?3)";
         let ends = session.expires_at.millis();
         connection.execute(sql, params![session.hash, session.user.to_string(), ends])?;
@@ -388,6 +395,7 @@ where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
     let text: String = row.get(column)?;
-    let wrong = |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error));
+    let wrong =
+        |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error));
     text.parse().map_err(wrong)
 }

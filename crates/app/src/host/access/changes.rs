@@ -80,7 +80,8 @@ fn checked_name(pointer: &'static str, name: &str) -> Result<String, Change> {
 fn checked_password(text: &str) -> Result<(Vec<u8>, Vec<u8>), Change> {
     let (shortest, longest) = (password::SHORTEST, password::LONGEST);
     if text.chars().count() < shortest || text.len() > longest {
-        let text = format!("a password has at least {shortest} characters, and at most {longest} bytes");
+        let text =
+            format!("a password has at least {shortest} characters, and at most {longest} bytes");
         return Err(Change::Field("/password", text));
     }
     let wrong = || Change::Field("/password", "this password cannot be used".into());
@@ -131,7 +132,11 @@ impl Access {
     /// # Errors
     /// [`Change`].
     pub fn change_user(&self, id: UserId, change: UserChange) -> Result<User, Change> {
-        let password = change.password.as_deref().map(checked_password).transpose()?;
+        let password = change
+            .password
+            .as_deref()
+            .map(checked_password)
+            .transpose()?;
         let mut state = self.lock();
         let mut user = state.users.get(&id).cloned().ok_or(Change::None("user"))?;
         let demotes = change.role.is_some_and(|role| role != Role::Admin);
@@ -240,7 +245,8 @@ impl Access {
     pub fn members(&self, project: ProjectId) -> Vec<(User, Role)> {
         let state = self.lock();
         let members = state.members.get(&project).into_iter().flatten();
-        let known = members.filter_map(|(user, role)| Some((state.users.get(user)?.clone(), *role)));
+        let known =
+            members.filter_map(|(user, role)| Some((state.users.get(user)?.clone(), *role)));
         let mut members: Vec<(User, Role)> = known.collect();
         members.sort_by(|a, b| a.0.username.cmp(&b.0.username));
         members

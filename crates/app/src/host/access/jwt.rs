@@ -41,7 +41,9 @@ impl Signers {
         let secret = match secret {
             None | Some("") => None,
             Some(secret) if secret.len() < SHORTEST => {
-                return Err(format!("JWT_SECRET is too short: take {SHORTEST} bytes or more"));
+                return Err(format!(
+                    "JWT_SECRET is too short: take {SHORTEST} bytes or more"
+                ));
             }
             Some(secret) => {
                 let key = DecodingKey::from_secret(secret.as_bytes());

@@ -95,8 +95,16 @@ impl Access {
         let kept = store.everything()?;
         let mut state = State {
             users: kept.users.into_iter().map(|user| (user.id, user)).collect(),
-            tokens: kept.tokens.into_iter().map(|token| (token.hash, token)).collect(),
-            sessions: kept.sessions.into_iter().map(|session| (session.hash, session)).collect(),
+            tokens: kept
+                .tokens
+                .into_iter()
+                .map(|token| (token.hash, token))
+                .collect(),
+            sessions: kept
+                .sessions
+                .into_iter()
+                .map(|session| (session.hash, session))
+                .collect(),
             ..State::default()
         };
         for member in kept.members {
@@ -185,7 +193,9 @@ impl Access {
         let state = self.lock();
         let session = state.sessions.get(&hashed(value))?;
         let holds = super::now() < session.expires_at;
-        holds.then(|| state.shown(session.user, Role::Admin)).flatten()
+        holds
+            .then(|| state.shown(session.user, Role::Admin))
+            .flatten()
     }
 
     /// What somebody may do where no project is meant. Asked anew each time: what is taken away is
@@ -199,7 +209,10 @@ impl Access {
     pub fn role_in(&self, who: &Shown, project: ProjectId) -> Role {
         let state = self.lock();
         let role = state.role(who);
-        let members = state.members.get(&project).filter(|members| !members.is_empty());
+        let members = state
+            .members
+            .get(&project)
+            .filter(|members| !members.is_empty());
         match members {
             Some(members) if role != Role::Admin => {
                 let own = members.get(&who.user).copied().unwrap_or(Role::Nobody);
@@ -362,7 +375,10 @@ impl State {
 /// The id of somebody whom only signed tokens know: the same for the same subject.
 fn foreign(subject: &str) -> UserId {
     let hash = Sha256::digest(format!("jwt subject {subject}").as_bytes());
-    let bits = hash.iter().take(16).fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
+    let bits = hash
+        .iter()
+        .take(16)
+        .fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
     UserId::from_bits(bits)
 }
 

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn some_mistakes_are_free_then_there_is_a_wait_and_a_success_ends_it() {
         let mut throttle = Throttle::default();
-        let at = |seconds| Timestamp::from_millis(seconds * 1000);
+        let at = |seconds: u64| Timestamp::from_millis(seconds * 1000);
         for _ in 0..FREE {
             assert_eq!(throttle.wait("a", at(0)), None);
             throttle.mistake("a", at(0));

@@ -68,7 +68,12 @@ impl Trail {
 
 impl Drop for Trail {
     fn drop(&mut self) {
-        drop(self.words.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.words
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             let _panicked = thread.join();

@@ -10,6 +10,7 @@ use baton_core::ids::{AttemptId, ProjectId, UserId};
 use baton_core::run::event::Actor;
 
 use super::super::error::{Answer, Problem};
+use crate::host::Host;
 use crate::host::access::{Access, Role, Shown};
 
 /// By this, something inside an attempt says so; it never gives a right, it takes some.
@@ -75,6 +76,12 @@ impl Identity {
         Ok(self)
     }
 
+    /// Whether they came over the Unix socket, and from outside any attempt.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!((&self.who, &self.by), (Who::Local, Actor::User(_)))
+    }
+
     /// The user whose rights these are.
     #[must_use]
     pub fn user(&self) -> UserId {
@@ -124,6 +131,18 @@ impl Identity {
     #[must_use]
     pub fn sees(&self, project: ProjectId) -> bool {
         self.role_in(project) >= Role::Viewer
+    }
+
+    /// The projects that they may look at; `None` is all. Blocks.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn seen_projects(&self, host: &Host) -> Answer<Option<Vec<ProjectId>>> {
+        if self.role() == Role::Admin {
+            return Ok(None);
+        }
+        let all = host.projects.all()?.into_iter().map(|project| project.id);
+        Ok(Some(all.filter(|id| self.sees(*id)).collect()))
     }
 
     /// Nothing, when they may do in this project what this role may.

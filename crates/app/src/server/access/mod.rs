@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use baton_core::run::event::Actor;
@@ -27,7 +27,7 @@ use crate::host::access::Role;
 
 pub use cookie::{clear as clear_cookie, session as session_cookie, set as set_cookie};
 pub use identity::{Identity, of as identity_of};
-pub use protection::protect;
+pub use protection::{Protection, protect};
 pub use rights::is_api;
 
 /// How the network reaches this server.
@@ -81,12 +81,15 @@ async fn enter(
     let began = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let From(from) = *request.extensions().get().unwrap_or(&From(None));
-    let who = identity.as_ref().cloned().unwrap_or_else(|_| Identity::nobody());
+    let who = identity
+        .as_ref()
+        .cloned()
+        .unwrap_or_else(|_| Identity::nobody());
     let may = match identity {
-        Ok(who) => may(host, &who, &request).await,
+        Ok(who) => may(host, &who, &method, &uri).await,
         Err(problem) => Err(problem),
     };
-    let response = match may {
+    let mut response = match may {
         Ok(()) => {
             let sees = who.clone();
             let audience = Audience::of(move |project| sees.sees(project));
@@ -100,7 +103,7 @@ async fn enter(
     let (user, path) = (who.username(), uri.path());
     if let Some(from) = from {
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let id = protection::id_of(&response);
+        let id = protection::identify(&mut response);
         tracing::info!(target: "baton::access", request = id, %from, user, %method, path, status, ms);
     }
     // What was refused for want of credentials is in the access log: strangers write no trail.
@@ -123,20 +126,24 @@ async fn enter(
     response
 }
 
-async fn may(host: &Arc<Host>, who: &Identity, request: &Request) -> Answer<()> {
-    let path = request.uri().path();
+async fn may(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri) -> Answer<()> {
+    let path = uri.path();
     if matches!(who.by, Actor::Attempt(_)) && rights::is_barred_inside(path) {
         let detail = "a step may not ask this";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    rights::check(host, who, request.method(), path, request.uri().query()).await
+    rights::check(host, who, method, uri).await
 }
 
 /// Who this request shows to be asking.
 fn known(gate: &Gate, request: &Request) -> Answer<Identity> {
     let headers = request.headers();
     origin::check_host(headers, request.uri().host(), &gate.network.names)?;
-    let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|v: &HeaderValue| v.to_str().ok())
+    };
     let bearer = text(header::AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -174,7 +181,8 @@ fn from(network: &Network, request: &Request) -> Option<IpAddr> {
 
 /// Nobody is known to ask.
 pub fn unauthenticated() -> Problem {
-    let detail = "sign in: send `Authorization: Bearer TOKEN`, or open the link that `baton serve` printed";
+    let detail =
+        "sign in: send `Authorization: Bearer TOKEN`, or open the link that `baton serve` printed";
     Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
 }
 

@@ -24,8 +24,13 @@ pub fn check_host(headers: &HeaderMap, uri_host: Option<&str>, names: &[String])
     if is_known {
         return Ok(());
     }
-    let detail = "this server is not known by that name: use its address, or start it with `--host NAME`";
-    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail))
+    let detail =
+        "this server is not known by that name: use its address, or start it with `--host NAME`";
+    Err(Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "unknown_host",
+        detail,
+    ))
 }
 
 /// Refuses what another site's page asks: to change something, to open a WebSocket, or to sign in.
@@ -41,7 +46,10 @@ pub fn check_origin(method: &Method, headers: &HeaderMap, by_cookie: bool) -> An
     }
     let same = match headers.get(header::ORIGIN) {
         Some(origin) => {
-            let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+            let origin = origin
+                .to_str()
+                .ok()
+                .and_then(|origin| origin.split_once("://"));
             let host = host_of(headers);
             origin.is_some_and(|(_, origin)| {
                 host.is_some_and(|host| origin.eq_ignore_ascii_case(&host))
@@ -55,7 +63,8 @@ pub fn check_origin(method: &Method, headers: &HeaderMap, by_cookie: bool) -> An
     if same {
         return Ok(());
     }
-    let detail = "a page of another site may not ask this; a program sends a token instead of the cookie";
+    let detail =
+        "a page of another site may not ask this; a program sends a token instead of the cookie";
     Err(Problem::new(StatusCode::FORBIDDEN, "cross_origin", detail))
 }
 
@@ -82,7 +91,10 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &str)| {
-            (header::HeaderName::from_static(name), value.parse().unwrap())
+            (
+                header::HeaderName::from_static(name),
+                value.parse().unwrap(),
+            )
         };
         pairs.iter().map(pair).collect()
     }
@@ -91,10 +103,22 @@ mod tests {
     fn addresses_and_declared_names_are_known_and_no_others() {
         let names = ["baton.example".to_owned()];
         let answers = |host: &str| check_host(&headers(&[("host", host)]), None, &names).is_ok();
-        for host in ["127.0.0.1:4747", "[::1]:4747", "localhost:1", "10.0.0.7", "Baton.Example"] {
+        for host in [
+            "127.0.0.1:4747",
+            "[::1]:4747",
+            "localhost:1",
+            "10.0.0.7",
+            "Baton.Example",
+        ] {
             assert!(answers(host), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "a@127.0.0.1", "127.0.0.1.evil", ""] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "a@127.0.0.1",
+            "127.0.0.1.evil",
+            "",
+        ] {
             assert!(!answers(host), "{host}");
         }
     }
@@ -111,7 +135,11 @@ mod tests {
         assert!(!post(&[("origin", "null")], false));
         assert!(post(&[], false), "a program with its token");
         assert!(!post(&[], true), "the cookie alone");
-        let socket = [here, ("origin", "http://evil.example"), ("upgrade", "websocket")];
+        let socket = [
+            here,
+            ("origin", "http://evil.example"),
+            ("upgrade", "websocket"),
+        ];
         assert!(check_origin(&Method::GET, &headers(&socket), true).is_err());
     }
 }

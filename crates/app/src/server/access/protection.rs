@@ -28,8 +28,14 @@ const ALWAYS: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
     (
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -43,12 +49,6 @@ pub struct Protection {
     pub network: Arc<Network>,
     /// How long a body may stand still.
     pub patience: Duration,
-}
-
-/// The id of the request that this answers.
-pub fn id_of(response: &Response) -> &str {
-    let id = response.headers().get(ID);
-    id.and_then(|id| id.to_str().ok()).unwrap_or_default()
 }
 
 /// See the module.
@@ -70,7 +70,11 @@ pub async fn protect(
         add(headers, header::CACHE_CONTROL, "no-store");
     }
     if protection.network.tls {
-        add(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        add(
+            headers,
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=31536000",
+        );
     }
     if is_unknown {
         add(headers, header::WWW_AUTHENTICATE, "Bearer realm=\"baton\"");
@@ -79,15 +83,16 @@ pub async fn protect(
 }
 
 /// Gives an answer its request's id.
-pub async fn identify(request: Request, next: Next) -> Response {
+pub fn identify(response: &mut Response) -> String {
     let id = uuid::Uuid::now_v7().simple().to_string();
-    let mut response = next.run(request).await;
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(ID, id);
     }
-    response
+    id
 }
 
 fn add(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
-    headers.entry(name).or_insert(HeaderValue::from_static(value));
+    headers
+        .entry(name)
+        .or_insert(HeaderValue::from_static(value));
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::http::Method;
+use axum::extract::Query;
+use axum::http::{Method, Uri};
 use baton_core::ids::{ProjectId, RunId, StepId};
+use percent_encoding::percent_decode_str;
 
 use super::super::error::{Answer, Problem};
 use super::super::find;
@@ -69,7 +71,11 @@ pub fn needed(method: &Method, path: &str) -> Role {
     let row = TABLE.iter().find(|(methods, begin, _)| {
         let exact = *begin == "/api/workflow-executions";
         (*methods == All || *methods == kind)
-            && if exact { path == *begin } else { is_below(path, begin) }
+            && if exact {
+                path == *begin
+            } else {
+                is_below(path, begin)
+            }
     });
     row.map_or(Role::Admin, |(_, _, role)| *role)
 }
@@ -82,7 +88,14 @@ pub fn is_barred_inside(path: &str) -> bool {
 /// Whether a path is the API's, and so never one of the web app's.
 pub fn is_api(path: &str) -> bool {
     const API: [&str; 8] = [
-        "/api", "/metrics", "/mcp", "/socket.io", "/pusher", "/app", "/healthz", "/readyz",
+        "/api",
+        "/metrics",
+        "/mcp",
+        "/socket.io",
+        "/pusher",
+        "/app",
+        "/healthz",
+        "/readyz",
     ];
     API.iter().any(|begin| is_below(path, begin))
 }
@@ -98,13 +111,8 @@ fn is_below(path: &str, begin: &str) -> bool {
 ///
 /// # Errors
 /// 401, 403, or 404 for what they may not even look at.
-pub async fn check(
-    host: &Arc<Host>,
-    who: &Identity,
-    method: &Method,
-    path: &str,
-    query: Option<&str>,
-) -> Answer<()> {
+pub async fn check(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri) -> Answer<()> {
+    let path = uri.path();
     let needed = needed(method, path);
     if needed == Role::Nobody {
         return Ok(());
@@ -117,11 +125,13 @@ pub async fn check(
         return Err(super::unauthenticated());
     }
     if needed != Role::Admin {
-        let named = query.into_iter().flat_map(|query| query.split('&'));
-        let named = named.filter_map(|pair| pair.split_once('='));
-        for (_, id) in named.filter(|(name, _)| matches!(*name, "project_id" | "projectId")) {
-            if let Ok(project) = id.parse::<ProjectId>() {
-                who.may_in(project, Role::Viewer)?;
+        let query = Query::<Vec<(String, String)>>::try_from_uri(uri);
+        for (name, value) in query.map(|Query(pairs)| pairs).unwrap_or_default() {
+            let names_one = matches!(name.as_str(), "project_id" | "projectId");
+            for id in value.split(',').filter(|_| names_one) {
+                if let Ok(project) = id.trim().parse::<ProjectId>() {
+                    who.may_in(project, Role::Viewer)?;
+                }
             }
         }
         if let Some(project) = project_of(host, path).await? {
@@ -136,15 +146,13 @@ pub async fn check(
 
 /// The project that a path is about; `None` when it names none that there is.
 async fn project_of(host: &Arc<Host>, path: &str) -> Answer<Option<ProjectId>> {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let of_run = async |reference: &str| match find::run_id(host, reference).await {
-        Ok(run) => run_project(host, run).await,
-        Err(_) => Ok(None),
-    };
+    // As the handlers get them.
+    let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let parts: Vec<&str> = decoded.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         ["api", "projects", id, ..] => Ok(id.parse().ok()),
-        ["api", "workflow-executions" | "workflows", id, ..] => of_run(id).await,
-        ["api", "v1", "workflows", _, "run", id, ..] => of_run(id).await,
+        ["api", "workflow-executions" | "workflows", id, ..] => of_run(host, id).await,
+        ["api", "v1", "workflows", _, "run", id, ..] => of_run(host, id).await,
         ["api", "workflow-steps", id, ..] => {
             let Ok(id) = id.parse::<StepId>() else {
                 return Ok(None);
@@ -161,6 +169,13 @@ async fn project_of(host: &Arc<Host>, path: &str) -> Answer<Option<ProjectId>> {
             Err(_) => Ok(None),
         },
         _ => Ok(None),
+    }
+}
+
+async fn of_run(host: &Arc<Host>, reference: &str) -> Answer<Option<ProjectId>> {
+    match find::run_id(host, reference).await {
+        Ok(run) => run_project(host, run).await,
+        Err(_) => Ok(None),
     }
 }
 
@@ -193,7 +208,13 @@ mod tests {
 
     #[test]
     fn what_is_about_others_or_the_machine_needs_an_admin() {
-        for path in ["/api/users", "/api/users/x", "/api/audit", "/api/webhooks/1", "/api/secrets"] {
+        for path in [
+            "/api/users",
+            "/api/users/x",
+            "/api/audit",
+            "/api/webhooks/1",
+            "/api/secrets",
+        ] {
             assert_eq!(get(path), Role::Admin, "{path}");
             assert_eq!(post(path), Role::Admin, "{path}");
         }
