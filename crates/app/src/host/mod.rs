@@ -30,7 +30,6 @@ mod takeover;
 pub mod workspaces;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -108,7 +107,7 @@ pub struct Host {
     pub webhooks: Outgoing,
     /// Whether it leaves when idle.
     pub background: bool,
-    address: OnceLock<SocketAddr>,
+    address: OnceLock<String>,
     views: OnceLock<Arc<Views>>,
     activity: Arc<Activity>,
     /// Lets commands in.
@@ -127,10 +126,10 @@ impl Host {
         Some(views)
     }
 
-    /// Where it listens beside its socket.
+    /// How browsers reach it, if it listens beside its socket: `http://127.0.0.1:4747`.
     #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.address.get().copied()
+    pub fn address(&self) -> Option<&str> {
+        self.address.get().map(String::as_str)
     }
 
     /// Asks the host to leave: attempts go on under their shepherds.

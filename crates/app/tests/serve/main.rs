@@ -9,3 +9,4 @@ mod bad_input;
 mod passwords;
 mod roles;
 mod signing_in;
+mod taking_over;

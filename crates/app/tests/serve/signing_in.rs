@@ -128,3 +128,19 @@ fn a_port_that_is_taken_is_said_and_changes_nothing() {
     assert!(said.contains(&address), "{said}");
     assert!(!world.data_dir().join("journal.db").exists());
 }
+
+#[test]
+fn another_link_is_made_on_the_servers_machine_only() {
+    let mut world = World::idle(&[]);
+    let (net, _) = world.serve(&[]);
+    let remote = net
+        .bearer(&world.token())
+        .post("/api/auth/links", &json!({}));
+    assert_eq!(remote.status, 403);
+    let said = world.baton(&["link"]).output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let (base, link) = said.trim().split_once("/#link=").expect("a link");
+    assert_eq!(base, format!("http://{}", net.address));
+    let signed_in = net.post("/api/auth/link", &json!({"token": link}));
+    assert_eq!(signed_in.status, 200);
+}

@@ -116,7 +116,6 @@ pub fn serve(host: &Arc<Host>, router: Router, bound: Bound) -> io::Result<JoinH
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let here = listener.local_addr()?;
-    let _first = host.address.set(here);
     let network = Network {
         names: serving.names.clone(),
         behind_proxy: serving.behind_proxy,
@@ -125,6 +124,11 @@ pub fn serve(host: &Arc<Host>, router: Router, bound: Bound) -> io::Result<JoinH
     let patience = serving.patience;
     let router = crate::server::network(router, host.clone(), network, patience);
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let base = match serving.names.first() {
+        Some(name) if serving.behind_proxy => format!("https://{name}"),
+        Some(name) => format!("{scheme}://{name}:{}", here.port()),
+        None => format!("{scheme}://{here}"),
+    };
     let door = Door {
         router,
         tls,
@@ -135,7 +139,8 @@ pub fn serve(host: &Arc<Host>, router: Router, bound: Bound) -> io::Result<JoinH
     let served = tokio::spawn(accept(listener, Arc::new(door)));
     println!("Baton serves {scheme}://{here}");
     println!("Open this link to sign in (once, within 15 minutes):");
-    println!("  {scheme}://{here}/#link={}", host.access.link());
+    println!("  {base}/#link={}", host.access.link());
+    let _first = host.address.set(base);
     Ok(served)
 }
 

@@ -71,9 +71,9 @@ async fn new_link(State(host): State, identity: Identity) -> Answer<Json<Value>>
         let detail = "links are made on the server's machine: `baton serve` prints one";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    Ok(Json(
-        json!({"data": {"token": host.access.link(), "listen": host.address().map(|a| a.to_string())}}),
-    ))
+    let token = host.access.link();
+    let url = host.address().map(|base| format!("{base}/#link={token}"));
+    Ok(Json(json!({"data": {"token": token, "url": url}})))
 }
 
 #[derive(Deserialize)]
