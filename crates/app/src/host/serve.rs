@@ -29,7 +29,7 @@ use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::{Host, cleaning, database, files, idle, network};
+use super::{Host, cleaning, database, environments, files, idle, network};
 use crate::triggers;
 use crate::webhooks::Outgoing;
 
@@ -90,7 +90,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     let lock = lock::take(&data_dir)?;
     log();
     // Before anything is opened: a port that is taken is a mistake of whoever starts it.
-    let secret = std::env::var("JWT_SECRET").ok();
+    let secret = std::env::var(environments::JWT_SECRET).ok();
     let jwks = options
         .serving
         .as_ref()

@@ -154,3 +154,20 @@ fn a_jwt_secret_that_can_be_guessed_is_refused_at_the_start() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("JWT_SECRET") && said.contains("32"), "{said}");
 }
+
+#[test]
+fn steps_do_not_get_the_secret_that_tokens_are_signed_with() {
+    let text = "
+name: Look
+steps:
+  - {id: look, type: script, command: 'env | grep -c ^JWT_ || true', outputs: {n: stdout | trim}}
+outputs: {n: '{{ steps.look.outputs.n }}'}
+";
+    let mut world = World::idle(&[("look", text)]);
+    let (net, _) = world.serve_with(&[], |command| {
+        command.env("JWT_SECRET", SECRET);
+    });
+    world.register(&net.bearer(&world.token()));
+    let run = world.run("look", &json!({}));
+    assert_eq!(world.run_until(&run, "completed")["outputs"]["n"], "0");
+}
