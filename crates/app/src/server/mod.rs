@@ -13,8 +13,10 @@ mod live;
 mod own_files;
 mod repeats;
 mod routes;
+mod serving;
 mod start;
 mod story;
+mod uploads;
 mod wire;
 
 use std::convert::Infallible;
