@@ -58,6 +58,14 @@ pub fn send(world: &World, head: &str, body: &[u8]) -> Raw {
     }
 }
 
+/// Sends this and goes away without waiting.
+pub fn abandon(world: &World, head: &str, body: &[u8]) {
+    let path = world.data_dir().join("host.sock");
+    let mut stream = std::os::unix::net::UnixStream::connect(path).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+}
+
 /// The parts of a form: name, file name, content.
 pub type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
 
