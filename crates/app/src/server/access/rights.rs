@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::Query;
 use axum::http::{Method, Uri};
-use baton_core::ids::{ProjectId, RunId, StepId};
+use baton_core::ids::{ArtifactId, ProjectId, RunId, StepId};
 use percent_encoding::percent_decode_str;
 
 use super::super::error::{Answer, Problem};
@@ -159,6 +159,17 @@ async fn project_of(host: &Arc<Host>, path: &str) -> Answer<Option<ProjectId>> {
             };
             let views = host.views().await.ok_or_else(Problem::starting)?;
             let found = find::blocking(host, move |_| Ok(views.step(id)?.map(|row| row.run)));
+            match found.await? {
+                Some(run) => run_project(host, run).await,
+                None => Ok(None),
+            }
+        }
+        ["api", "artifacts", id, ..] => {
+            let Ok(id) = id.parse::<ArtifactId>() else {
+                return Ok(None);
+            };
+            let views = host.views().await.ok_or_else(Problem::starting)?;
+            let found = find::blocking(host, move |_| Ok(views.run_of_artifact(id)?));
             match found.await? {
                 Some(run) => run_project(host, run).await,
                 None => Ok(None),

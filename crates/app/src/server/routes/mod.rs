@@ -2,6 +2,7 @@
 
 mod activities;
 mod agents;
+mod artifacts;
 mod audit;
 mod auth;
 mod comments;
@@ -43,6 +44,7 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(activities::routes())
         .merge(diff::routes())
         .merge(agents::routes())
+        .merge(artifacts::routes())
         .merge(audit::routes())
         .merge(auth::routes())
         .merge(users::routes())
@@ -57,13 +59,12 @@ pub fn all() -> Router<Arc<Host>> {
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 8] = [
+const LATER: [(&str, &str); 7] = [
     ("/api/v1", "the run status of agent workflows"),
     ("/api/tasks", "tasks"),
     ("/api/chat", "chat"),
     ("/api/features", "features"),
     ("/api/stakwork", "providers"),
-    ("/api/artifacts", "artifacts"),
     ("/api/insights", "insights"),
     ("/socket.io", "Socket.IO"),
 ];
