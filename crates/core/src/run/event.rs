@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::big::Big;
 pub use super::created::*;
+use super::program::{Call, ProgramEnd};
 use crate::activity::{Answer, Question, Usage};
 use crate::ids::{AttemptId, RunId, UserId};
 use crate::time::Timestamp;
@@ -199,6 +200,14 @@ pub enum Event {
     MessageStatus { message: u32, status: ActionStatus },
     /// A message to another aggregate arrived.
     Delivered { message: u32 },
+    /// The run's program made a call; one that asks for a step declares it.
+    Called {
+        call: Call,
+        /// Its options, as JSON text.
+        options: Big,
+    },
+    /// The run's program ended.
+    ProgramEnded { end: ProgramEnd },
 }
 
 /// Who does something.
@@ -364,6 +373,8 @@ pub enum ErrorCode {
     Workspace,
     /// A merge would have conflicts.
     MergeConflict,
+    /// A function of a TypeScript definition threw.
+    Function,
 }
 
 impl ErrorCode {
@@ -394,6 +405,7 @@ impl ErrorCode {
             | Self::AgentLimit
             | Self::UsageLimit
             | Self::MergeConflict
+            | Self::Function
             | Self::Secret => false,
         }
     }
@@ -547,7 +559,12 @@ impl Event {
             } => vec![outputs],
             Self::ItemsListed { items, .. } => vec![items],
             Self::RunCompleted { outputs } => vec![outputs],
-            Self::ChildEnded { .. }
+            Self::Called { options, .. } => vec![options],
+            Self::ProgramEnded {
+                end: ProgramEnd::Returned(outputs),
+            } => vec![outputs],
+            Self::ProgramEnded { .. }
+            | Self::ChildEnded { .. }
             | Self::SlotGranted {}
             | Self::RunStarted {}
             | Self::StepSkipped { .. }

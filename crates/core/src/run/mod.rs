@@ -8,6 +8,7 @@ pub mod event;
 mod names;
 mod outbox;
 mod plan;
+pub mod program;
 mod prompt;
 mod session;
 mod snapshot;

@@ -13,6 +13,7 @@ use super::event::{
 use super::names::Ended;
 use super::outbox::Outbox;
 use super::plan::Plan;
+use super::program::Program;
 use super::session::{Files, Instruction, Session, Spending};
 use crate::definition;
 use crate::ids::{AttemptId, RunId, StepId};
@@ -87,6 +88,8 @@ pub struct Run {
     pub running_ms: u64,
     /// Since when at least one process runs without a break.
     pub running_since: Option<Timestamp>,
+    /// Its program, when its definition is one.
+    pub program: Option<Program>,
 }
 
 /// A child run that its step has given up.

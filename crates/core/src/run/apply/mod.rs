@@ -3,6 +3,7 @@
 
 mod ends;
 mod lifecycle;
+mod program;
 
 pub use lifecycle::ends_a_step;
 mod session;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use super::event::{Event, RunCreated};
 use super::outbox::{Message, Outbox};
 use super::plan::Plan;
+use super::program::Program;
 use super::session::{Files, Spending};
 use super::state::{Run, Slot, State, Status, Step};
 use crate::time::Timestamp;
@@ -81,6 +83,7 @@ impl Run {
             spending: Spending::default(),
             running_ms: 0,
             running_since: None,
+            program: plan.definition.program.as_ref().map(|_| Program::default()),
             plan,
         };
         run.rebuild_frontier();
@@ -245,6 +248,8 @@ impl Run {
                 self.outbox.delivered(*message);
                 Ok(())
             }
+            Event::Called { call, options } => self.called(call, options),
+            Event::ProgramEnded { end } => self.program_ended(end),
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::event::{
     Action, Actor, AttemptEnd, ChildOutcome, Finished, Key, PauseReason, RunCreated,
 };
+use super::super::program::{Ask, ProgramEnd};
 use crate::activity::{Answer, Question, Usage};
 use crate::ids::{AttemptId, RunId};
 
@@ -128,6 +129,17 @@ pub enum Command {
         child: RunId,
         /// How.
         outcome: ChildOutcome,
+    },
+    /// The run's program made calls, and may have ended.
+    Asked {
+        /// Of the past it knows.
+        epoch: u32,
+        /// The number of the first call.
+        from: usize,
+        /// The calls, in order.
+        asks: Vec<Ask>,
+        /// Its end.
+        end: Option<ProgramEnd>,
     },
     /// A message of the outbox arrived.
     Delivered {

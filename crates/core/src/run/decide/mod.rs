@@ -3,6 +3,7 @@
 
 mod advance;
 mod answer;
+mod asked;
 mod attempt;
 mod cancel;
 mod child;
@@ -138,6 +139,12 @@ impl Run {
                 child,
                 outcome,
             } => self.end_child(key, *child, outcome, context),
+            Command::Asked {
+                epoch,
+                from,
+                asks,
+                end,
+            } => self.asked(*epoch, *from, asks, end.as_ref()),
             Command::Delivered { message } => Ok(if self.outbox.holds(*message) {
                 vec![Event::Delivered { message: *message }]
             } else {
