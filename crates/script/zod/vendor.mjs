@@ -1,10 +1,10 @@
-// Makes zod.js and exports.json of the npm package zod, as one script without its translations.
+// Makes zod.js, exports.json and types.json of the npm package zod, as one script without its translations.
 //
 //   npm install --no-save zod@4.6.7 esbuild@0.28.2 && node vendor.mjs
 //
 // Run it in a directory of its own that has these packages (node's resolution starts here), and
 // commit what it writes. Raise VERSION together with the package: runs record it.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -51,4 +51,15 @@ writeFileSync(join(here, "zod.js"), note + built.outputFiles[0].text);
 const names = Object.keys(await import(pathToFileURL(join(home, "index.js")).href));
 const exports = names.filter((name) => name !== "default").sort();
 writeFileSync(join(here, "exports.json"), JSON.stringify({ version: VERSION, exports }) + "\n");
+// For editors: the declarations, as one file of texts by their paths.
+const types = { "index.d.ts": readFileSync(join(home, "index.d.ts"), "utf8"), LICENSE: licence };
+for (const part of ["classic", "core"]) {
+  for (const name of readdirSync(join(home, "v4", part)).sort()) {
+    if (name.endsWith(".d.ts")) types[`v4/${part}/${name}`] = readFileSync(join(home, "v4", part, name), "utf8");
+  }
+}
+types["v4/locales/index.d.ts"] = 'export { default as en } from "./en.js";\n';
+types["v4/locales/en.d.ts"] = readFileSync(join(home, "v4", "locales", "en.d.ts"), "utf8");
+writeFileSync(join(here, "types.json"), JSON.stringify(types, null, 1) + "\n");
+
 console.log(`zod ${VERSION}: ${exports.length} exports`);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use baton_engine::ports::Journal;
 use baton_engine::{Engine, Outside};
+use baton_script::ScriptPrograms;
 use baton_store::{Files, SqliteJournal, Views};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -27,7 +28,7 @@ use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::{Host, cleaning, database, files, idle};
+use super::{Host, cleaning, database, files, idle, scripts};
 
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -123,6 +124,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         runners: Arc::new(runners.clone()),
         definitions: Arc::new(OnDisk),
         environments: environments.clone(),
+        programs: Arc::new(ScriptPrograms::new(scripts::pool().clone())),
         clock: Arc::new(SystemClock),
     });
     let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;

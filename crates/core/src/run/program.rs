@@ -69,6 +69,9 @@ pub struct Call {
     /// How many outcomes the program had heard.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub heard: u32,
+    /// The program waited after it: nothing that it did since is missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rests: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -173,12 +176,12 @@ pub enum ProgramFault {
 }
 
 impl Program {
-    /// How many outcomes the program has heard at its last call.
+    /// Whether the program waits, having heard all there is.
     #[must_use]
-    pub fn heard(&self) -> usize {
-        self.calls
-            .last()
-            .map_or(0, |made| made.call.heard as usize)
+    pub fn rests(&self) -> bool {
+        self.calls.last().is_some_and(|last| {
+            last.call.rests && last.call.heard as usize == self.outcomes.len()
+        })
     }
 }
 
@@ -190,8 +193,7 @@ impl Run {
         let Some(program) = &self.program else {
             return false;
         };
-        program.end.is_none()
-            && (self.active.is_empty() || program.outcomes.len() > program.heard())
+        program.end.is_none() && (self.active.is_empty() || !program.rests())
     }
 
     /// Whether the program hears of the end of the step of this index.

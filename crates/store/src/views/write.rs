@@ -109,7 +109,10 @@ impl Batch {
                 dirty.messages.push(row);
             }
             Event::MessageStatus { message, status } => dirty.statuses.push((*message, *status)),
-            Event::Delivered { .. }
+            // A function's end follows in the same commit.
+            Event::Called { call, .. } => dirty.steps.step(run, &call.key),
+            Event::ProgramEnded { .. }
+            | Event::Delivered { .. }
             | Event::FilesKept { .. }
             | Event::FilesFinished { .. }
             | Event::BudgetWarned { .. } => {}

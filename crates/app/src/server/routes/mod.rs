@@ -11,6 +11,7 @@ mod health;
 mod logs;
 mod orders;
 mod projects;
+mod replay;
 mod secrets;
 mod steps;
 mod thread;
@@ -31,6 +32,7 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(definitions::routes())
         .merge(executions::routes())
         .merge(orders::routes())
+        .merge(replay::routes())
         .merge(steps::routes())
         .merge(logs::routes())
         .merge(activities::routes())
