@@ -22,7 +22,10 @@ SOAK ?=
 # The same for the tests with the real agents.
 AGENTS ?=
 
-.PHONY: help run build test lint fmt tidy deny deps unit bench soak test-agents clean
+# And for the fuzz targets.
+FUZZ ?=
+
+.PHONY: help run build test lint fmt tidy deny deps unit bench soak test-agents fuzz clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +62,9 @@ soak: ## run the long tests, those marked #[ignore]; SOAK="name name" picks some
 
 test-agents: ## run Baton and its drivers with the real agents (from npm) and scripted models; AGENTS="name" picks
 	@.ci/agents $(AGENTS)
+
+fuzz: ## run the fuzz targets, ten minutes each; FUZZ="name name" picks some, FUZZ_SECONDS shortens
+	@.ci/fuzz $(FUZZ)
 
 clean: ## delete what `make run` stored
 	rm -rf .make-run

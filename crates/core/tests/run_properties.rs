@@ -11,8 +11,8 @@ use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::big::{Big, INLINE_LIMIT};
 use baton_core::run::decide::{Command, News, Refusal, ResumeFrom, inherited};
 use baton_core::run::event::{
-    Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, Finished, PauseReason, PauseThen,
-    StepError, StepOutput,
+    Action, Actor, AttemptEnd, Cause, ChildOutcome, ErrorCode, Event, Finished, PauseReason,
+    PauseThen, StepError, StepOutput,
 };
 use baton_core::run::{Slot, State, Status};
 use proptest::prelude::*;
@@ -466,4 +466,43 @@ proptest! {
             folds_from_its_journal(&fork);
         }
     }
+}
+
+/// What random runs found once, kept.
+#[test]
+fn a_lost_attempt_in_an_earlier_steps_session_is_told_again_what_another_has_taken() {
+    let mut driver = Driver::new(OF_AGENTS[0], PauseThen::Stay, vec![]);
+    // Each op counts: the attempts' ids, and so their order, follow from all before.
+    let ops = [
+        Op::Pass(0),
+        Op::End(12, 0),
+        Op::Pass(0),
+        Op::Hear(0, 102, 0),
+        Op::Hear(0, 6, 0),
+        Op::Resume,
+        Op::Hear(0, 8, 0),
+        Op::Resume,
+        Op::End(0, 0),
+        Op::Cancel(false),
+        Op::Hear(0, 0, 0),
+        Op::Hear(0, 0, 0),
+        Op::Hear(0, 0, 0),
+        Op::End(8, 4),
+        Op::End(0, 0),
+        Op::End(0, 0),
+        Op::Resume,
+        Op::Hear(14, 112, 0),
+        Op::End(7, 6),
+    ];
+    for op in &ops {
+        happen(&mut driver, op);
+    }
+    let begun = driver.commits.iter().flat_map(|(_, events)| events);
+    let again = begun.rev().find_map(|event| match event {
+        Event::AttemptStarted {
+            key, cause, heads, ..
+        } => Some((key.clone(), *cause, heads.clone())),
+        _ => None,
+    });
+    assert_eq!(again, Some(("on".into(), Cause::Lost, vec![0])));
 }

@@ -13,7 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::actor::{RunActor, RunMail};
 use crate::feed::Feed;
 use crate::plans::Plans;
-use crate::ports::{Aggregate, Appended, Asked, Clock, Definitions, Environments, Journal, Programs, Reports, Runners};
+use crate::ports::{
+    Aggregate, Appended, Asked, Clock, Definitions, Environments, Journal, Programs, Reports,
+    Runners,
+};
 use crate::slots::{SlotActor, SlotMail};
 use crate::timers::Timers;
 

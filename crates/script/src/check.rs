@@ -66,7 +66,10 @@ impl Pool {
             (_, Some(_)) if !asks.is_empty() => asks.first().map(|ask| {
                 let call = &ask.call;
                 let what = call.kind.word();
-                format!("where the recorded run ended, the replay asks for {what} `{}` at {}", call.key, call.line)
+                format!(
+                    "where the recorded run ended, the replay asks for {what} `{}` at {}",
+                    call.key, call.line
+                )
             }),
             (Some(ProgramEnd::Returned(now)), Some(ProgramEnd::Returned(was))) if now != was => {
                 Some("the same calls, and another result".to_owned())

@@ -4,14 +4,18 @@ use baton_core::run::big::Big;
 use baton_core::run::program::{CallKind, FunctionEnd, Program};
 use baton_core::run::{Run, State, Step};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::isolate::{Opening, Outcome, function_outcome};
 
 /// All that a program begins with.
 pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
     let created = &run.created;
-    let bits = created.run.bits();
-    let word = |n: u32| u32::try_from((bits >> (n * 32)) & u128::from(u32::MAX)).unwrap_or(1) | 1;
+    let digest = Sha256::digest(created.run.to_string());
+    let word = |n: usize| {
+        let bytes = digest.iter().skip(n * 4).take(4);
+        bytes.fold(0, |word: u32, byte| (word << 8) | u32::from(*byte)) | 1
+    };
     let functions = program.calls.iter().enumerate().filter_map(|(n, made)| {
         let step = run.steps.get(made.step?)?;
         (made.call.kind == CallKind::Function)
@@ -73,9 +77,8 @@ fn function_end(step: &Step) -> Option<FunctionEnd> {
 fn told(step: &Step) -> Value {
     let output = &step.last_output;
     let text = |big: &Option<Big>| big.as_ref().map(|text| text.as_str().to_owned());
-    let value = |big: &Option<Big>| -> Option<Value> {
-        serde_json::from_str(big.as_ref()?.as_str()).ok()
-    };
+    let value =
+        |big: &Option<Big>| -> Option<Value> { serde_json::from_str(big.as_ref()?.as_str()).ok() };
     let data = value(&output.data);
     let mut told = json!({"status": step.state.word()});
     let mut put = |name: &str, value: Option<Value>| {

@@ -8,6 +8,7 @@ pub mod bundle;
 mod check;
 mod compile;
 mod diagnostics;
+mod direct;
 mod history;
 mod isolate;
 mod pool;
@@ -18,6 +19,7 @@ mod worker;
 
 pub use check::Replayed;
 pub use compile::Source;
+pub use direct::{Direct, compile_here};
 pub use isolate::Limits;
 pub use pool::{Pool, PoolOptions, WorkerError};
 pub use programs::ScriptPrograms;

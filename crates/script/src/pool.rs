@@ -186,11 +186,7 @@ impl Keeper {
         self.ask(&job.order, &mut |answer| reply(Ok(answer)))
     }
 
-    fn ask(
-        &mut self,
-        order: &Order,
-        each: &mut dyn FnMut(Answer),
-    ) -> Result<(), WorkerError> {
+    fn ask(&mut self, order: &Order, each: &mut dyn FnMut(Answer)) -> Result<(), WorkerError> {
         let time = Duration::from_millis(self.options.limits.cpu_ms) + GRACE;
         let worker = match &mut self.worker {
             Some(worker) => worker,
@@ -301,4 +297,3 @@ impl Worker {
         }
     }
 }
-

@@ -2,13 +2,13 @@
 //! follows when it dies. A run whose isolate is gone is replayed when it is next to hear something.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use baton_core::definition::schema::ArgError;
 use baton_core::ids::RunId;
 use baton_core::run::big::Big;
-use baton_core::run::program::{CallKind, ProgramEnd, ProgramError, ProgramFault};
+use baton_core::run::program::{Ask, CallKind, ProgramEnd, ProgramError, ProgramFault};
 use baton_core::run::{Run, Status};
 use baton_engine::ports::{ArgsRefused, ArgsReply, Asked, Programs, Reports};
 use serde_json::Value;
@@ -20,6 +20,9 @@ use crate::protocol::{Answer, Order, Unread};
 
 /// How long an isolate that waits stays in memory.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// How often idle isolates are looked for.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The most isolates of a host.
 const MOST: usize = 1024;
@@ -36,6 +39,8 @@ pub struct ScriptPrograms {
 struct Inner {
     pool: Pool,
     state: Mutex<State>,
+    /// Dropped with it: then the thread that looks for idle isolates ends.
+    _alive: Mutex<mpsc::Sender<()>>,
 }
 
 #[derive(Default)]
@@ -60,14 +65,16 @@ impl ScriptPrograms {
     /// Programs that run in this pool.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
+        let (alive, gone) = mpsc::channel();
         let inner = Arc::new(Inner {
             pool,
             state: Mutex::default(),
+            _alive: Mutex::new(alive),
         });
         let weak = Arc::downgrade(&inner);
         let thread = std::thread::Builder::new().name("script-idle".into());
         // Without it isolates stay until there are too many.
-        let _thread = thread.spawn(move || forget_idle(&weak));
+        let _thread = thread.spawn(move || forget_idle(&weak, &gone));
         Self { inner }
     }
 
@@ -79,9 +86,8 @@ impl ScriptPrograms {
 }
 
 /// Drops isolates that wait for long.
-fn forget_idle(inner: &Weak<Inner>) {
-    loop {
-        std::thread::sleep(Duration::from_secs(1));
+fn forget_idle(inner: &Weak<Inner>, gone: &mpsc::Receiver<()>) {
+    while gone.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
         let Some(inner) = inner.upgrade() else { return };
         let idle: Vec<RunId> = {
             let state = inner.lock();
@@ -186,44 +192,44 @@ impl Inner {
     }
 }
 
-/// Gives on what a program did: each function's end is a commit of its own.
+/// Gives on what a program did.
 fn tell(run: RunId, epoch: u32, turned: Turned, reports: &dyn Reports) {
+    for asked in split(epoch, turned) {
+        reports.asked(run, asked);
+    }
+}
+
+/// What a program did, in commands: each function's end is a commit of its own.
+pub(crate) fn split(epoch: u32, turned: Turned) -> Vec<Asked> {
     let Turned {
         mut from,
         asks,
         end,
     } = turned;
+    let mut all = Vec::new();
     let mut batch = Vec::new();
+    let mut put = |asks: Vec<Ask>, end| {
+        let first = from;
+        from += asks.len();
+        all.push(Asked {
+            epoch,
+            from: first,
+            asks,
+            end,
+        });
+    };
     let count = asks.len();
     for (n, ask) in asks.into_iter().enumerate() {
         let ends = ask.call.kind == CallKind::Function;
         batch.push(ask);
         if ends && n + 1 < count {
-            let asks = std::mem::take(&mut batch);
-            let first = from;
-            from += asks.len();
-            reports.asked(
-                run,
-                Asked {
-                    epoch,
-                    from: first,
-                    asks,
-                    end: None,
-                },
-            );
+            put(std::mem::take(&mut batch), None);
         }
     }
     if !batch.is_empty() || end.is_some() {
-        reports.asked(
-            run,
-            Asked {
-                epoch,
-                from,
-                asks: batch,
-                end,
-            },
-        );
+        put(batch, end);
     }
+    all
 }
 
 impl Programs for ScriptPrograms {

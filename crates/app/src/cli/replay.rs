@@ -34,7 +34,7 @@ impl Replay {
         }
         Ok(match verdict["divergence"].is_null() {
             true => Exit::Done,
-            false => Exit::Failed,
+            false => Exit::RunFailed,
         })
     }
 }

@@ -36,6 +36,39 @@ pub struct Authored {
     /// See `default.toml`.
     #[serde(default)]
     pub agents: Agents,
+    /// See `default.toml`.
+    #[serde(default)]
+    pub live: Live,
+    /// See `default.toml`.
+    #[serde(default)]
+    pub artifacts: Artifacts,
+    /// See `default.toml`.
+    #[serde(default)]
+    pub webhooks: Webhooks,
+}
+
+/// `[live]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Live {
+    pub patience: Option<Length>,
+}
+
+/// `[artifacts]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Artifacts {
+    pub max_bytes: Option<Bytes>,
+}
+
+/// `[webhooks]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Webhooks {
+    pub allow_private: Option<bool>,
 }
 
 /// `[agents]`.

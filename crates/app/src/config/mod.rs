@@ -38,6 +38,12 @@ pub struct Config {
     pub agent_silence: Duration,
     /// How long an agent's model service may only fail.
     pub agent_retrying: Duration,
+    /// How long a live connection may take nothing.
+    pub live_patience: Duration,
+    /// The largest artifact that is taken.
+    pub artifacts_max_bytes: u64,
+    /// Outgoing webhooks may go to private and loopback addresses.
+    pub webhooks_allow_private: bool,
     /// Secrets kept in the environment: name to variable.
     pub secrets: BTreeMap<String, String>,
 }
@@ -55,6 +61,9 @@ impl Default for Config {
             env_allow: Vec::new(),
             agent_silence: Duration::from_secs(1800),
             agent_retrying: Duration::from_secs(300),
+            live_patience: Duration::from_secs(10),
+            artifacts_max_bytes: 100 << 20,
+            webhooks_allow_private: false,
             secrets: BTreeMap::new(),
         }
     }
@@ -144,6 +153,15 @@ fn may_be_a_projects(authored: &Authored, path: &Path) -> Result<(), ConfigError
         ("orphan_grace", authored.orphan_grace.is_some()),
         ("idle_exit", authored.idle_exit.is_some()),
         ("database_url", authored.database_url.is_some()),
+        ("live.patience", authored.live.patience.is_some()),
+        (
+            "artifacts.max_bytes",
+            authored.artifacts.max_bytes.is_some(),
+        ),
+        (
+            "webhooks.allow_private",
+            authored.webhooks.allow_private.is_some(),
+        ),
     ];
     match host_keys.into_iter().find(|(_, said)| *said) {
         None => Ok(()),
@@ -170,6 +188,14 @@ fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Result<Authored, Co
     authored.pause.timeout = length("BATON_PAUSE_TIMEOUT")?;
     authored.agents.silence = length("BATON_AGENTS_SILENCE")?;
     authored.agents.retrying = length("BATON_AGENTS_RETRYING")?;
+    authored.live.patience = length("BATON_LIVE_PATIENCE")?;
+    let name = "BATON_ARTIFACTS_MAX_BYTES";
+    authored.artifacts.max_bytes = parsed(name, said(name), Bytes::parse)?;
+    let name = "BATON_WEBHOOKS_ALLOW_PRIVATE";
+    authored.webhooks.allow_private = parsed(name, said(name), |text| {
+        let wrong = |_| format!("`{text}` is not `true` or `false`");
+        text.parse().map_err(wrong)
+    })?;
     let name = "BATON_PAUSE_ON_TIMEOUT";
     authored.pause.on_timeout = parsed(name, said(name), |text| match text {
         "stay" => Ok(OnTimeout::Stay),
@@ -224,6 +250,13 @@ impl Config {
         set(&mut self.pause_timeout, authored.pause.timeout);
         set(&mut self.agent_silence, authored.agents.silence);
         set(&mut self.agent_retrying, authored.agents.retrying);
+        set(&mut self.live_patience, authored.live.patience);
+        if let Some(Bytes(bytes)) = authored.artifacts.max_bytes {
+            self.artifacts_max_bytes = bytes;
+        }
+        if let Some(allow) = authored.webhooks.allow_private {
+            self.webhooks_allow_private = allow;
+        }
         if let Some(url) = authored.database_url {
             self.database = Some(database(&url)?);
         }

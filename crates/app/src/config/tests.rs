@@ -37,6 +37,9 @@ fn the_default_file_says_the_defaults() {
         pause_on_timeout: OnTimeout::Cancel,
         log_max_bytes: 0,
         env_allow: vec!["x".into()],
+        live_patience: Duration::ZERO,
+        artifacts_max_bytes: 0,
+        webhooks_allow_private: true,
         secrets: BTreeMap::new(),
     };
     config

@@ -90,6 +90,14 @@ pub struct Host {
     pub generation: u64,
     /// What a long pause leads to, for new runs.
     pub pause_policy: PausePolicy,
+    /// How long a live connection may take nothing.
+    pub live_patience: Duration,
+    /// The largest artifact that is taken, in bytes.
+    #[allow(dead_code, reason = "the next part reads it")]
+    pub artifacts_max_bytes: u64,
+    /// Outgoing webhooks may go to private and loopback addresses.
+    #[allow(dead_code, reason = "the next part reads it")]
+    pub webhooks_allow_private: bool,
     /// Whether it leaves when idle.
     pub background: bool,
     views: OnceLock<Arc<Views>>,

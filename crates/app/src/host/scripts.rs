@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use baton_core::definition::{Definition, Diagnostic, Severity, parse_bundle};
+use baton_core::definition::{Definition, Diagnostic, Parsed, Severity, parse_bundle};
 use baton_script::{Limits, Pool, PoolOptions, Source};
 
 /// Definitions that are remembered.
@@ -131,6 +131,21 @@ pub fn compile_now(source: Source) -> (Compiled, Vec<String>) {
         compiled.diagnostics.push(finding);
     }
     (compiled, made.files)
+}
+
+/// Checks a text as the definition of this key; without a project it can import nothing of its own.
+pub fn check(project: Option<&str>, key: &str, text: String) -> Parsed {
+    let nowhere = PathBuf::from("/nonexistent");
+    let (compiled, _) = compile_now(Source {
+        project: project.map_or(nowhere, PathBuf::from),
+        key: key.to_owned(),
+        path: format!("{}/{key}.ts", super::definitions::DIRECTORY),
+        text: Some(text),
+    });
+    Parsed {
+        definition: compiled.definition,
+        diagnostics: compiled.diagnostics,
+    }
 }
 
 fn stamp(file: &Path) -> Option<(u64, SystemTime)> {

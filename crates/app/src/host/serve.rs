@@ -102,6 +102,9 @@ pub fn run(options: Options) -> Result<(), Error> {
     let settings = Settings::from(config);
     let idle_exit = options.idle_exit.unwrap_or(settings.idle_exit);
     let pause_policy = settings.pause_policy;
+    let live_patience = settings.live_patience;
+    let artifacts_max_bytes = settings.artifacts_max_bytes;
+    let webhooks_allow_private = settings.webhooks_allow_private;
     let environments = Arc::new(RunEnvironments::new(&data_dir, journal.clone()));
     let variables = settings.secret_variables.clone();
     let secrets = Secrets::open(&data_dir, variables, environments.clone());
@@ -141,6 +144,9 @@ pub fn run(options: Options) -> Result<(), Error> {
         generation,
         background: options.background,
         pause_policy,
+        live_patience,
+        artifacts_max_bytes,
+        webhooks_allow_private,
         views: OnceLock::new(),
         activity: Arc::new(Activity::default()),
         door: Arc::default(),

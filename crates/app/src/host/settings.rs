@@ -25,6 +25,12 @@ pub struct Settings {
     pub agent_silence: Duration,
     /// How long an agent's model service may only fail.
     pub agent_retrying: Duration,
+    /// How long a live connection may take nothing.
+    pub live_patience: Duration,
+    /// The largest artifact that is taken.
+    pub artifacts_max_bytes: u64,
+    /// Outgoing webhooks may go to private and loopback addresses.
+    pub webhooks_allow_private: bool,
     /// How long a background host stays without anything to do.
     pub idle_exit: Duration,
 }
@@ -50,6 +56,9 @@ impl From<Config> for Settings {
             },
             agent_silence: config.agent_silence,
             agent_retrying: config.agent_retrying,
+            live_patience: config.live_patience,
+            artifacts_max_bytes: config.artifacts_max_bytes,
+            webhooks_allow_private: config.webhooks_allow_private,
             idle_exit: config.idle_exit,
         }
     }

@@ -67,9 +67,14 @@ pub fn place(
         | Action::Wait(_)
         | Action::Function => false,
     };
-    let outline = definition.program.iter().flat_map(|program| &program.outline);
+    let outline = definition
+        .program
+        .iter()
+        .flat_map(|program| &program.outline);
     let has_agent = definition.steps.iter().any(needs_files)
-        || outline.into_iter().any(|step| step.kind == Some(StepKind::Agent));
+        || outline
+            .into_iter()
+            .any(|step| step.kind == Some(StepKind::Agent));
     let mode = match said {
         Some(mode) => mode,
         None if has_agent || wish.base_branch.is_some() => WorktreeMode::Worktree,

@@ -100,6 +100,16 @@ impl Problem {
         )
     }
 
+    /// Its stable word.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// It in words.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// With one thing that is wrong.
     #[must_use]
     pub fn with_error(mut self, pointer: &str, detail: &str) -> Self {

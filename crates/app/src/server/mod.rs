@@ -59,5 +59,7 @@ async fn let_in(State(host): State, request: Request, next: Next) -> Response {
 pub fn router(host: Arc<Host>) -> Router {
     let repeats = axum::middleware::from_fn_with_state(host.clone(), repeats::know);
     let door = axum::middleware::from_fn_with_state(host.clone(), let_in);
-    routes::all().layer(repeats).layer(door).with_state(host)
+    let hub = axum::Extension(live::Hub::start(&host));
+    let all = routes::all().layer(hub).layer(repeats).layer(door);
+    all.with_state(host)
 }

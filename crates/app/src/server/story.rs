@@ -10,7 +10,7 @@ use baton_core::run::event::{
     ActionStatus, AttemptEnd, Cause, Event, Finished, Key, MessagePosted,
 };
 use baton_core::time::Timestamp;
-use baton_engine::ports::{Aggregate, Journal, Stored};
+use baton_engine::ports::{Aggregate, Journal, Position, Stored};
 use baton_engine::{FoldError, Plans, decode};
 
 /// See the module.
@@ -100,6 +100,27 @@ impl Story {
         let mut story = None;
         for stored in journal.load(&Aggregate::Run(run), 0)? {
             if stored.seq > seq {
+                break;
+            }
+            let events = decode(journal, &stored)?;
+            Self::apply(&mut story, plans, &stored, &events)?;
+        }
+        Ok(story)
+    }
+
+    /// The story up to a position.
+    ///
+    /// # Errors
+    /// [`FoldError`].
+    pub fn load_at(
+        journal: &dyn Journal,
+        plans: &Plans,
+        run: RunId,
+        until: Position,
+    ) -> Result<Option<Self>, FoldError> {
+        let mut story = None;
+        for stored in journal.load(&Aggregate::Run(run), 0)? {
+            if stored.position > until {
                 break;
             }
             let events = decode(journal, &stored)?;

@@ -21,9 +21,23 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A data directory, a project and, most of the time, a host.
 pub struct World {
-    dir: tempfile::TempDir,
+    dir: Dir,
     host: Option<Child>,
     pub project: String,
+}
+
+enum Dir {
+    Own(tempfile::TempDir),
+    Lent(PathBuf),
+}
+
+impl Dir {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(dir) => dir.path(),
+            Self::Lent(path) => path,
+        }
+    }
 }
 
 /// An answer.
@@ -50,9 +64,18 @@ impl World {
             std::fs::write(folder.join(format!("{key}.yaml")), text).unwrap();
         }
         Self {
-            dir,
+            dir: Dir::Own(dir),
             host: None,
             project: String::new(),
+        }
+    }
+
+    /// The same place, for a thread that only looks: it ends nothing.
+    pub fn at(world: &Self) -> Self {
+        Self {
+            dir: Dir::Lent(world.dir.path().to_owned()),
+            host: None,
+            project: world.project.clone(),
         }
     }
 
@@ -228,6 +251,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if matches!(self.dir, Dir::Lent(_)) {
+            return;
+        }
         // Asked first: the host knows best how to end what it runs.
         if self.host.is_some() {
             self.cancel_all();

@@ -179,9 +179,9 @@ impl Program {
     /// Whether the program waits, having heard all there is.
     #[must_use]
     pub fn rests(&self) -> bool {
-        self.calls.last().is_some_and(|last| {
-            last.call.rests && last.call.heard as usize == self.outcomes.len()
-        })
+        self.calls
+            .last()
+            .is_some_and(|last| last.call.rests && last.call.heard as usize == self.outcomes.len())
     }
 }
 
@@ -211,7 +211,10 @@ impl Run {
         let Some(program) = &self.program else {
             return self.plan.from_step(step);
         };
-        let first = program.calls.iter().position(|made| made.step == Some(step));
+        let first = program
+            .calls
+            .iter()
+            .position(|made| made.step == Some(step));
         let Some(first) = first else {
             return vec![step];
         };
@@ -230,7 +233,10 @@ impl Run {
             return vec![];
         };
         let heard_at = program.outcomes.iter().position(|&other| other == step);
-        let called = program.calls.iter().position(|made| made.step == Some(step));
+        let called = program
+            .calls
+            .iter()
+            .position(|made| made.step == Some(step));
         let is_after = |index: usize, made: &Made| match (heard_at, called) {
             (Some(position), _) => made.call.heard as usize > position,
             (None, Some(called)) => index > called && !self.program_hears(step),
@@ -300,7 +306,10 @@ impl Run {
 
     /// How many of the program's calls it makes alike when these steps are undone.
     fn calls_that_stay(&self, program: &Program, undone: &BTreeSet<usize>) -> usize {
-        let first = program.outcomes.iter().position(|step| undone.contains(step));
+        let first = program
+            .outcomes
+            .iter()
+            .position(|step| undone.contains(step));
         let first = first.unwrap_or(program.outcomes.len());
         let stays = |made: &&Made| {
             let runs_again = |step: usize| undone.contains(&step) && !self.program_hears(step);

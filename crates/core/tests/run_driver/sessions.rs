@@ -77,9 +77,10 @@ impl Sessions {
                 attempt,
                 ..
             } => {
-                // A new session has not heard what the one before it had taken.
+                // Only the step's own session has heard what the attempt before it had taken: not a
+                // new one, and not an earlier step's that it goes on in.
                 let goes_on = matches!(cause, Cause::Parked | Cause::UsageLimit | Cause::Lost)
-                    && resume(run, key).flatten().is_some();
+                    && self.natives.contains_key(key);
                 let again = heads.iter().find(|head| self.taken.contains(head));
                 assert!(
                     !goes_on || again.is_none(),

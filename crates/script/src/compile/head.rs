@@ -59,6 +59,9 @@ pub(super) fn read(
 fn span_of(pointer: Option<&str>, keys: &BTreeMap<String, Span>) -> Span {
     let field = pointer.and_then(|pointer| pointer.split('/').nth(1));
     let found = field.and_then(|field| keys.get(field));
-    let name = || keys.get("name").map(|span| Span::new(span.start, span.start));
+    let name = || {
+        keys.get("name")
+            .map(|span| Span::new(span.start, span.start))
+    };
     found.copied().or_else(name).unwrap_or(Span::new(0, 0))
 }

@@ -107,8 +107,8 @@ pub(super) fn compile(id: &str, text: &str, is_entry: bool) -> Made {
     let scoping = checked.semantic.into_scoping();
     let options = TransformOptions::default();
     let path = PathBuf::from(id);
-    let transformed = Transformer::new(&allocator, &path, &options)
-        .build_with_scoping(scoping, &mut program);
+    let transformed =
+        Transformer::new(&allocator, &path, &options).build_with_scoping(scoping, &mut program);
     if !transformed.diagnostics.is_empty() {
         made.findings.extend(found(&transformed.diagnostics));
         return made;
@@ -155,8 +155,9 @@ fn json(id: &str, text: &str) -> Made {
                 u32::try_from(error.column()).unwrap_or(1),
             );
             let message = format!("this is no JSON: {error}");
-            made.findings
-                .push(diagnostics::at_line(id, text, place, "syntax", message, None));
+            made.findings.push(diagnostics::at_line(
+                id, text, place, "syntax", message, None,
+            ));
         }
     }
     made

@@ -126,7 +126,10 @@ impl Eyes<'_> {
     fn command(&mut self, object: &ObjectExpression<'_>) {
         for property in &object.properties {
             if let ObjectPropertyKind::ObjectProperty(property) = property
-                && property.key.static_name().is_some_and(|name| name == "command")
+                && property
+                    .key
+                    .static_name()
+                    .is_some_and(|name| name == "command")
                 && let Expression::TemplateLiteral(template) = &property.value
                 && !template.expressions.is_empty()
             {
@@ -153,15 +156,18 @@ impl Eyes<'_> {
 
 /// A property that is a text.
 fn literal(object: &ObjectExpression<'_>, field: &str) -> Option<String> {
-    object.properties.iter().find_map(|property| match property {
-        ObjectPropertyKind::ObjectProperty(property)
-            if property.key.static_name().is_some_and(|name| name == field) =>
-        {
-            match &property.value {
-                Expression::StringLiteral(text) => Some(text.value.to_string()),
-                _ => None,
+    object
+        .properties
+        .iter()
+        .find_map(|property| match property {
+            ObjectPropertyKind::ObjectProperty(property)
+                if property.key.static_name().is_some_and(|name| name == field) =>
+            {
+                match &property.value {
+                    Expression::StringLiteral(text) => Some(text.value.to_string()),
+                    _ => None,
+                }
             }
-        }
-        _ => None,
-    })
+            _ => None,
+        })
 }

@@ -78,8 +78,18 @@ impl Project {
             ));
         }
         let is_node = specifier.starts_with("node:")
-            || ["fs", "path", "child_process", "os", "http", "https", "crypto", "util", "net"]
-                .contains(&specifier);
+            || [
+                "fs",
+                "path",
+                "child_process",
+                "os",
+                "http",
+                "https",
+                "crypto",
+                "util",
+                "net",
+            ]
+            .contains(&specifier);
         if is_node {
             let help = "a workflow has no files, processes or network of its own: use a script step, `ctx.step(id, {type: \"script\", command: …})`";
             return Err((
@@ -124,10 +134,7 @@ impl Project {
             directory = here.parent();
         }
         let help = format!("install it in the project: `npm install {name}`");
-        Err((
-            format!("the project has no package `{name}`"),
-            Some(help),
-        ))
+        Err((format!("the project has no package `{name}`"), Some(help)))
     }
 
     fn in_package(
@@ -166,7 +173,10 @@ impl Project {
             .any(|part| matches!(part, Component::ParentDir | Component::RootDir));
         let path = file_at(&home.join(&target)).filter(|_| !climbs);
         let path = path.ok_or_else(not_esm)?;
-        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let ending = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or_default();
         let is_esm = match ending {
             "mjs" | "mts" | "json" => true,
             "cjs" | "cts" => false,

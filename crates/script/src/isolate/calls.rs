@@ -7,7 +7,9 @@ use std::rc::Rc;
 use baton_core::definition::{Definition, parse_step};
 use baton_core::run::big::Big;
 use baton_core::run::event::{ErrorCode, StepError};
-use baton_core::run::program::{Ask, Call, CallKind, FunctionEnd, ProgramEnd, ProgramError, ProgramFault};
+use baton_core::run::program::{
+    Ask, Call, CallKind, FunctionEnd, ProgramEnd, ProgramError, ProgramFault,
+};
 use rquickjs::{Ctx, Exception, Function, Object};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -81,7 +83,9 @@ impl Calls {
         let call = match self.recorded.get(n) {
             Some(call) => Some(call),
             None => {
-                let fresh = n.checked_sub(self.told).and_then(|index| self.fresh.get(index));
+                let fresh = n
+                    .checked_sub(self.told)
+                    .and_then(|index| self.fresh.get(index));
                 fresh.map(|ask| &ask.call)
             }
         };
@@ -207,7 +211,9 @@ impl Calls {
         let (end, told) = if returned && text.len() > self.limits.value {
             let size = text.len();
             let most = self.limits.value;
-            threw(format!("what it returned has {size} bytes of JSON: at most {most} can be journaled"))
+            threw(format!(
+                "what it returned has {size} bytes of JSON: at most {most} can be journaled"
+            ))
         } else if returned {
             (
                 FunctionEnd::Returned(Big::new(text)),

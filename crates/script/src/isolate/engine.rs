@@ -126,9 +126,9 @@ impl Engine {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(failed) => {
-                    return Err(failed.0.with(|ctx| {
-                        self.fault(CaughtError::from_error(&ctx, Error::Exception))
-                    }));
+                    return Err(failed
+                        .0
+                        .with(|ctx| self.fault(CaughtError::from_error(&ctx, Error::Exception))));
                 }
             }
         }

@@ -7,8 +7,8 @@ mod metadata;
 mod positions;
 mod running;
 
-pub(crate) use metadata::Metadata;
 pub(crate) use calls::function_outcome;
+pub(crate) use metadata::Metadata;
 pub(crate) use running::{Opening, Outcome, Running, Turned};
 
 use baton_core::run::program::{ProgramError, ProgramFault};

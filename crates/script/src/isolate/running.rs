@@ -119,13 +119,17 @@ impl Running {
                 let seed: Function<'_> = host.get("seed")?;
                 seed.call((opening.at,))
             };
-            seed().catch(&ctx).map_err(|error| self.engine.fault(error))?;
+            seed()
+                .catch(&ctx)
+                .map_err(|error| self.engine.fault(error))?;
             let module = self.engine.load(&ctx, &self.entry)?;
             let begin = || -> rquickjs::Result<()> {
                 let begin: Function<'_> = host.get("begin")?;
                 begin.call((module, words.to_string()))
             };
-            begin().catch(&ctx).map_err(|error| self.engine.fault(error))?;
+            begin()
+                .catch(&ctx)
+                .map_err(|error| self.engine.fault(error))?;
             Ok(Persistent::save(&ctx, host))
         })?;
         self.host = Some(saved);
@@ -240,7 +244,9 @@ impl Running {
                 let settle: Function<'_> = host.get("settle")?;
                 settle.call((outcome.call, outcome.told.as_str(), outcome.at))
             };
-            settled().catch(&ctx).map_err(|error| self.engine.fault(error))
+            settled()
+                .catch(&ctx)
+                .map_err(|error| self.engine.fault(error))
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use baton_core::ids::{AttemptId, StepId};
+use baton_core::ids::{AttemptId, ProjectId, RunId, StepId};
 use baton_core::run::Run;
 use baton_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -33,8 +33,18 @@ pub struct Started<'a> {
     pub from_now: bool,
 }
 
-/// The type and the data of an event.
-pub type Piece = (&'static str, Value);
+/// Something that was written.
+#[derive(Debug)]
+pub struct Piece {
+    /// The event's type.
+    pub kind: &'static str,
+    /// Its data.
+    pub data: Value,
+    /// Whose.
+    pub run: RunId,
+    /// Of which project.
+    pub project: ProjectId,
+}
 
 #[derive(Debug)]
 struct Running {
@@ -43,6 +53,8 @@ struct Running {
     attempt: String,
     since: Timestamp,
     facts: Value,
+    run: RunId,
+    project: ProjectId,
 }
 
 impl Progress {
@@ -79,6 +91,8 @@ impl Progress {
             attempt: attempt.to_string(),
             since: at,
             facts,
+            run: created.run,
+            project: created.project.id,
         };
         self.running.insert(attempt, running);
     }
@@ -109,7 +123,7 @@ impl Running {
         // A file that cannot be read has nothing to tell; the log's own address says why.
         while let Ok(Some(piece)) = self.output.read(is_last) {
             let data = json!({"output": piece.text, "offset": piece.offset});
-            told.push(("workflow.step.progress", self.with_facts(data)));
+            told.push(self.piece("workflow.step.progress", data));
         }
         self.activities(&mut told);
         told
@@ -130,13 +144,13 @@ impl Running {
                 let at = row["at"].as_str().and_then(Timestamp::parse);
                 // Until its own file is there, that of the attempt before it may be in its place.
                 if at.is_none_or(|at| at >= self.since) {
-                    told.push(("workflow.step.activity", self.with_facts(row)));
+                    told.push(self.piece("workflow.step.activity", row));
                 }
             }
         }
     }
 
-    fn with_facts(&self, mut data: Value) -> Value {
+    fn piece(&self, kind: &'static str, mut data: Value) -> Piece {
         if let (Some(data), Some(facts)) = (data.as_object_mut(), self.facts.as_object()) {
             data.extend(
                 facts
@@ -144,6 +158,11 @@ impl Running {
                     .map(|(name, fact)| (name.clone(), fact.clone())),
             );
         }
-        data
+        Piece {
+            kind,
+            data,
+            run: self.run,
+            project: self.project,
+        }
     }
 }

@@ -47,13 +47,12 @@ pub fn all() -> Router<Arc<Host>> {
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 14] = [
+const LATER: [(&str, &str); 13] = [
     ("/api/auth", "signing in"),
     ("/api/users", "users"),
     ("/api/tokens", "tokens"),
     ("/api/webhooks", "outgoing webhooks"),
     ("/api/hooks", "triggers"),
-    ("/api/ws", "the WebSocket"),
     ("/api/v1", "the run status of agent workflows"),
     ("/api/tasks", "tasks"),
     ("/api/chat", "chat"),

@@ -104,13 +104,7 @@ pub(crate) const WAIT: Table = &["for", "until"];
 pub(crate) const WORKFLOW: Table = &["workflow", "args", "timeout", "retry"];
 
 /// The fields of every step that a program asks for.
-pub(crate) const ASKED: Table = &[
-    "id",
-    "name",
-    "phase",
-    "type",
-    "continue_on_error",
-];
+pub(crate) const ASKED: Table = &["id", "name", "phase", "type", "continue_on_error"];
 pub(crate) const FUNCTION: Table = &["retry"];
 pub(crate) const ASKED_WORKFLOW: Table = &["workflow", "args", "timeout", "retry", "isolate"];
 

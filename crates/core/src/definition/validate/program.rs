@@ -67,7 +67,11 @@ pub fn parse_step(definition: &Definition, key: &str, options: &Value) -> Result
     let mut text = String::new();
     let root = node(options, &mut text);
     let mut check = Check::of_program("", &text);
-    let defaults = match definition.program.as_ref().and_then(|p| p.defaults.as_ref()) {
+    let defaults = match definition
+        .program
+        .as_ref()
+        .and_then(|p| p.defaults.as_ref())
+    {
         Some(defaults) => {
             let mut unused = String::new();
             let defaults = node(defaults, &mut unused);

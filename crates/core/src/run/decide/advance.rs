@@ -69,7 +69,10 @@ impl Run {
             return self.pause_if_idle(running);
         }
         let mut events = Vec::new();
-        let program_end = self.program.as_ref().and_then(|program| program.end.as_ref());
+        let program_end = self
+            .program
+            .as_ref()
+            .and_then(|program| program.end.as_ref());
         if let Some(end @ ProgramEnd::Threw(_)) = program_end {
             // Nothing new starts.
             return self.end_with_program(end);

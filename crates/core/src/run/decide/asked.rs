@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::event::{
-    Action, ActionStatus, Actor, Event, MessagePosted, StepOutput,
+use super::super::event::{Action, ActionStatus, Actor, Event, MessagePosted, StepOutput};
+use super::super::program::{
+    Ask, CallKind, FunctionEnd, MAX_CALLS, ProgramEnd, ProgramError, ProgramFault,
 };
-use super::super::program::{Ask, CallKind, FunctionEnd, MAX_CALLS, ProgramEnd, ProgramError, ProgramFault};
 use super::super::state::{Run, Status};
 use super::Refusal;
 use super::post::MESSAGE_LIMIT;
@@ -76,7 +76,9 @@ impl Run {
             CallKind::Comment | CallKind::Log => {
                 let options: Value = serde_json::from_str(ask.options.as_str()).ok()?;
                 let content = options.get("content")?.as_str()?;
-                let content = content.get(..MESSAGE_LIMIT.min(content.len())).unwrap_or_default();
+                let content = content
+                    .get(..MESSAGE_LIMIT.min(content.len()))
+                    .unwrap_or_default();
                 let content = content.to_owned();
                 let metadata = serde_json::json!({"from": call.kind.word(), "line": call.line});
                 *messages += 1;

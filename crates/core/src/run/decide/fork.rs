@@ -16,7 +16,8 @@ pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusa
     let place = run.find_any(from)?;
     if run.program.is_some() {
         return Err(Refusal::NotAvailable(
-            "a run of a TypeScript definition is forked from its beginning: leave `from` out".into(),
+            "a run of a TypeScript definition is forked from its beginning: leave `from` out"
+                .into(),
         ));
     }
     let mut undone: BTreeSet<usize> = run.plan.from_step(place.step).into_iter().collect();

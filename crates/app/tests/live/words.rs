@@ -1,0 +1,83 @@
+//! What clients say wrongly, and positions of other journals.
+
+use serde_json::json;
+
+use crate::server_support::World;
+use crate::socket::{Heard, Socket};
+
+const ASK: &str = "
+name: Ask
+steps:
+  - {id: ok, type: approval, message: Go on?}
+";
+
+#[test]
+fn a_wrong_word_is_answered_and_the_connection_goes_on() {
+    let world = World::new(&[("ask", ASK)]);
+    let mut socket = Socket::open(&world, "");
+    for (wrong, code) in [
+        ("{", "bad_message"),
+        ("[]", "bad_message"),
+        (r#"{"type":"shout"}"#, "bad_message"),
+        (r#"{"type":"subscribe"}"#, "bad_topic"),
+        (r#"{"type":"subscribe","topics":["odd"]}"#, "bad_topic"),
+        (
+            r#"{"type":"subscribe","topics":["project:1"]}"#,
+            "bad_topic",
+        ),
+        (r#"{"type":"subscribe","topics":["run:99"]}"#, "not_found"),
+        (
+            r#"{"type":"subscribe","topics":["run:1"],"after":-1}"#,
+            "bad_message",
+        ),
+    ] {
+        socket.say_text(wrong);
+        let answer = socket.next();
+        assert_eq!(answer["type"], "error", "{wrong}: {answer}");
+        assert_eq!(answer["data"]["code"], code, "{wrong}: {answer}");
+        assert!(!answer["data"]["detail"].as_str().unwrap().is_empty());
+    }
+    let many: Vec<String> = (0..1001).map(|n| format!("task:{n}")).collect();
+    socket.say(&json!({"type": "subscribe", "topics": many}));
+    assert_eq!(socket.next()["data"]["code"], "bad_topic");
+    socket.say(&json!({"type": "ping"}));
+    assert_eq!(socket.next()["type"], "pong");
+    world.run("ask", &json!({}));
+    assert!(socket.next()["pos"].is_u64());
+}
+
+#[test]
+fn a_flood_of_words_ends_the_connection() {
+    let world = World::new(&[("ask", ASK)]);
+    let mut socket = Socket::open(&world, "");
+    socket.say_text(&"x".repeat(128 * 1024));
+    assert!(matches!(socket.hear(), Heard::Closed(_) | Heard::Gone));
+}
+
+#[test]
+fn a_position_of_another_journal_is_answered_resync() {
+    let world = World::new(&[("ask", ASK)]);
+    let far = u64::MAX / 8192;
+    let mut socket = Socket::open(&world, &format!("after={far}"));
+    assert_eq!(socket.next(), json!({"type": "resync"}));
+    let mut second = Socket::open(&world, "");
+    second.say(&json!({"type": "subscribe", "topics": [format!("project:{}", world.project)], "after": far}));
+    let heard = [second.next(), second.next()];
+    assert!(heard.contains(&json!({"type": "resync"})), "{heard:?}");
+    world.run("ask", &json!({}));
+    assert!(socket.next()["pos"].is_u64(), "it goes on from now");
+    assert!(second.next()["pos"].is_u64(), "it goes on from now");
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_before_it_begins() {
+    let world = World::new(&[("ask", ASK)]);
+    for (path, status) in [
+        ("/api/ws", 426),
+        ("/api/events?topics=odd", 400),
+        ("/api/events?topics=run:77", 404),
+        ("/api/events?after=x", 400),
+    ] {
+        assert_eq!(world.get(path).status, status, "{path}");
+    }
+}
