@@ -78,6 +78,7 @@ impl World {
             pause_policy: Default::default(),
             directory: "/p".into(),
             workspace: None,
+            follows: None,
         };
         let at = Timestamp::from_millis(1_700_000_000_000);
         let journal = vec![(at, vec![Event::RunCreated(Box::new(created))])];

@@ -90,6 +90,7 @@ impl Run {
                     status: ActionStatus::Processed,
                     step: self.find(&call.key).map(|_| call.key.clone()),
                     metadata: Some(metadata),
+                    place: None,
                 })))
             }
             CallKind::Checkpoint => {

@@ -4,13 +4,16 @@
 mod advance;
 mod answer;
 mod asked;
+mod artifact;
 mod attempt;
 mod cancel;
 mod child;
 mod command;
+mod comment;
 mod fork;
 mod pause;
 mod post;
+mod redirect;
 mod remove;
 mod resume;
 mod session;
@@ -18,7 +21,9 @@ mod start;
 mod tick;
 
 pub use command::{Command, News, ResumeFrom};
+pub use comment::check;
 pub use fork::{files_before, inherited};
+pub use redirect::opening;
 pub use start::{unavailable, unfit};
 
 use std::collections::BTreeMap;
@@ -89,6 +94,22 @@ impl Run {
     /// # Errors
     /// [`Refusal`]: nothing changes.
     pub fn decide(&self, command: &Command, context: &mut Context) -> Result<Vec<Event>, Refusal> {
+        Ok(self.counted(self.decide_on(command, context)?))
+    }
+
+    /// The messages of one decision, counted on from those there are.
+    fn counted(&self, mut events: Vec<Event>) -> Vec<Event> {
+        let mut next = self.messages;
+        for event in &mut events {
+            if let Event::MessagePosted(posted) = event {
+                posted.message = next;
+                next += 1;
+            }
+        }
+        events
+    }
+
+    fn decide_on(&self, command: &Command, context: &mut Context) -> Result<Vec<Event>, Refusal> {
         match command {
             Command::Start(_) => Err(Refusal::Exists),
             Command::AttemptEnded { attempt, end } => self.end_attempt(*attempt, end, context),
@@ -122,7 +143,10 @@ impl Run {
                 step,
                 metadata,
                 by,
-            } => self.post(content, *action, step.as_deref(), metadata.as_ref(), by),
+            } => {
+                let step = step.as_deref();
+                self.post(content, *action, step, metadata.as_ref(), by, context)
+            }
             Command::SlotGranted { request }
             | Command::SlotRefused { request, .. }
             | Command::SlotTaken { request }
@@ -145,6 +169,11 @@ impl Run {
                 asks,
                 end,
             } => self.asked(*epoch, *from, asks, end.as_ref()),
+            Command::Redirected { outcome } => Ok(self.redirected(outcome)),
+            Command::PredecessorEnded => Ok(self.predecessor_ended()),
+            Command::AddArtifact(artifact) => self.add_artifact(artifact),
+            Command::Attach { artifact, message } => self.attach(*artifact, *message),
+            Command::Detach { artifact } => self.detach(*artifact),
             Command::Delivered { message } => Ok(if self.outbox.holds(*message) {
                 vec![Event::Delivered { message: *message }]
             } else {

@@ -5,10 +5,12 @@
 
 mod activities;
 mod answer;
+mod commentary;
 mod outcome;
 mod prepare;
 mod talk;
 
 pub use activities::Activities;
+pub use commentary::Commentary;
 pub use prepare::{Places, Prepared, on_path, prepare, vendor};
 pub use talk::{Begin, Limits, Talk};
