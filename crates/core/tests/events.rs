@@ -531,7 +531,15 @@ fn lifecycle() -> Vec<Event> {
 fn run_events() -> Vec<Event> {
     let later = later::redirects_and_files(&created(), &posted());
     let programs = later::programs();
-    [lifecycle(), steps(), attempts(), sessions(), later, programs].concat()
+    [
+        lifecycle(),
+        steps(),
+        attempts(),
+        sessions(),
+        later,
+        programs,
+    ]
+    .concat()
 }
 
 fn sessions() -> Vec<Event> {

@@ -98,6 +98,7 @@
   const stackOf = () => new Error().stack;
   const waiting = new Map();
   const results = new Map();
+  const bodies = new Map();
   let functions = 0;
   let phase;
   let phases = [];
@@ -105,7 +106,7 @@
   const call = (kind, id, options, stack) => {
     if (functions > 0) {
       throw new Error(
-        `a function step cannot use \`ctx\` to ${kind === "step" || kind === "function" ? "ask for a step" : kind}: return first`,
+        `a function step cannot use \`ctx\` to ${kind === "step" || kind === "function" ? "ask for a step" : kind}: it computes and returns`,
       );
     }
     return parse(host.call(kind, id, stringify(options), stack));
@@ -154,16 +155,7 @@
     }
     const made = call("function", id, all, stack);
     if (!made.ended) {
-      const attempt = () => {
-        functions += 1;
-        try {
-          return Promise.resolve(fn(ctx));
-        } catch (error) {
-          return Promise.reject(error);
-        } finally {
-          functions -= 1;
-        }
-      };
+      const attempt = async () => fn(ctx);
       let left = made.attempts;
       const finished = (value) => {
         let text;
@@ -185,7 +177,7 @@
         const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
         host.done(made.n, false, words, (error instanceof Error && error.stack) || "");
       };
-      attempt().then(finished, failed);
+      bodies.set(made.n, () => attempt().then(finished, failed));
     }
     return settleStep(made, all);
   };
@@ -386,6 +378,21 @@
     const resolve = waiting.get(n);
     waiting.delete(n);
     resolve?.(parse(text));
+  };
+  // A function runs alone, with randomness of its own: a replay that does not run it is no different.
+  let kept = random;
+  host.run = (n) => {
+    const body = bodies.get(n);
+    bodies.delete(n);
+    functions = 1;
+    kept = random;
+    random = [kept[0] ^ (n + 1), kept[1], kept[2] ^ 0x9e3779b9, kept[3] | 1];
+    for (let i = 0; i < 8; i += 1) next();
+    body?.();
+  };
+  host.ran = () => {
+    functions = 0;
+    random = kept;
   };
   host.seed = (at) => {
     now = at;

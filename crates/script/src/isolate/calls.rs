@@ -37,10 +37,11 @@ pub(super) struct Calls {
     pub(super) heard: u32,
     /// Ids used so far, and how often.
     ids: HashMap<String, u32>,
-    /// Functions that have been called and have not ended.
-    running: BTreeSet<usize>,
-    /// What ends inside, to be told to the program in the order of the calls.
-    pub(super) due: BTreeMap<usize, String>,
+    /// The function that runs: alone, while the program itself waits.
+    pub(super) running: Option<usize>,
+    /// What ends inside, in the order of the calls: what the program is told; `None`: a function
+    /// that is still to run.
+    pub(super) due: BTreeMap<usize, Option<String>>,
     /// Steps whose outcomes are not heard.
     pub(super) open: BTreeSet<usize>,
     /// What stops the program, whatever it makes of it.
@@ -68,7 +69,7 @@ impl Calls {
             told: 0,
             heard: 0,
             ids: HashMap::new(),
-            running: BTreeSet::new(),
+            running: None,
             due: BTreeMap::new(),
             open: BTreeSet::new(),
             fault: None,
@@ -77,9 +78,9 @@ impl Calls {
         }
     }
 
-    /// Functions that wait for something, which functions cannot.
+    /// A function that waits for something, which functions cannot.
     pub(super) fn waiting_function(&self) -> Option<Fault> {
-        let &n = self.running.first()?;
+        let n = self.running?;
         let call = match self.recorded.get(n) {
             Some(call) => Some(call),
             None => {
@@ -175,7 +176,7 @@ impl Calls {
                 }
                 if let Some(end) = self.ends.remove(&n) {
                     ended = true;
-                    self.due.insert(n, end);
+                    self.due.insert(n, Some(end));
                 }
             }
             None => self.fresh.push(Ask {
@@ -190,11 +191,11 @@ impl Calls {
                 self.open.insert(n);
             }
             CallKind::Function if !ended => {
-                self.running.insert(n);
+                self.due.insert(n, None);
             }
             CallKind::Function => {}
             CallKind::Comment | CallKind::Log | CallKind::Checkpoint => {
-                self.due.insert(n, "{}".to_owned());
+                self.due.insert(n, Some("{}".to_owned()));
             }
         }
         let told = json!({
@@ -205,9 +206,10 @@ impl Calls {
 
     /// A function ended: with JSON, or with what it threw.
     fn done(&mut self, n: usize, returned: bool, text: &str, stack: &str) {
-        if !self.running.remove(&n) {
+        if self.running != Some(n) {
             return;
         }
+        self.running = None;
         let (end, told) = if returned && text.len() > self.limits.value {
             let size = text.len();
             let most = self.limits.value;
@@ -228,7 +230,7 @@ impl Calls {
         if let Some(ask) = fresh.and_then(|index| self.fresh.get_mut(index)) {
             ask.end = Some(end);
         }
-        self.due.insert(n, told);
+        self.due.insert(n, Some(told));
     }
 }
 

@@ -248,7 +248,12 @@ impl Dirty {
                     .prepare_cached("DELETE FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3")?
                     .execute(params![number, at.step, item])?;
             } else {
-                put.execute(params![number, at.step, item, json(&Stored::at(run, *at, step))?])?;
+                put.execute(params![
+                    number,
+                    at.step,
+                    item,
+                    json(&Stored::at(run, *at, step))?
+                ])?;
             }
         }
         Ok(())

@@ -3,8 +3,8 @@
 
 mod advance;
 mod answer;
-mod asked;
 mod artifact;
+mod asked;
 mod attempt;
 mod cancel;
 mod child;
