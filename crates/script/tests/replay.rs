@@ -1,4 +1,5 @@
 //! Programs go on after a crash as if it had not been.
+#![allow(clippy::unwrap_used)]
 
 #[allow(dead_code)]
 mod sim;

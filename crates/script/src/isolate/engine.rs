@@ -30,6 +30,8 @@ pub(super) struct Engine {
     pub(super) positions: Rc<Positions>,
     clock: Rc<Clock>,
     limits: Limits,
+    /// Rejections that nobody has handled: what they say, and their stacks.
+    rejections: Rc<RefCell<Vec<(String, String)>>>,
 }
 
 /// The processor time that is left.
@@ -62,6 +64,19 @@ impl Engine {
             watch.over.set(watch.over.get() || over);
             over
         })));
+        let rejections: Rc<RefCell<Vec<(String, String)>>> = Rc::default();
+        let kept = Rc::clone(&rejections);
+        runtime.set_host_promise_rejection_tracker(Some(Box::new(
+            move |_ctx, _promise, reason, is_handled| {
+                let told = words_of(reason);
+                let mut kept = kept.borrow_mut();
+                if !is_handled {
+                    kept.push(told);
+                } else if let Some(at) = kept.iter().position(|other| *other == told) {
+                    kept.remove(at);
+                }
+            },
+        )));
         runtime.set_loader(Names(Rc::clone(bundle)), Files(Rc::clone(bundle)));
         let context = Context::full(&runtime).map_err(failed)?;
         Ok(Self {
@@ -70,6 +85,7 @@ impl Engine {
             positions: Rc::new(Positions::new(bundle)),
             clock,
             limits: limits.clone(),
+            rejections,
         })
     }
 
@@ -134,6 +150,14 @@ impl Engine {
         }
     }
 
+    /// The first rejection that nobody has handled.
+    pub(super) fn unhandled(&self) -> Option<Fault> {
+        let rejections = self.rejections.borrow();
+        let (message, stack) = rejections.first()?;
+        let message = format!("a rejection that nobody handled: {message}");
+        Some(self.kind(message).at(self.positions.first(stack)))
+    }
+
     /// What an exception says, and where it comes from.
     pub(super) fn fault(&self, error: CaughtError<'_>) -> Fault {
         let (message, stack) = match error {
@@ -172,6 +196,21 @@ fn ours(name: &str) -> rquickjs::context::EvalOptions {
     let mut options = rquickjs::context::EvalOptions::default();
     options.filename = Some(name.to_owned());
     options
+}
+
+/// What a reason says, and its stack.
+fn words_of(reason: Value<'_>) -> (String, String) {
+    match reason.clone().into_exception() {
+        Some(exception) => describe(&exception),
+        None => {
+            let value = reason;
+            let text = value.as_string().and_then(|text| text.to_string().ok());
+            (
+                text.unwrap_or_else(|| value.type_name().to_owned()),
+                String::new(),
+            )
+        }
+    }
 }
 
 /// An exception as `name: message`, and its stack.

@@ -189,8 +189,10 @@ impl Running {
                 if calls.fault.is_some() {
                     return Ok(false);
                 }
-                if calls.end.is_some() {
-                    return match calls.not_made() {
+                if let Some(end) = &calls.end {
+                    let returned = matches!(end, ProgramEnd::Returned(_));
+                    let unhandled = || self.engine.unhandled().filter(|_| returned);
+                    return match calls.not_made().or_else(unhandled) {
                         Some(fault) => Err(fault),
                         None => Ok(false),
                     };
@@ -231,6 +233,9 @@ impl Running {
             return Err(fault);
         }
         if calls.open.is_empty() {
+            if let Some(fault) = self.engine.unhandled() {
+                return Err(fault);
+            }
             let message = "it waits for a promise that nothing will settle";
             return Err(Fault::new(ProgramFault::Stuck, message));
         }

@@ -12,6 +12,7 @@ use baton_core::run::event::{
     Actor, AttemptEnd, DefinitionRef, ErrorCode, Event, ProjectRef, RunCreated, SourceKind,
     StepError, StepOutput,
 };
+use baton_core::run::program::{ProgramEnd, ProgramError, ProgramFault};
 use baton_core::run::{Plan, Run, State, Status};
 use baton_core::time::Timestamp;
 use baton_engine::ports::Asked;
@@ -42,7 +43,7 @@ pub struct World {
     pub journal: Vec<(Timestamp, Vec<Event>)>,
     pub run: Run,
     program: Option<Direct>,
-    limits: Limits,
+    pub limits: Limits,
 }
 
 impl World {
@@ -115,6 +116,15 @@ impl World {
         self.program = None;
     }
 
+    /// The host dies, and the run finds another program than it began with.
+    pub fn becomes(&mut self, bundle: &str) {
+        let Event::RunCreated(created) = &mut self.journal[0].1[0] else {
+            return;
+        };
+        created.source = Big::new(bundle);
+        self.crash(self.journal.len());
+    }
+
     fn now(&self) -> Timestamp {
         self.journal
             .last()
@@ -174,11 +184,23 @@ impl World {
         }
         let asked: Vec<Asked> = match &mut self.program {
             Some(direct) if direct.epoch() == epoch => direct.hear(&self.run),
-            _ => {
-                let (direct, asked) = Direct::open(&self.run, &self.limits).unwrap().unwrap();
-                self.program = Some(direct);
-                asked
-            }
+            _ => match Direct::open(&self.run, &self.limits) {
+                Ok(opened) => {
+                    let (direct, asked) = opened.unwrap();
+                    self.program = Some(direct);
+                    asked
+                }
+                Err(message) => vec![Asked {
+                    epoch,
+                    from: 0,
+                    asks: vec![],
+                    end: Some(ProgramEnd::Threw(ProgramError {
+                        code: ProgramFault::Threw,
+                        message,
+                        step: None,
+                    })),
+                }],
+            },
         };
         let any = !asked.is_empty();
         for Asked {

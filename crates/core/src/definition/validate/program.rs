@@ -82,7 +82,13 @@ pub fn parse_step(definition: &Definition, key: &str, options: &Value) -> Result
     };
     let draft = check.step(&root, 0, &definition.phases, &mut None, &defaults);
     let wrong: Vec<Diagnostic> = check.report.finish(|_, _| None);
-    let first = wrong.into_iter().find(|d| d.severity == Severity::Error);
+    let mut wrong: Vec<Diagnostic> = wrong
+        .into_iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .collect();
+    // A field of the wrong name is also one that is missing: the former says what to do.
+    wrong.sort_by_key(|finding| finding.code == "missing_field");
+    let first = wrong.into_iter().next();
     if let Some(first) = first {
         return Err(match first.help {
             Some(help) => format!("{}: {help}", first.message),
