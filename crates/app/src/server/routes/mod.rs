@@ -2,6 +2,7 @@
 
 mod activities;
 mod agents;
+mod artifacts;
 mod auth;
 mod comments;
 mod definitions;
@@ -43,6 +44,7 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(activities::routes())
         .merge(diff::routes())
         .merge(agents::routes())
+        .merge(artifacts::routes())
         .merge(auth::routes())
         .merge(comments::routes())
         .merge(thread::routes())
@@ -55,7 +57,7 @@ pub fn all() -> Router<Arc<Host>> {
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 11] = [
+const LATER: [(&str, &str); 10] = [
     ("/api/auth/login", "signing in by name"),
     ("/api/users", "users"),
     ("/api/tokens", "tokens"),
@@ -64,7 +66,6 @@ const LATER: [(&str, &str); 11] = [
     ("/api/chat", "chat"),
     ("/api/features", "features"),
     ("/api/stakwork", "providers"),
-    ("/api/artifacts", "artifacts"),
     ("/api/insights", "insights"),
     ("/socket.io", "Socket.IO"),
 ];
