@@ -357,6 +357,7 @@ impl Engine {
                 let outcome = ChildOutcome::Failed {
                     message,
                     code: None,
+                    commit: None,
                 };
                 let command = Command::ChildEnded {
                     key: key.clone(),

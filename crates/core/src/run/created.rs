@@ -79,7 +79,7 @@ pub struct Workspace {
     pub setup: Option<String>,
     /// What becomes of the branch at the end.
     pub finish: Finish,
-    /// It is the parent run's: only made ready, never checkpointed, restored or finished from here.
+    /// It is the parent run's: made ready and kept in checkpoints, never restored or finished from here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
     /// The parent run's, into which this isolated child's work is merged back.
@@ -101,6 +101,9 @@ pub struct Finished {
     /// Files in which the merge would have conflicts: nothing was merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<String>,
+    /// Holds the files of its parent with an isolated child's work in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// In words: for the thread.
     pub detail: String,
 }

@@ -87,7 +87,7 @@ impl Outbox {
     pub(super) fn bigs(&mut self) -> impl Iterator<Item = &mut Big> {
         self.open.values_mut().filter_map(|message| match message {
             Message::TellParent {
-                outcome: ChildOutcome::Completed { outputs },
+                outcome: ChildOutcome::Completed { outputs, .. },
                 ..
             } => Some(outputs),
             _ => None,

@@ -235,6 +235,12 @@ impl Run {
             .find_map(|(_, c)| c.commit.as_deref())
     }
 
+    /// The newest commit of the files that it shares with its parent: its end tells it to that one.
+    pub(super) fn shared_files(&self) -> Option<String> {
+        let shared = self.created.workspace.as_ref().is_some_and(|w| w.shared);
+        self.files.newest.clone().filter(|_| shared)
+    }
+
     /// Whether going back takes its files back too.
     pub(super) fn has_own_files(&self) -> bool {
         self.created.workspace.as_ref().is_some_and(|w| !w.shared)

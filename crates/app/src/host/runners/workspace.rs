@@ -185,11 +185,7 @@ impl ShepherdRunners {
 
     /// Keeps the files as an attempt left them, and tells the run.
     pub(super) fn keep_files(&self, launch: &Launch, reports: &dyn Reports) {
-        let Some(files) = launch
-            .files
-            .as_ref()
-            .filter(|files| !files.workspace.shared)
-        else {
+        let Some(files) = &launch.files else {
             return;
         };
         let subject = format!("{} (attempt {})", launch.key, launch.try_number);
@@ -279,6 +275,7 @@ fn merge_back(workspace: &Workspace, parent: &Workspace) -> Finished {
         commit,
         merged_into,
         conflicts,
+        checkpoint: None,
         detail,
     };
     let (ours, theirs) = (spec(parent), spec(workspace));
@@ -293,7 +290,16 @@ fn merge_back(workspace: &Workspace, parent: &Workspace) -> Finished {
                 let files = merged.files_changed;
                 let detail = format!("Its work ({files} files) was merged into its parent's.");
                 let into = Some(parent.branch.clone());
-                return finished(Some(merged.head), into, vec![], detail);
+                let subject = format!("Branch {branch} was merged");
+                let kept = baton_worktree::checkpoint(&ours, &subject, Some(&merged.before));
+                let checkpoint = kept.unwrap_or_else(|error| {
+                    tracing::warn!(branch, %error, "the merged files could not be kept as a checkpoint");
+                    None
+                });
+                return Finished {
+                    checkpoint: checkpoint.map(|checkpoint| checkpoint.commit),
+                    ..finished(Some(merged.head), into, vec![], detail)
+                };
             }
             Err(Error::MergeConflict { paths }) => {
                 let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
@@ -352,6 +358,7 @@ fn finish_now(finish: &FinishFiles) -> Finished {
             commit: None,
             merged_into: None,
             conflicts: vec![],
+            checkpoint: None,
             detail: "The run worked in the project's own directory.".into(),
         },
         Err(error) => Finished {
@@ -359,6 +366,7 @@ fn finish_now(finish: &FinishFiles) -> Finished {
             commit: None,
             merged_into: None,
             conflicts: vec![],
+            checkpoint: None,
             detail: format!("The branch {} was left as it is: {error}", workspace.branch),
         },
     }
@@ -392,6 +400,7 @@ fn told(workspace: &Workspace, how: &How, done: baton_worktree::Finished) -> Fin
                 .collect(),
             _ => vec![],
         },
+        checkpoint: None,
         detail,
     }
 }

@@ -217,7 +217,8 @@ impl Run {
         }
         if outcome.conflicts.is_empty() {
             let outputs = Big::new(outputs.to_string());
-            self.tell_parent(ChildOutcome::Completed { outputs });
+            let commit = outcome.checkpoint.clone();
+            self.tell_parent(ChildOutcome::Completed { outputs, commit });
             return Ok(());
         }
         let message = format!("merge_conflict: {}", outcome.detail);
@@ -229,7 +230,11 @@ impl Run {
             },
         };
         let code = Some(ErrorCode::MergeConflict);
-        self.tell_parent(ChildOutcome::Failed { message, code });
+        self.tell_parent(ChildOutcome::Failed {
+            message,
+            code,
+            commit: None,
+        });
         Ok(())
     }
 }
