@@ -41,7 +41,7 @@ use tokio::sync::watch;
 pub use clock::now;
 pub use environments::RunEnvironments;
 pub use projects::Projects;
-pub use runners::{Kept, artifacts};
+pub use runners::{Kept, artifacts, on_path};
 pub use secrets::Secrets;
 pub use settings::millis;
 

@@ -14,4 +14,4 @@ mod validate;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use draft::MAX_SOURCE;
 pub use model::*;
-pub use validate::{Parsed, Source, parse};
+pub use validate::{Parsed, Source, parse, parse_with_agents};

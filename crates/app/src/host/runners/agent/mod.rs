@@ -8,7 +8,9 @@ mod answer;
 mod outcome;
 mod prepare;
 mod talk;
+mod who;
 
 pub use activities::Activities;
-pub use prepare::{Places, Prepared, on_path, prepare, vendor};
+pub use prepare::{Places, Prepared, on_path, prepare};
 pub use talk::{Begin, Limits, Talk};
+pub use who::Who;
