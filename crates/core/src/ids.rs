@@ -117,6 +117,12 @@ id!(
 id!(
     /// An access token.
     TokenId, "tok");
+id!(
+    /// An address that is told of events.
+    WebhookId, "whk");
+id!(
+    /// One event for one such address.
+    DeliveryId, "dlv");
 
 impl UserId {
     /// The built-in user `local` (admin), who owns what the command line does.
@@ -203,6 +209,16 @@ impl Mint {
     /// A new project's id.
     pub fn project(&mut self) -> ProjectId {
         ProjectId(self.next())
+    }
+
+    /// A new webhook's id.
+    pub fn webhook(&mut self) -> WebhookId {
+        WebhookId(self.next())
+    }
+
+    /// A new delivery's id.
+    pub fn delivery(&mut self) -> DeliveryId {
+        DeliveryId(self.next())
     }
 
     /// 64 random bits, e.g. for the jitter of a backoff.

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "event_samples/later.rs"]
+mod later;
 mod stored;
 
 use baton_core::activity::{Answer, Asks, Choice, ChoiceOption, Question, Usage};
@@ -55,6 +57,13 @@ variants!(run_event, RUN_EVENTS, Event {
     Event::StepsReset { .. } => "steps_reset",
     Event::MessagePosted(_) => "message_posted",
     Event::MessageStatus { .. } => "message_status",
+    Event::RedirectRequested(_) => "redirect_requested",
+    Event::Redirected { .. } => "redirected",
+    Event::PredecessorEnded {} => "predecessor_ended",
+    Event::ArtifactAdded(_) => "artifact_added",
+    Event::ArtifactsKept { .. } => "artifacts_kept",
+    Event::ArtifactAttached { .. } => "artifact_attached",
+    Event::ArtifactDetached { .. } => "artifact_detached",
     Event::Delivered { .. } => "delivered",
 });
 
@@ -134,7 +143,7 @@ words!(error_codes_keep_their_words, ErrorCode {
     Workspace = "workspace", MergeConflict = "merge_conflict",
 });
 words!(skip_reasons_keep_their_words, SkipReason {
-    Condition = "condition", NeedsSkipped = "needs_skipped",
+    Condition = "condition", NeedsSkipped = "needs_skipped", Redirected = "redirected",
 });
 words!(pause_reasons_keep_their_words, PauseReason {
     Request = "request", Budget = "budget", Parent = "parent",
@@ -240,6 +249,7 @@ fn created() -> RunCreated {
         },
         directory: "/srv/shop".into(),
         workspace: None,
+        follows: None,
     }
 }
 
@@ -287,6 +297,7 @@ fn posted() -> MessagePosted {
         status: ActionStatus::Pending,
         step: Some("build".into()),
         metadata: Some(json!({"from": {"user": 1}})),
+        place: None,
     }
 }
 
@@ -519,7 +530,8 @@ fn lifecycle() -> Vec<Event> {
 }
 
 fn run_events() -> Vec<Event> {
-    [lifecycle(), steps(), attempts(), sessions()].concat()
+    let later = later::redirects_and_files(&created(), &posted());
+    [lifecycle(), steps(), attempts(), sessions(), later].concat()
 }
 
 fn sessions() -> Vec<Event> {

@@ -302,7 +302,8 @@ fn a_checkpoint_beside_a_step_that_waits_with_half_its_work_done_is_partial() {
     assert_eq!(partial, [true, true, true, true, false]);
 }
 
-fn instruct(run: &mut Driver, content: &str, step: Option<&str>) {
+/// Its number.
+fn instruct(run: &mut Driver, content: &str, step: Option<&str>) -> u32 {
     let post = Command::Post {
         content: content.into(),
         action: Action::Instruction,
@@ -310,13 +311,15 @@ fn instruct(run: &mut Driver, content: &str, step: Option<&str>) {
         metadata: None,
         by: USER,
     };
+    let number = run.run.messages;
     run.send(&post).unwrap();
+    number
 }
 
 fn received(run: &Driver) -> usize {
     let posted = run.commits.iter().flat_map(|(_, events)| events);
     let received = posted.filter(
-        |event| matches!(event, Event::MessagePosted(m) if m.content.starts_with("Received")),
+        |event| matches!(event, Event::MessagePosted(m) if m.content.starts_with("Acknowledged")),
     );
     received.count()
 }
@@ -325,8 +328,8 @@ fn received(run: &Driver) -> usize {
 fn a_new_session_is_told_what_the_one_before_it_had_taken() {
     let mut run = driver(RETRIED);
     hears(&mut run, "work", session("one"));
-    instruct(&mut run, "Use the new API", None);
-    hears(&mut run, "work", News::Taken { message: 0 });
+    let message = instruct(&mut run, "Use the new API", None);
+    hears(&mut run, "work", News::Taken { message });
     ends(&mut run, "work", lost());
     assert!(
         !work(&run, "work").prompt.contains("new API"),
@@ -336,7 +339,10 @@ fn a_new_session_is_told_what_the_one_before_it_had_taken() {
     run.now += 60_000;
     run.send(&Command::Tick).unwrap();
     let prompt = work(&run, "work").prompt;
-    assert!(prompt.contains("[message 0] Use the new API"), "{prompt}");
+    assert!(
+        prompt.contains(&format!("[message {message}] Use the new API")),
+        "{prompt}"
+    );
     hears(&mut run, "work", session("two"));
     assert_eq!(received(&run), 1, "that it arrived is said once");
     ends(&mut run, "work", well());
@@ -347,8 +353,8 @@ fn a_new_session_is_told_what_the_one_before_it_had_taken() {
 fn what_was_for_a_foreach_is_done_when_its_item_is() {
     let mut run = driver(EACH);
     hears(&mut run, "each.0", session("one"));
-    instruct(&mut run, "Be brief", Some("each"));
-    hears(&mut run, "each.0", News::Taken { message: 0 });
+    let message = instruct(&mut run, "Be brief", Some("each"));
+    hears(&mut run, "each.0", News::Taken { message });
     ends(&mut run, "each.0", well());
     assert!(run.run.open_messages.is_empty());
 }

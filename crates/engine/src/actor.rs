@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use baton_core::ids::{CommandId, Mint, RunId};
 use baton_core::run::Run;
-use baton_core::run::decide::{Command, Context, Refusal};
+use baton_core::run::decide::{Command, Context, Refusal, opening};
 use baton_core::run::ends_a_step;
 use baton_core::run::event::{Event, RunCreated};
 use baton_core::time::Timestamp;
@@ -296,7 +296,7 @@ impl RunActor {
         }
         let now = outside.clock.now();
         let events = match (&self.folded, command) {
-            (None, Command::Start(created)) => vec![Event::RunCreated(created.clone())],
+            (None, Command::Start(created)) => opening(created),
             (None, _) => return Err(Refusal::NoRun.into()),
             (Some(folded), command) => {
                 let env = self.env.clone().unwrap_or_default();

@@ -31,9 +31,14 @@ pub(crate) fn acts_on(event: &Event) -> bool {
         | Event::CheckpointTaken { .. }
         | Event::RunCompleted { .. } => true,
         Event::PauseRequested { immediate, .. } => *immediate,
-        Event::MessagePosted(posted) => posted.action == Action::Instruction,
+        Event::MessagePosted(posted) => tells(posted.action),
         _ => false,
     }
+}
+
+/// Whether a message's text is for the agents at work.
+fn tells(action: Action) -> bool {
+    matches!(action, Action::Instruction | Action::Resume)
 }
 
 impl Engine {
@@ -56,7 +61,9 @@ impl Engine {
                 }
                 Event::CancelRequested { .. } => self.stop_all(run),
                 Event::PauseRequested { immediate, .. } if *immediate => self.park_all(run),
-                Event::MessagePosted(posted) => self.tell(run, posted.message),
+                Event::MessagePosted(posted) if tells(posted.action) => {
+                    self.tell(run, posted.message);
+                }
                 Event::QuestionAnswered {
                     key,
                     question,
@@ -244,6 +251,7 @@ impl Engine {
             directory: PathBuf::from(&run.created.directory),
             files: files_at(run),
             words: words(run, step),
+            commented: step.session.as_deref().and_then(|s| s.commented),
             since: step.attempt_since.unwrap_or(run.updated_at),
             waited_ms: match step.session.as_deref() {
                 Some(session) => session.waited_ms(self.inner.outside.clock.now()),
@@ -348,6 +356,7 @@ impl Engine {
                     pause_policy: source.pause_policy,
                     directory,
                     workspace,
+                    follows: None,
                     id: Some(id.clone()),
                 };
                 let started = self.start_child(request, id).await;
@@ -365,6 +374,13 @@ impl Engine {
                     outcome,
                 };
                 self.send(run, command, None).await
+            }
+            Message::StartSuccessor(successor) => {
+                let outcome = self.start_successor(source, successor, id).await?;
+                self.send(run, Command::Redirected { outcome }, None).await
+            }
+            Message::TellSuccessor { run } => {
+                self.send(*run, Command::PredecessorEnded, Some(id)).await
             }
             Message::TellChild { child, order } => {
                 let by = Actor::Parent(run);

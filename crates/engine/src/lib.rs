@@ -15,6 +15,7 @@ pub mod ports;
 mod recovery;
 mod slots;
 mod start;
+mod successor;
 mod timers;
 
 pub use feed::{Commit, Feed};

@@ -10,7 +10,7 @@ use baton_core::activity::Answer;
 use baton_core::ids::{AttemptId, CommandId, ProjectId, RunId};
 use baton_core::run::big::Hash;
 use baton_core::run::decide::News;
-use baton_core::run::event::{AttemptEnd, Finished, ProjectRef, StepError, Workspace};
+use baton_core::run::event::{AttemptEnd, Finished, Place, ProjectRef, StepError, Workspace};
 use baton_core::run::work::{Terms, Work};
 use baton_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -283,6 +283,20 @@ pub trait Runners: Send + Sync + 'static {
         (parent.root.clone(), Some(parent.clone()))
     }
 
+    /// Where a run works that takes another's place: its directory, and a branch or worktree of its
+    /// own like the other's from this commit. Only says where.
+    fn branch_off(
+        &self,
+        of: &Workspace,
+        project: &ProjectRef,
+        key: &str,
+        run: RunId,
+        base: &str,
+    ) -> (String, Option<Workspace>) {
+        let _ = (project, key, run, base);
+        (of.root.clone(), Some(of.clone()))
+    }
+
     /// Finishes the branch of a completed run as its definition says, and reports it. A repeat ends
     /// in the same state.
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
@@ -385,6 +399,8 @@ pub struct Launch {
     pub files: Option<FilesAt>,
     /// What is to be said to its session, in this order; what was said before is harmless.
     pub words: Vec<Word>,
+    /// The last place of its conversation that was commented on.
+    pub commented: Option<Place>,
     /// When the attempt was decided on.
     pub since: Timestamp,
     /// How long it has waited for people, in milliseconds: not part of its timeout.
@@ -424,4 +440,13 @@ pub trait Environments: Send + Sync + 'static {
         parent: Option<RunId>,
         project: &ProjectRef,
     ) -> Result<std::collections::BTreeMap<String, String>, String>;
+
+    /// A new run is to have the environment of another one. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// A sentence for people: it is tried again.
+    fn hand_on(&self, from: RunId, to: RunId) -> Result<(), String> {
+        let _ = (from, to);
+        Ok(())
+    }
 }

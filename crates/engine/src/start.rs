@@ -8,8 +8,8 @@ use baton_core::ids::{CommandId, DefinitionId, RunId};
 use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, Refusal, unfit};
 use baton_core::run::event::{
-    Actor, DefinitionRef, Inherited, Parent, PausePolicy, ProjectRef, RunCreated, SlotClaim,
-    SourceKind, Workspace,
+    Actor, DefinitionRef, Inherited, Parent, PausePolicy, Predecessor, ProjectRef, RunCreated,
+    SlotClaim, SourceKind, Workspace,
 };
 use serde_json::Value;
 
@@ -49,6 +49,8 @@ pub struct StartRequest {
     pub directory: String,
     /// Its own branch or worktree.
     pub workspace: Option<Workspace>,
+    /// The run whose place it takes.
+    pub follows: Option<Predecessor>,
     /// The id of the command: a repeat starts no second run.
     pub id: Option<CommandId>,
 }
@@ -137,6 +139,7 @@ impl Engine {
             pause_policy: request.pause_policy,
             directory: request.directory,
             workspace: request.workspace,
+            follows: request.follows,
         };
         let command = Command::Start(Box::new(created));
         let reply = self.send(run, command, request.id).await?;

@@ -94,6 +94,7 @@ fn request(engine: &Engine, source: &Arc<str>, project: &std::path::Path) -> Sta
         pause_policy: PausePolicy::default(),
         directory: "/".into(),
         workspace: None,
+        follows: None,
         id: None,
     }
 }

@@ -29,7 +29,7 @@ fn a_newer_database_is_refused_by_its_version_and_left_as_it_is() {
         error,
         OpenError::Newer {
             found: 12,
-            known: 1,
+            known: 2,
             ..
         }
     ));

@@ -156,6 +156,7 @@ impl Life {
             pause_policy: PausePolicy::default(),
             directory: "/sample".into(),
             workspace: source.contains("worktree:").then(workspace),
+            follows: None,
             id: Some(baton_core::ids::CommandId(format!("start-{run}"))),
         };
         self.engine.start(request).await.map(|(run, _)| run)

@@ -149,6 +149,11 @@ impl RunEnvironments {
 }
 
 impl Environments for RunEnvironments {
+    fn hand_on(&self, from: RunId, to: RunId) -> Result<(), String> {
+        let copied = self.copy(from, to);
+        copied.map_err(|error| format!("the run's environment could not be stored: {error}"))
+    }
+
     fn allowed(
         &self,
         run: RunId,

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use baton_engine::ports::Journal;
 use baton_engine::{Engine, Outside};
-use baton_store::{Files, SqliteJournal, Views};
+use baton_store::{Files, Schedules, SqliteJournal, Views, Webhooks};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::activity::Activity;
 use super::clock::SystemClock;
 use super::definitions::OnDisk;
@@ -27,7 +28,9 @@ use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::{Host, cleaning, database, files, idle};
+use super::{Host, cleaning, database, files, idle, network};
+use crate::triggers;
+use crate::webhooks::Outgoing;
 
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -85,6 +88,12 @@ pub fn run(options: Options) -> Result<(), Error> {
     files::private_dir(&data_dir).map_err(disk(&data_dir))?;
     let lock = lock::take(&data_dir)?;
     log();
+    // Before anything is opened: a port that is taken is a mistake of whoever starts it.
+    let address = options.listen.map(|address| {
+        let bound = std::net::TcpListener::bind(address);
+        bound.map_err(|error| Error::System(format!("cannot listen on {address}: {error}")))
+    });
+    let address = address.transpose()?;
     let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
     let database = database::directory(config.database.as_deref(), &data_dir)?;
     files::private_dir(&database).map_err(disk(&database))?;
@@ -128,8 +137,11 @@ pub fn run(options: Options) -> Result<(), Error> {
         environments: environments.clone(),
         clock: Arc::new(SystemClock),
     });
+    let webhooks = Webhooks::open(&database).map_err(|e| Error::Disk(e.to_string()))?;
     let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;
+    let access = Access::open(&data_dir).map_err(disk(&data_dir))?;
     let host = Arc::new(Host {
+        access,
         data_dir,
         database,
         engine,
@@ -145,13 +157,15 @@ pub fn run(options: Options) -> Result<(), Error> {
         live_patience,
         artifacts_max_bytes,
         webhooks_allow_private,
+        webhooks: Outgoing::new(webhooks),
+        address: OnceLock::new(),
         views: OnceLock::new(),
         activity: Arc::new(Activity::default()),
         door: Arc::default(),
         leaving: watch::Sender::new(false),
     });
     let lock = Arc::new(lock);
-    let result = runtime.block_on(live(&host, &lock, idle_exit, runners));
+    let result = runtime.block_on(live(&host, &lock, idle_exit, runners, address));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop((lock, of_database));
@@ -175,6 +189,7 @@ async fn live(
     lock: &Arc<Lock>,
     idle_exit: Duration,
     runners: ShepherdRunners,
+    address: Option<std::net::TcpListener>,
 ) -> Result<(), Error> {
     let recovered = host
         .engine
@@ -216,6 +231,12 @@ async fn live(
         reason = "it lives as long as the host, and ends it"
     )]
     tokio::spawn(leave_when_removed(host.clone(), lock.clone()));
+    let schedules = Schedules::open(&host.database).map_err(|e| Error::Disk(e.to_string()))?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host; how far it came is kept"
+    )]
+    tokio::spawn(triggers::run(host.clone(), schedules));
     if host.background {
         #[expect(
             clippy::disallowed_methods,
@@ -228,12 +249,21 @@ async fn live(
         // The sender lives as long as the host.
         let _asked = leaving.wait_for(|leaving| *leaving).await;
     };
-    let server = axum::serve(listener, crate::server::router(host.clone()));
+    let router = crate::server::router(host.clone());
+    let web = address.map(|address| network::serve(host, router.clone(), address));
+    let web = web.transpose().map_err(system)?;
+    let server = axum::serve(listener, crate::server::local(router));
     #[expect(clippy::disallowed_methods, reason = "awaited when the host leaves")]
     let served = tokio::spawn(server.with_graceful_shutdown(asked).into_future());
     let mut leaving = host.leaving();
     let _asked = leaving.wait_for(|leaving| *leaving).await;
-    let _late = tokio::time::timeout(FAREWELL, served).await;
+    let all = async {
+        let _ended = served.await;
+        if let Some(web) = web {
+            let _ended = web.await;
+        }
+    };
+    let _late = tokio::time::timeout(FAREWELL, all).await;
     host.engine.close();
     let flushed = host.journal.flush().await;
     drop(files);

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use baton_core::ids::RunId;
+use baton_core::ids::{RunId, UserId};
 use baton_core::run::Run;
+use baton_core::run::event::Actor;
 use baton_engine::FoldError;
+use baton_store::Views;
 use baton_store::views::{Page, RunFilter};
 use serde_json::{Value, json};
 
 use super::State;
-use super::asking::Params;
+use super::asking::{Caller, Params};
 use super::error::{Answer, Problem};
 use super::wire::run::Beside;
 use super::{find, wire};
@@ -66,7 +68,7 @@ async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> 
 }
 
 /// `GET /api/workflow-executions`.
-pub async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
+pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<Json<Value>> {
     let limit = params.limit()?;
     let before = match params.get("cursor") {
         Some(cursor) => {
@@ -89,17 +91,31 @@ pub async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
                 Entry::Vacant(free) => *free.insert(views.estimate(row.definition)?),
             };
             match host.rows.get(&row, || made(host, row.id, estimate)) {
-                Ok(Some(value)) => data.push(value),
+                Ok(Some(value)) => {
+                    let mut value = (*value).clone();
+                    if let Actor::User(user) = caller.by {
+                        value["unread"] = unread(host, &views, row.id, user)?.into();
+                    }
+                    data.push(value);
+                }
                 // Removed since.
                 Ok(None) => {}
                 // One that cannot be read hides no other.
                 Err(error) => tracing::warn!(run = %row.id, %error, "a run is not listed"),
             }
         }
-        let data: Vec<&Value> = data.iter().map(AsRef::as_ref).collect();
         Ok(json!({"data": data, "next_cursor": next.map(|number| number.to_string())}))
     });
     Ok(Json(found.await?))
+}
+
+/// Unread messages are counted so far.
+const MOST_UNREAD: usize = 1000;
+
+/// How many messages of a run this user has not read.
+pub fn unread(host: &Host, views: &Views, run: RunId, user: UserId) -> Answer<u64> {
+    let mark = host.journal.read_mark(user, run)?;
+    Ok(views.unread(run, user, mark, MOST_UNREAD)?)
 }
 
 /// A run's row, from its newest kept state and the commits after it.

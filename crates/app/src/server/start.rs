@@ -136,6 +136,7 @@ pub async fn start(
         run: Some(run),
         directory,
         workspace,
+        follows: None,
         project,
         key: found.key,
         path: found.path,
@@ -289,6 +290,7 @@ pub async fn fork(
         pause_policy: recorded.pause_policy,
         directory,
         workspace,
+        follows: None,
         id: caller.command.clone(),
     };
     launch(&host, run, request, caller.command).await

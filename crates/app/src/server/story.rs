@@ -39,6 +39,8 @@ pub struct Said {
     pub posted: MessagePosted,
     /// Where its action stands.
     pub status: ActionStatus,
+    /// The agent that wrote it.
+    pub agent: Option<String>,
 }
 
 /// An attempt.
@@ -195,9 +197,13 @@ impl Story {
                 at: stored.at,
                 posted: (**posted).clone(),
                 status: posted.status,
+                agent: self.run.agent_of(posted).map(str::to_owned),
             }),
             Event::MessageStatus { message, status } => {
-                if let Some(said) = self.said(*message) {
+                // What is done stays so: the words of a resume are done before agents take them.
+                if let Some(said) = self.said(*message)
+                    && !matches!(said.status, ActionStatus::Processed | ActionStatus::Ignored)
+                {
                     said.status = *status;
                 }
             }
@@ -229,8 +235,10 @@ impl Story {
 
     /// The message with this count within the run.
     pub fn said(&mut self, message: u32) -> Option<&mut Said> {
-        let mut thread = self.thread.iter_mut();
-        thread.find(|said| said.posted.message == message)
+        // They are counted from 0.
+        let index = usize::try_from(message).ok()?;
+        let said = self.thread.get_mut(index)?;
+        (said.posted.message == message).then_some(said)
     }
 }
 

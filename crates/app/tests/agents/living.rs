@@ -160,16 +160,19 @@ fn an_instruction_reaches_a_live_session_and_is_acknowledged() {
         std::fs::write(&go, "").unwrap();
         office.completed(&run);
         let thread = office.thread(&run);
-        assert_eq!(
-            thread,
-            [
-                "user: look at the tests first",
-                "agent: Received: look at the tests first"
-            ],
-            "{agent}"
+        let told = [
+            "user: look at the tests first",
+            "agent: Acknowledged: look at the tests first",
+        ];
+        let at = |line: &str| thread.iter().position(|said| said == line);
+        assert!(
+            at(told[0]).is_some() && at(told[0]) < at(told[1]),
+            "{agent}: {thread:?}"
         );
         let last = office.world.get(&path);
-        assert_eq!(last["messages"][0]["action_status"], "processed", "{agent}");
+        let mut messages = last["messages"].as_array().unwrap().iter();
+        let last = messages.find(|message| message["id"] == number).unwrap();
+        assert_eq!(last["action_status"], "processed", "{agent}");
     }
 }
 
@@ -197,7 +200,7 @@ fn an_agent_that_cannot_be_steered_gets_the_instruction_at_the_head_of_its_next_
         office
             .thread(&run)
             .iter()
-            .any(|line| line.starts_with("agent: Received"))
+            .any(|line| line.starts_with("agent: Acknowledged"))
     );
 }
 

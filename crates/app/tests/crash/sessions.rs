@@ -168,7 +168,9 @@ impl Sessions {
                     let number = data["message"].as_u64().unwrap_or_default();
                     stands.insert(number, vec![]);
                 }
-                "message_posted" if text(data, "content").starts_with("Received") => received += 1,
+                "message_posted" if text(data, "content").starts_with("Acknowledged") => {
+                    received += 1
+                }
                 "message_status" => {
                     let number = data["message"].as_u64().unwrap_or_default();
                     stands.entry(number).or_default().push(text(data, "status"));

@@ -45,6 +45,18 @@ pub enum Program {
 }
 
 impl Command {
+    /// Its text as it is written.
+    #[must_use]
+    pub fn source(&self) -> String {
+        match self {
+            Self::Shell(text) => text.source().to_owned(),
+            Self::Words(words) => {
+                let words: Vec<&str> = words.iter().map(Text::source).collect();
+                words.join(" ")
+            }
+        }
+    }
+
     /// The command ready to run.
     ///
     /// # Errors

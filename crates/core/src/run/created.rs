@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::big::Big;
 use super::event::{Actor, Key, PausePolicy, SkipReason, StepError, StepOutput};
+use super::redirect::Predecessor;
 use crate::definition::{Budget, Finish, OnFull, WorktreeMode};
 use crate::ids::{DefinitionId, ProjectId, RunId};
 use crate::time::Timestamp;
@@ -50,6 +51,9 @@ pub struct RunCreated {
     /// Its branch or worktree, when it has one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<Workspace>,
+    /// The run whose place it takes: it begins when nothing of that one runs any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Predecessor>,
 }
 
 /// A run's own branch or worktree, fixed when it is created.
@@ -191,14 +195,17 @@ impl RunCreated {
     /// Every text of it that may be stored by hash.
     pub fn bigs(&mut self) -> Vec<&mut Big> {
         let mut bigs = vec![&mut self.source, &mut self.args];
-        for inherited in &mut self.inherited {
-            match &mut inherited.end {
-                InheritedEnd::Completed(output) | InheritedEnd::Failed(_, output) => {
-                    bigs.extend(output.bigs());
-                }
-                InheritedEnd::Skipped(_) => {}
-            }
-        }
+        bigs.extend(self.inherited.iter_mut().flat_map(Inherited::bigs));
         bigs
+    }
+}
+
+impl Inherited {
+    /// Every text of it that may be stored by hash.
+    pub fn bigs(&mut self) -> Vec<&mut Big> {
+        match &mut self.end {
+            InheritedEnd::Completed(output) | InheritedEnd::Failed(_, output) => output.bigs(),
+            InheritedEnd::Skipped(_) => vec![],
+        }
     }
 }

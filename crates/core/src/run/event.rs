@@ -2,12 +2,14 @@
 //! only added, with a default; a snapshot test pins each variant.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+pub use super::artifact::{Artifact, FileType};
 use super::big::Big;
 pub use super::created::*;
+pub use super::message::{Action, ActionStatus, MessagePosted, Place};
+pub use super::redirect::{Predecessor, Successor};
 use crate::activity::{Answer, Question, Usage};
-use crate::ids::{AttemptId, RunId, UserId};
+use crate::ids::{ArtifactId, AttemptId, RunId, UserId};
 use crate::time::Timestamp;
 
 /// A step's name within its run: its id in the definition; `id.0` for an item of a `foreach`;
@@ -197,6 +199,28 @@ pub enum Event {
     MessagePosted(Box<MessagePosted>),
     /// What became of a message's action.
     MessageStatus { message: u32, status: ActionStatus },
+    /// A new run is to take this one's place.
+    RedirectRequested(Box<Successor>),
+    /// It exists; without a number it cannot.
+    Redirected {
+        run: RunId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
+    },
+    /// Nothing of the run whose place this one takes runs any more.
+    PredecessorEnded {},
+    /// A file belongs to a step.
+    ArtifactAdded(Box<Artifact>),
+    /// The files that a step's `artifacts` named, in place of those of an earlier attempt.
+    ArtifactsKept {
+        key: Key,
+        attempt: AttemptId,
+        files: Vec<Artifact>,
+    },
+    /// A file is attached to a message, by its number in the run.
+    ArtifactAttached { artifact: ArtifactId, message: u32 },
+    /// It is not any more.
+    ArtifactDetached { artifact: ArtifactId },
     /// A message to another aggregate arrived.
     Delivered { message: u32 },
 }
@@ -223,6 +247,8 @@ pub enum SkipReason {
     Condition,
     /// All its needs were skipped.
     NeedsSkipped,
+    /// A redirect began at a later step.
+    Redirected,
 }
 
 /// Why there is a new attempt.
@@ -484,51 +510,6 @@ pub enum ResetReason {
     Checkpoint(u32),
 }
 
-/// Words in a run's thread.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MessagePosted {
-    /// Counts the run's messages from 0. The wire id is the event's position.
-    pub message: u32,
-    /// Who wrote.
-    pub by: Actor,
-    /// What it says.
-    pub content: String,
-    /// What it does.
-    pub action: Action,
-    /// Where its action stands at once.
-    pub status: ActionStatus,
-    /// The step it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<Key>,
-    /// As the client gave it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Value>,
-}
-
-/// What a message does (document 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Action {
-    Comment,
-    Instruction,
-    Pause,
-    Resume,
-    Cancel,
-    Redirect,
-}
-
-/// Where a message's action stands (document 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum ActionStatus {
-    Pending,
-    Acknowledged,
-    Processed,
-    Ignored,
-}
-
 impl Event {
     /// Every text of this event that may be stored by hash.
     pub fn bigs(&mut self) -> Vec<&mut Big> {
@@ -553,6 +534,10 @@ impl Event {
             } => vec![outputs],
             Self::ItemsListed { items, .. } => vec![items],
             Self::RunCompleted { outputs } => vec![outputs],
+            Self::RedirectRequested(successor) => {
+                let inherited = successor.inherited.iter_mut();
+                inherited.flat_map(Inherited::bigs).collect()
+            }
             Self::ChildEnded { .. }
             | Self::SlotGranted {}
             | Self::RunStarted {}
@@ -585,6 +570,12 @@ impl Event {
             | Self::StepsReset { .. }
             | Self::MessagePosted(_)
             | Self::MessageStatus { .. }
+            | Self::Redirected { .. }
+            | Self::PredecessorEnded {}
+            | Self::ArtifactAdded(_)
+            | Self::ArtifactsKept { .. }
+            | Self::ArtifactAttached { .. }
+            | Self::ArtifactDetached { .. }
             | Self::Delivered { .. } => vec![],
         }
     }

@@ -1,14 +1,17 @@
 //! A run: the fold over its journal, and the decisions about it.
 
 mod apply;
+pub mod artifact;
 pub mod big;
 mod created;
 pub mod decide;
 pub mod event;
+pub mod message;
 mod names;
 mod outbox;
 mod plan;
 mod prompt;
+pub mod redirect;
 mod session;
 mod snapshot;
 mod state;

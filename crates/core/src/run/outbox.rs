@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::big::Big;
-use super::event::{ChildOutcome, Key, SlotClaim};
+use super::event::{ChildOutcome, Inherited, Key, SlotClaim};
+use super::redirect::Successor;
 use crate::ids::{CommandId, RunId};
 
 /// Messages not yet delivered, by number.
@@ -43,6 +44,13 @@ pub enum Message {
         child: RunId,
         /// What.
         order: ChildOrder,
+    },
+    /// Make the run that takes this one's place.
+    StartSuccessor(Box<Successor>),
+    /// Tell the run that takes this one's place that nothing of this one runs any more.
+    TellSuccessor {
+        /// The new run.
+        run: RunId,
     },
     /// Tell the parent how this run ended.
     TellParent {
@@ -85,12 +93,16 @@ impl Outbox {
     }
 
     pub(super) fn bigs(&mut self) -> impl Iterator<Item = &mut Big> {
-        self.open.values_mut().filter_map(|message| match message {
+        self.open.values_mut().flat_map(|message| match message {
             Message::TellParent {
                 outcome: ChildOutcome::Completed { outputs, .. },
                 ..
-            } => Some(outputs),
-            _ => None,
+            } => vec![outputs],
+            Message::StartSuccessor(successor) => {
+                let inherited = successor.inherited.iter_mut();
+                inherited.flat_map(Inherited::bigs).collect()
+            }
+            _ => vec![],
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Actor, Cause, Key, ResetReason};
+use super::event::{Actor, Cause, Key, MessagePosted, Place, ResetReason};
 use super::state::{At, Checkpoint, Run, State, Step};
 use crate::activity::{Answer, Question, Usage};
 use crate::definition::Action;
@@ -42,6 +42,9 @@ pub struct Session {
     pub closed: Vec<String>,
     /// Messages at the head of the current attempt's prompt.
     pub heads: Vec<u32>,
+    /// The last place of the current attempt's conversation that was commented on.
+    #[serde(default)]
+    pub commented: Option<Place>,
     /// How long the attempt in flight has waited for answers, up to `asking_since`.
     pub asked_ms: u64,
     /// Since when at least one question is unanswered.
@@ -317,6 +320,19 @@ impl Run {
         };
         let mut before = self.steps[at.step].items.iter().take(item);
         Some(before.all(|item| item.state.is_ended()))
+    }
+
+    /// The agent, as its step names it, that wrote this message.
+    #[must_use]
+    pub fn agent_of(&self, posted: &MessagePosted) -> Option<&str> {
+        if !matches!(posted.by, Actor::Attempt(_)) {
+            return None;
+        }
+        let place = self.find(posted.step.as_deref()?)?;
+        match &self.declared(place).action {
+            Action::Agent(agent) => Some(&agent.agent),
+            _ => None,
+        }
     }
 
     /// Whether the step at this place is an agent's.

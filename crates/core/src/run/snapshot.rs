@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::artifact::Artifact;
 use super::big::Big;
 use super::event::{Action, RunCreated};
 use super::outbox::Outbox;
 use super::plan::Plan;
+use super::redirect::Redirect;
 use super::session::{Files, Instruction, Spending};
 use super::state::{At, Checkpoint, Leaving, Run, Slot, Status, Step};
-use crate::ids::RunId;
+use crate::ids::{ArtifactId, RunId};
 use crate::time::Timestamp;
 
 /// Raised whenever a folded state means something else than before.
-pub const SNAPSHOT_VERSION: u32 = 4;
+pub const SNAPSHOT_VERSION: u32 = 5;
 
 /// Everything of a run that is not shared or derived. Long texts stand in it by their hash.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,6 +43,9 @@ pub struct Snapshot {
     messages: u32,
     open_messages: BTreeMap<u32, Action>,
     instructions: BTreeMap<u32, Instruction>,
+    redirect: Option<Redirect>,
+    held: bool,
+    artifacts: BTreeMap<ArtifactId, Artifact>,
     files: Files,
     spending: Spending,
     running_ms: u64,
@@ -72,6 +77,9 @@ impl Snapshot {
             messages: run.messages,
             open_messages: run.open_messages.clone(),
             instructions: run.instructions.clone(),
+            redirect: run.redirect,
+            held: run.held,
+            artifacts: run.artifacts.clone(),
             files: run.files.clone(),
             spending: run.spending,
             running_ms: run.running_ms,
@@ -146,6 +154,9 @@ impl Snapshot {
             messages: self.messages,
             open_messages: self.open_messages,
             instructions: self.instructions,
+            redirect: self.redirect,
+            held: self.held,
+            artifacts: self.artifacts,
             files: self.files,
             spending: self.spending,
             running_ms: self.running_ms,

@@ -7,15 +7,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::artifact::Artifact;
 use super::event::{
     Action, Actor, Cause, Key, PauseReason, RunCreated, RunError, SkipReason, StepError, StepOutput,
 };
 use super::names::Ended;
 use super::outbox::Outbox;
 use super::plan::Plan;
+use super::redirect::Redirect;
 use super::session::{Files, Instruction, Session, Spending};
 use crate::definition;
-use crate::ids::{AttemptId, RunId, StepId};
+use crate::ids::{ArtifactId, AttemptId, RunId, StepId};
 use crate::time::Timestamp;
 
 /// A step of a run: its index among the declared steps and, for one item of a `foreach`, the
@@ -79,6 +81,12 @@ pub struct Run {
     pub open_messages: BTreeMap<u32, Action>,
     /// Instructions that are not done, by message number.
     pub instructions: BTreeMap<u32, Instruction>,
+    /// The run that is to take its place.
+    pub redirect: Option<Redirect>,
+    /// It waits until nothing of the run whose place it takes runs any more.
+    pub held: bool,
+    /// The files that belong to its steps.
+    pub artifacts: BTreeMap<ArtifactId, Artifact>,
     /// How its files stand.
     pub files: Files,
     /// How far its money and tokens have come.

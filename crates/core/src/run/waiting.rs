@@ -61,6 +61,15 @@ impl Run {
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
         match &self.status {
+            Status::Pending { .. } if self.held => Some(Waiting {
+                reason: WaitReason::Cancelling,
+                since: self.created_at,
+                until: None,
+                detail: match self.created.follows {
+                    Some(before) => format!("workflow #{} is being cancelled", before.number),
+                    None => "the run before it is being cancelled".into(),
+                },
+            }),
             Status::Pending { .. } => Some(match self.slot {
                 Slot::Waiting { since } => Waiting {
                     reason: WaitReason::Concurrency,

@@ -100,6 +100,7 @@ fn created(source: &str, plan: &Plan, then: PauseThen, inherited: Vec<Inherited>
         },
         directory: "/p".into(),
         workspace: definition.worktree.as_ref().map(|_| workspace()),
+        follows: None,
     }
 }
 

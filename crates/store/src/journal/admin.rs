@@ -37,7 +37,7 @@ pub struct Project {
 impl SqliteJournal {
     /// Does something in a transaction of its own on the writer's thread, durably, and waits for
     /// it. Not to be called from an async task.
-    fn write<T: Send + 'static>(
+    pub(super) fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, WriteError> {
@@ -232,6 +232,7 @@ fn remove(connection: &Connection, id: &str) -> rusqlite::Result<bool> {
         [n],
     )?;
     connection.execute("DELETE FROM uses WHERE aggregate = ?1", [n])?;
+    connection.execute("DELETE FROM read_marks WHERE run = ?1", [id])?;
     connection.execute("DELETE FROM aggregates WHERE n = ?1", [n])?;
     Ok(true)
 }

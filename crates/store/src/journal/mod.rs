@@ -3,6 +3,7 @@
 mod admin;
 mod checkpoints;
 mod heads;
+mod marks;
 mod reads;
 mod schema;
 mod snapshots;

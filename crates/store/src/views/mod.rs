@@ -30,7 +30,7 @@ use steps::Outlines;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Pages in the write-ahead log after which it is copied back: the same pages are written again and
 /// again, and once is enough.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId};
+use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId, UserId};
 use baton_engine::ports::ReadError;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -157,7 +157,7 @@ impl Views {
         limit: usize,
     ) -> Result<Vec<MessageRow>, ReadError> {
         let sql = "SELECT data, status FROM messages
-             WHERE run = (SELECT number FROM runs WHERE id = ?1) AND id > ?2 ORDER BY n LIMIT ?3";
+             WHERE run = (SELECT number FROM runs WHERE id = ?1) AND id > ?2 ORDER BY id LIMIT ?3";
         self.read(|connection| {
             connection
                 .prepare_cached(sql)?
@@ -166,6 +166,34 @@ impl Views {
                     message,
                 )?
                 .collect()
+        })
+    }
+
+    /// How many messages of a run's thread after this one (its wire id) others wrote than this
+    /// user; no more than `most` are counted.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn unread(
+        &self,
+        run: RunId,
+        user: UserId,
+        after: u64,
+        most: usize,
+    ) -> Result<u64, ReadError> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM messages
+             WHERE run = (SELECT number FROM runs WHERE id = ?1) AND id > ?2
+             AND author IS NOT ?3 LIMIT ?4)";
+        self.read(|connection| {
+            connection.prepare_cached(sql)?.query_row(
+                params![
+                    text(run),
+                    integer(after),
+                    user.to_string(),
+                    integer(most as u64)
+                ],
+                |row| row.get(0),
+            )
         })
     }
 

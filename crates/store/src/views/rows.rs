@@ -2,10 +2,10 @@
 //! app's part.
 
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId};
-use baton_core::run::Waiting;
 use baton_core::run::event::{
     Action, ActionStatus, Actor, AttemptEnd, Cause, MessagePosted, PauseReason, RunError, StepError,
 };
+use baton_core::run::{Run, Waiting};
 use baton_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -172,13 +172,23 @@ pub struct MessageRow {
     pub action: Action,
     pub status: ActionStatus,
     pub step: Option<StepId>,
+    /// The key of that step.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The agent of that step, when an agent wrote.
+    #[serde(default)]
+    pub agent: Option<String>,
     pub metadata: Option<Value>,
     pub at: Timestamp,
 }
 
 impl MessageRow {
-    pub(super) fn of(run: RunId, id: u64, at: Timestamp, posted: &MessagePosted) -> Self {
+    pub(super) fn of(run: &Run, id: u64, at: Timestamp, posted: &MessagePosted) -> Self {
+        let agent = run.agent_of(posted).map(str::to_owned);
+        let run = run.created.run;
         Self {
+            key: posted.step.clone(),
+            agent,
             id,
             n: posted.message,
             run,

@@ -53,10 +53,12 @@ CREATE TABLE messages (
     run    INTEGER NOT NULL,
     n      INTEGER NOT NULL,
     id     INTEGER NOT NULL,
+    author TEXT,
     status TEXT NOT NULL,
     data   TEXT NOT NULL,
     PRIMARY KEY (run, n)
 ) WITHOUT ROWID;
+CREATE INDEX messages_run ON messages (run, id, author);
 CREATE UNIQUE INDEX messages_id ON messages (id);
 
 CREATE TABLE checkpoints (

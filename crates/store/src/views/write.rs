@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::Run;
-use baton_core::run::event::Event;
+use baton_core::run::event::{Actor, Event};
 use baton_engine::ports::Stored;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -105,11 +105,18 @@ impl Batch {
             }
             Event::MessagePosted(posted) => {
                 let wire = commit.position.of_event(index);
-                let row = MessageRow::of(id, wire, commit.at, posted);
+                let row = MessageRow::of(run, wire, commit.at, posted);
                 dirty.messages.push(row);
             }
             Event::MessageStatus { message, status } => dirty.statuses.push((*message, *status)),
-            Event::Delivered { .. }
+            Event::Redirected { .. }
+            | Event::RedirectRequested(_)
+            | Event::PredecessorEnded {}
+            | Event::ArtifactAdded(_)
+            | Event::ArtifactsKept { .. }
+            | Event::ArtifactAttached { .. }
+            | Event::ArtifactDetached { .. }
+            | Event::Delivered { .. }
             | Event::FilesKept { .. }
             | Event::FilesFinished { .. }
             | Event::BudgetWarned { .. } => {}
@@ -189,22 +196,35 @@ impl Dirty {
         for row in &self.messages {
             connection
                 .prepare_cached(
-                    "INSERT INTO messages (run, n, id, status, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO messages (run, n, id, author, status, data)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
                 .execute(params![
                     number,
                     row.n,
                     row.id,
+                    author(&row.by),
                     word(&row.status),
                     json(row)?
                 ])?;
         }
         for (message, status) in &self.statuses {
             connection
-                .prepare_cached("UPDATE messages SET status = ?3 WHERE run = ?1 AND n = ?2")?
+                .prepare_cached(
+                    "UPDATE messages SET status = ?3
+                     WHERE run = ?1 AND n = ?2 AND status NOT IN ('processed', 'ignored')",
+                )?
                 .execute(params![number, message, word(status)])?;
         }
         Ok(())
+    }
+}
+
+/// The user who wrote, if one did.
+fn author(by: &Actor) -> Option<String> {
+    match by {
+        Actor::User(user) => Some(user.to_string()),
+        Actor::Attempt(_) | Actor::System | Actor::Parent(_) => None,
     }
 }
 

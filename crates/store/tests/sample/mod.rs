@@ -44,6 +44,7 @@ pub fn created(number: u64, path: &str, source: &str) -> Event {
         },
         directory: project.path.clone(),
         workspace: None,
+        follows: None,
         project,
         source: Big::new(source),
         args: Big::new(r#"{"environment":"dev"}"#),
@@ -70,6 +71,7 @@ pub fn message(n: u32, content: &str) -> Event {
         status: ActionStatus::Pending,
         step: Some("build-app".into()),
         metadata: None,
+        place: None,
     }))
 }
 

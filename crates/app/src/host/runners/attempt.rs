@@ -15,7 +15,7 @@ use baton_runner::{
     Shepherd, Stdin, TakeBack,
 };
 
-use super::agent::{self, Activities, Begin, Limits, Places, Prepared, Talk, Who};
+use super::agent::{self, Activities, Begin, Commentary, Limits, Places, Prepared, Talk, Who};
 use super::environment::Vendor;
 use super::{ShepherdRunners, artifacts, environment, logs};
 use crate::host::clock::SystemClock;
@@ -278,6 +278,7 @@ impl ShepherdRunners {
             driver,
             conversation: Conversation::new(&session, 0),
             log: Activities::open(&log_dir),
+            commentary: Commentary::new(&launch.directory.to_string_lossy(), launch.commented),
             reports,
             clock: Arc::new(SystemClock),
             schema: work.output.clone(),

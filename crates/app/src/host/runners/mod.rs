@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use baton_core::ids::{AttemptId, RunId};
-use baton_core::run::event::{AttemptEnd, Workspace};
+use baton_core::run::event::{AttemptEnd, ProjectRef, Workspace};
 use baton_engine::ports::{FinishFiles, Launch, Reports, Runners, StopReason, Word};
 use baton_runner::Shepherd;
 
@@ -282,6 +282,19 @@ impl Runners for ShepherdRunners {
         base: &str,
     ) -> (String, Option<Workspace>) {
         workspace::isolated(parent, child, key, base)
+    }
+
+    fn branch_off(
+        &self,
+        of: &Workspace,
+        project: &ProjectRef,
+        key: &str,
+        run: RunId,
+        base: &str,
+    ) -> (String, Option<Workspace>) {
+        let data_dir = &self.inner.data_dir;
+        let place = super::workspaces::forked(data_dir, project, of, key, run, base.to_owned());
+        (place.directory, place.workspace)
     }
 
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {

@@ -8,15 +8,16 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use baton_core::ids::RunId;
 use baton_core::run::decide::{Refusal, ResumeFrom};
-use baton_core::run::event::RunCreated;
+use baton_core::run::event::{Actor, RunCreated};
 use baton_engine::ports::{Aggregate, Journal};
 use baton_engine::{SendError, decode};
 use baton_store::Views;
 use baton_store::views::RunFilter;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::super::asking::{Params, Segment};
+use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::error::{Answer, Problem};
 use super::super::list::{self, beside};
 use super::super::{State, activities, find, own_files, start, wire};
@@ -45,14 +46,14 @@ pub fn routes() -> Router<Arc<Host>> {
             "/api/workflow-executions/{id}/checkpoints",
             get(checkpoints),
         )
-        .route("/api/workflow-executions/{id}/read", put(later_read))
+        .route("/api/workflow-executions/{id}/read", put(read))
         .route(
             "/api/workflow-executions/{id}/artifacts",
             get(later_artifacts).post(later_artifacts),
         )
 }
 
-async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
+async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let whole = move |host: &Host| {
@@ -60,6 +61,9 @@ async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
         let beside = beside(host, &story.run, views.estimate(created.definition.id)?);
         let children = children(&views, created.run)?;
         let mut run = wire::run::whole(&story, &beside, children);
+        if let Actor::User(user) = caller.by {
+            run["unread"] = list::unread(host, &views, created.run, user)?.into();
+        }
         activities::fill_all(host, &story, &mut run["steps"]);
         Ok(run)
     };
@@ -203,8 +207,46 @@ async fn checkpoints(State(host): State, Segment(id): Segment) -> Answer<Json<Va
     ))
 }
 
-async fn later_read() -> Problem {
-    Problem::not_available("what was read")
+#[derive(Deserialize)]
+struct Read {
+    message_id: Option<Value>,
+}
+
+/// The caller has read the thread up to a message.
+async fn read(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+    Body(body): Body<Read>,
+) -> Answer<Json<Value>> {
+    let Actor::User(user) = caller.by else {
+        let detail = "what runs inside a run reads for nobody";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+    };
+    let message = match &body.message_id {
+        Some(Value::Number(number)) => number.as_u64(),
+        Some(Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    let wrong = || Problem::field("/message_id", "`message_id` is the id of a message");
+    let message = message.ok_or_else(wrong)?;
+    let run = find::run_id(&host, &id).await?;
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let unread = find::blocking(&host, move |host| {
+        let none = || Problem::not_found(format!("there is no run `{run}`"));
+        views.run(run)?.ok_or_else(none)?;
+        let of_run = views.message(message)?.filter(|found| found.run == run);
+        if of_run.is_none() {
+            return Err(wrong());
+        }
+        let marked = host.journal.mark_read(user, run, message);
+        marked.map_err(|error| Problem::disk(&error))?;
+        list::unread(host, &views, run, user)
+    })
+    .await?;
+    Ok(Json(
+        json!({"data": {"id": run.to_string(), "unread": unread}}),
+    ))
 }
 
 async fn later_artifacts() -> Problem {

@@ -2,25 +2,30 @@
 
 mod activities;
 mod agents;
+mod auth;
 mod comments;
 mod definitions;
 mod diff;
 mod events;
 mod executions;
 mod health;
+mod hooks;
 mod logs;
 mod orders;
 mod projects;
 mod secrets;
 mod steps;
 mod thread;
+mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 
 use super::error::Problem;
+use super::{access, ui};
 use crate::host::Host;
 
 /// All endpoints.
@@ -36,21 +41,22 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(activities::routes())
         .merge(diff::routes())
         .merge(agents::routes())
+        .merge(auth::routes())
         .merge(comments::routes())
         .merge(thread::routes())
         .merge(events::routes())
         .merge(secrets::routes())
+        .merge(webhooks::routes())
+        .merge(hooks::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 13] = [
-    ("/api/auth", "signing in"),
+const LATER: [(&str, &str); 11] = [
+    ("/api/auth/login", "signing in by name"),
     ("/api/users", "users"),
     ("/api/tokens", "tokens"),
-    ("/api/webhooks", "outgoing webhooks"),
-    ("/api/hooks", "triggers"),
     ("/api/v1", "the run status of agent workflows"),
     ("/api/tasks", "tasks"),
     ("/api/chat", "chat"),
@@ -61,13 +67,21 @@ const LATER: [(&str, &str); 13] = [
     ("/socket.io", "Socket.IO"),
 ];
 
-async fn nothing_here(uri: Uri) -> Problem {
+async fn nothing_here(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
+    let of_app = !access::is_api(path);
+    if let Some(found) = of_app
+        .then(|| ui::answer(&method, path, &headers))
+        .flatten()
+    {
+        return found;
+    }
     let later = LATER.iter().find(|(begin, _)| path.starts_with(begin));
-    match later {
+    let problem = match later {
         Some((_, what)) => Problem::not_available(what),
         None => Problem::not_found("there is nothing at this path"),
-    }
+    };
+    problem.into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {

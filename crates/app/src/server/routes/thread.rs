@@ -1,18 +1,31 @@
 //! The thread of a run (document 4).
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use baton_core::ids::{CommandId, RunId};
 use baton_core::run::decide::Command;
 use baton_core::run::event::{Action, PauseReason};
+use baton_store::Views;
+use baton_store::views::MessageRow;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find, list, wire};
 use crate::host::Host;
+
+/// How long a redirect's answer waits for the new run to exist.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Messages that are read at once.
+const PIECE: u64 = 500;
 
 pub fn routes() -> Router<Arc<Host>> {
     Router::new()
@@ -57,7 +70,31 @@ async fn say(
     if let Some(taken) = taken(action) {
         answer["actionTaken"] = taken.into();
     }
+    if action == Action::Redirect
+        && let Some((new, number)) = successor(&host, run).await?
+    {
+        answer["actionTaken"] = format!("Redirected to workflow #{number}").into();
+        answer["workflowId"] = number.into();
+        answer["executionId"] = new.to_string().into();
+    }
     Ok(Json(answer))
+}
+
+/// The run that takes this one's place, as soon as it exists.
+async fn successor(host: &Arc<Host>, run: RunId) -> Answer<Option<(RunId, u64)>> {
+    let mut feed = host.engine.feed().subscribe();
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let redirect = host.engine.read(run, |run| run.redirect).await?;
+        let number = redirect.and_then(|redirect| redirect.number);
+        if let (Some(redirect), Some(number)) = (redirect, number) {
+            return Ok(Some((redirect.run, number)));
+        }
+        if redirect.is_none() || Instant::now() >= patience {
+            return Ok(None);
+        }
+        let _looked_again_anyway = tokio::time::timeout_at(patience, feed.recv()).await;
+    }
 }
 
 fn action(given: Option<&Value>) -> Answer<Action> {
@@ -82,36 +119,130 @@ fn taken(action: Action) -> Option<&'static str> {
     }
 }
 
-async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
+/// All of the thread, oldest first; read and sent in pieces, however long it is.
+async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Response> {
     let after = params.number("after")?.unwrap_or(0);
     let limit = params.number("limit")?.unwrap_or(u64::MAX);
-    let story = find::story(&host, &id).await?;
-    let said = story.thread.iter().filter(|said| said.id > after);
-    let said = said.take(usize::try_from(limit).unwrap_or(usize::MAX));
-    let messages: Vec<Value> = said.map(wire::message::message).collect();
-    Ok(Json(json!({"messages": messages})))
+    let run = find::run_id(&host, &id).await?;
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let none = format!("there is no run `{run}`");
+    let (views, first) = find::blocking(&host, move |_| {
+        views.run(run)?.ok_or_else(|| Problem::not_found(none))?;
+        let first = views.messages(run, after, piece(limit))?;
+        Ok((views, first))
+    })
+    .await?;
+    if (first.len() as u64) < PIECE || first.len() as u64 >= limit {
+        let messages: Vec<Value> = first.iter().map(wire::message::of_row).collect();
+        return Ok(Json(json!({"messages": messages})).into_response());
+    }
+    let pieces = Pieces {
+        host,
+        views,
+        run,
+        left: limit,
+        next: Some(first),
+        is_first: true,
+    };
+    let body = futures_util::stream::unfold(pieces, |mut pieces| async move {
+        let text = pieces.next().await?;
+        Some((text, pieces))
+    });
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    Ok((kind, axum::body::Body::from_stream(body)).into_response())
+}
+
+fn piece(left: u64) -> usize {
+    usize::try_from(left.min(PIECE)).unwrap_or(0)
+}
+
+/// A thread on its way out.
+struct Pieces {
+    host: Arc<Host>,
+    views: Arc<Views>,
+    run: RunId,
+    left: u64,
+    /// What is sent next; `None` when the end was sent.
+    next: Option<Vec<MessageRow>>,
+    is_first: bool,
+}
+
+impl Pieces {
+    async fn next(&mut self) -> Option<Result<String, std::io::Error>> {
+        let rows = self.next.take()?;
+        let mut text = String::new();
+        if self.is_first {
+            text.push_str("{\"messages\":[");
+        }
+        for row in &rows {
+            if !std::mem::take(&mut self.is_first) {
+                text.push(',');
+            }
+            text.push_str(&wire::message::of_row(row).to_string());
+        }
+        self.left -= rows.len() as u64;
+        match rows.last() {
+            Some(last) if rows.len() as u64 == PIECE && self.left > 0 => {
+                let (views, run, after, left) = (self.views.clone(), self.run, last.id, self.left);
+                let read = find::blocking(&self.host, move |_| {
+                    Ok(views.messages(run, after, piece(left))?)
+                });
+                match read.await {
+                    Ok(rows) => self.next = Some(rows),
+                    // Cut off: a client sees that it is no whole answer.
+                    Err(problem) => {
+                        return Some(Err(std::io::Error::other(problem.detail().to_owned())));
+                    }
+                }
+            }
+            _ => text.push_str("]}"),
+        }
+        Some(Ok(text))
+    }
 }
 
 async fn tell(
     host: &Arc<Host>,
     id: &str,
     command: Command,
-    caller: Option<baton_core::ids::CommandId>,
+    caller: Option<CommandId>,
+    taken: &str,
 ) -> Answer<Json<Value>> {
     let run = find::run_id(host, id).await?;
     host.engine.send(run, command, caller).await?;
     let row = list::row_of(host, run).await?;
-    Ok(Json(json!({"success": true, "workflow": row})))
+    Ok(Json(
+        json!({"success": true, "message": taken, "workflow": row}),
+    ))
 }
 
-async fn pause(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
+#[derive(Deserialize)]
+struct Pause {
+    reason: Option<String>,
+    #[serde(default)]
+    immediate: bool,
+}
+
+async fn pause(
+    State(host): State,
+    Segment(id): Segment,
+    caller: Caller,
+    Body(body): Body<Pause>,
+) -> Answer<Json<Value>> {
     let command = Command::Pause {
-        immediate: false,
-        detail: None,
+        immediate: body.immediate,
+        detail: body.reason,
         reason: PauseReason::Request,
         by: caller.by,
     };
-    tell(&host, &id, command, caller.command).await
+    tell(
+        &host,
+        &id,
+        command,
+        caller.command,
+        "Workflow pause requested",
+    )
+    .await
 }
 
 async fn unpause(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
@@ -120,7 +251,7 @@ async fn unpause(State(host): State, Segment(id): Segment, caller: Caller) -> An
         text: None,
         by: caller.by,
     };
-    tell(&host, &id, command, caller.command).await
+    tell(&host, &id, command, caller.command, "Workflow resumed").await
 }
 
 async fn cancel(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {

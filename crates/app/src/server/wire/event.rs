@@ -164,7 +164,14 @@ impl Telling<'_> {
         }
         let number = run.created.number;
         if status == "paused" && was != status {
-            self.tell("workflow:paused", json!({"workflowId": number}));
+            let reason = match &run.status {
+                Status::Paused(pause) => pause.detail.clone(),
+                _ => None,
+            };
+            self.tell(
+                "workflow:paused",
+                json!({"workflowId": number, "reason": reason}),
+            );
         } else if was == "paused" && status != was {
             self.tell("workflow:unpaused", json!({"workflowId": number}));
         }
@@ -259,8 +266,8 @@ impl Telling<'_> {
                 self.tell("message:new", data);
             }
             Event::MessageStatus { message, status } => {
-                let mut thread = story.thread.iter();
-                if let Some(said) = thread.find(|said| said.posted.message == *message) {
+                let said = story.thread.get(*message as usize);
+                if let Some(said) = said.filter(|said| said.status == *status) {
                     let data = json!({
                         "workflowId": created.number,
                         "messageId": said.id,

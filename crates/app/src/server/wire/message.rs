@@ -2,6 +2,7 @@
 
 use baton_core::ids::{RunId, StepId, UserId};
 use baton_core::run::event::Actor;
+use baton_store::views::MessageRow;
 use serde_json::{Value, json};
 
 use super::super::story::Said;
@@ -54,6 +55,22 @@ pub fn comment(run: RunId, said: &Said) -> Value {
     })
 }
 
+/// A message of the thread, as the views hold it.
+#[must_use]
+pub fn of_row(row: &MessageRow) -> Value {
+    json!({
+        "id": row.id,
+        "message_type": kind(&row.by),
+        "agent_type": row.agent,
+        "content": row.content,
+        "action_type": word(&row.action),
+        "action_status": word(&row.status),
+        "step_id": row.key,
+        "metadata": row.metadata,
+        "created_at": time(row.at),
+    })
+}
+
 /// A message of the thread.
 #[must_use]
 pub fn message(said: &Said) -> Value {
@@ -61,7 +78,7 @@ pub fn message(said: &Said) -> Value {
     json!({
         "id": said.id,
         "message_type": kind(&posted.by),
-        "agent_type": null,
+        "agent_type": said.agent,
         "content": posted.content,
         "action_type": word(&posted.action),
         "action_status": word(&said.status),

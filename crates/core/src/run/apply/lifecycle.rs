@@ -183,6 +183,7 @@ impl Run {
             Status::Cancelled { at: now, reason },
             ChildOutcome::Cancelled {},
         );
+        self.tell_successor();
         Ok(())
     }
 

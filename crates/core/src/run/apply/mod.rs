@@ -1,12 +1,14 @@
 //! Applies events to a run. Total and pure: what the journal holds was decided, so an event that
 //! does not fit means a damaged journal, and is a typed error rather than a guess.
 
+mod artifact;
 mod ends;
 mod lifecycle;
-
-pub use lifecycle::ends_a_step;
+mod redirect;
 mod session;
 mod steps;
+
+pub use lifecycle::ends_a_step;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -77,12 +79,16 @@ impl Run {
             messages: 0,
             open_messages: BTreeMap::new(),
             instructions: BTreeMap::new(),
+            redirect: None,
+            held: false,
+            artifacts: BTreeMap::new(),
             files: Files::default(),
             spending: Spending::default(),
             running_ms: 0,
             running_since: None,
             plan,
         };
+        run.held = run.created.follows.is_some();
         run.rebuild_frontier();
         let created = run.created.clone();
         for inherited in &created.inherited {
@@ -239,6 +245,34 @@ impl Run {
             }
             Event::MessageStatus { message, status } => {
                 self.message_status(*message, *status);
+                Ok(())
+            }
+            Event::RedirectRequested(successor) => {
+                self.redirect_requested(successor);
+                Ok(())
+            }
+            Event::Redirected { run, number } => {
+                self.successor_is_there(*run, *number);
+                Ok(())
+            }
+            Event::PredecessorEnded {} => {
+                self.held = false;
+                Ok(())
+            }
+            Event::ArtifactAdded(artifact) => {
+                self.artifact_added(artifact, at);
+                Ok(())
+            }
+            Event::ArtifactsKept { key, files, .. } => {
+                self.artifacts_kept(key, files, at);
+                Ok(())
+            }
+            Event::ArtifactAttached { artifact, message } => {
+                self.artifact_attached(*artifact, Some(*message));
+                Ok(())
+            }
+            Event::ArtifactDetached { artifact } => {
+                self.artifact_attached(*artifact, None);
                 Ok(())
             }
             Event::Delivered { message } => {

@@ -2,7 +2,7 @@
 
 use super::super::big::Big;
 use super::super::event::{
-    ActionStatus, Actor, ChildOutcome, ErrorCode, Finished, MessagePosted, RunError,
+    ActionStatus, Actor, ChildOutcome, ErrorCode, Finished, MessagePosted, Place, RunError,
 };
 use super::super::session::{Asked, Instruction, Session};
 use super::super::state::{Run, Status};
@@ -141,11 +141,15 @@ impl Run {
     pub(super) fn message_posted(&mut self, posted: &MessagePosted) {
         self.messages = self.messages.max(posted.message + 1);
         self.note_action(posted.message, posted.action, posted.status);
+        if let (Some(place), Some(key)) = (posted.place, &posted.step) {
+            self.commented(key, place);
+        }
         let waits = !matches!(
             posted.status,
             ActionStatus::Processed | ActionStatus::Ignored
         );
-        if posted.action == Action::Instruction && waits {
+        // What is said with a resume is an instruction, too.
+        if posted.action == Action::Resume || (posted.action == Action::Instruction && waits) {
             let metadata = posted.metadata.as_ref();
             let now = metadata.and_then(|metadata| metadata.get("immediate"));
             let wait = Instruction {
@@ -155,6 +159,13 @@ impl Run {
                 taken: false,
             };
             self.instructions.insert(posted.message, wait);
+        }
+    }
+
+    fn commented(&mut self, key: &str, place: Place) {
+        let step = self.find(key).and_then(|at| self.step_mut(at));
+        if let Some(session) = step.and_then(|step| step.session.as_deref_mut()) {
+            session.commented = session.commented.max(Some(place));
         }
     }
 

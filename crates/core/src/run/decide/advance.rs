@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::super::big::Big;
 use super::super::event::{
-    Action as MessageAction, ActionStatus, Actor, ErrorCode, Event, RunError, SkipReason,
-    StepError, StepOutput,
+    Action as MessageAction, ActionStatus, Actor, ErrorCode, Event, PauseReason, RunError,
+    SkipReason, StepError, StepOutput,
 };
-use super::super::state::{At, Run, Running, Slot, State, Status};
+use super::super::state::{At, Pause, Run, Running, Slot, State, Status};
 use super::{Context, template_failure};
 use crate::definition::template::TemplateError;
 use crate::definition::{Action, Foreach, Items, Wait, Workflow};
@@ -23,8 +23,13 @@ impl Run {
     /// What comes next; empty when the run waits for something outside. `may_end` is false when
     /// this commit has already ended a step: each end by the engine itself is a commit of its own.
     pub fn advance(&self, context: &mut Context, may_end: bool) -> Vec<Event> {
+        self.counted(self.advance_on(context, may_end))
+    }
+
+    fn advance_on(&self, context: &mut Context, may_end: bool) -> Vec<Event> {
         match &self.status {
-            Status::Pending { pause: Some(_) } => vec![Event::RunPaused {}],
+            Status::Pending { pause: Some(pause) } => self.is_paused(pause),
+            Status::Pending { pause: None } if self.held => vec![],
             Status::Pending { pause: None } => match self.slot {
                 Slot::Waiting { .. } => vec![],
                 Slot::None | Slot::Held => vec![Event::RunStarted {}],
@@ -39,6 +44,14 @@ impl Run {
                 if cancelling.in_flight.is_empty() && !open {
                     let mut events = vec![Event::RunCancelled {}];
                     self.close_messages(&mut events, MessageAction::Cancel);
+                    match self.redirect {
+                        None => events.push(self.says(0, None, "Workflow cancelled".into())),
+                        Some(redirect) => {
+                            if let Some(number) = redirect.number {
+                                self.say_redirected(number, &mut events);
+                            }
+                        }
+                    }
                     events
                 } else {
                     vec![]
@@ -117,19 +130,32 @@ impl Run {
 
     fn pause_if_idle(&self, running: &Running) -> Vec<Event> {
         let works = !running.in_flight.is_empty() || !self.leaving.is_empty();
-        if running.pause.is_none() || works {
-            return vec![];
+        match &running.pause {
+            Some(pause) if !works => self.is_paused(pause),
+            _ => vec![],
         }
+    }
+
+    /// It is paused, and says so.
+    fn is_paused(&self, pause: &Pause) -> Vec<Event> {
+        let text = match (pause.reason, &pause.detail) {
+            (PauseReason::Request, _) => "Workflow paused at user request".to_owned(),
+            (PauseReason::Parent, _) => "Workflow paused with the one it belongs to".to_owned(),
+            (PauseReason::Budget, Some(detail)) => format!("Workflow paused: {detail}"),
+            (PauseReason::Budget, None) => "Workflow paused: its budget is used up".to_owned(),
+        };
         let mut events = vec![Event::RunPaused {}];
-        for (&message, &action) in &self.open_messages {
-            if action == MessageAction::Pause {
-                events.push(Event::MessageStatus {
-                    message,
-                    status: ActionStatus::Processed,
-                });
-            }
-        }
+        events.extend(self.pause_messages(ActionStatus::Processed));
+        events.push(self.says(0, None, text));
         events
+    }
+
+    /// What becomes of the messages that asked for a pause.
+    pub(super) fn pause_messages(&self, status: ActionStatus) -> Vec<Event> {
+        let open = self.open_messages.iter();
+        let open = open.filter(|(_, action)| **action == MessageAction::Pause);
+        open.map(|(&message, _)| Event::MessageStatus { message, status })
+            .collect()
     }
 
     fn fail(&self, place: At) -> Vec<Event> {
@@ -181,6 +207,10 @@ impl Run {
     /// At a run's end: `done` messages are processed, others ignored.
     pub(super) fn close_messages(&self, events: &mut Vec<Event>, done: MessageAction) {
         for (&message, &action) in &self.open_messages {
+            if action == MessageAction::Redirect && self.redirect.is_some() {
+                // Done when the other run exists.
+                continue;
+            }
             let status = if action == done {
                 ActionStatus::Processed
             } else {
@@ -239,16 +269,21 @@ impl Run {
         }
         match &declared.action {
             Action::Script(_) | Action::Agent(_) => match self.work(place, context.env) {
-                Ok(_) => vec![Event::AttemptStarted {
-                    key,
-                    attempt: context.mint.attempt(),
-                    number: step.tries + 1,
-                    cause: step.next_cause,
-                    heads: match declared.action {
-                        Action::Agent(_) => self.next_heads(place, step),
-                        _ => vec![],
-                    },
-                }],
+                Ok(_) => {
+                    let attempt = context.mint.attempt();
+                    let started = Event::AttemptStarted {
+                        key,
+                        attempt,
+                        number: step.tries + 1,
+                        cause: step.next_cause,
+                        heads: match declared.action {
+                            Action::Agent(_) => self.next_heads(place, step),
+                            _ => vec![],
+                        },
+                    };
+                    let says = self.says_starting(place, step, attempt);
+                    std::iter::once(started).chain(says).collect()
+                }
                 Err(error) => fails(error),
             },
             Action::Approval(approval) => {
@@ -312,9 +347,11 @@ impl Run {
         let needs = &self.declared(place).needs;
         self.plan.definition.is_graph
             && !needs.is_empty()
-            && needs
-                .iter()
-                .all(|&need| matches!(self.steps[need].state, State::Skipped(_)))
+            && needs.iter().all(|&need| match self.steps[need].state {
+                // As if it had ended well: the redirect begins here.
+                State::Skipped(reason) => reason != SkipReason::Redirected,
+                _ => false,
+            })
     }
 
     fn child_args(

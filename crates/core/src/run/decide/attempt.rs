@@ -37,6 +37,9 @@ impl Run {
             end: end.clone(),
         };
         let mut events = vec![ended];
+        if !cancelling || matches!(end, AttemptEnd::Succeeded { .. }) {
+            events.extend(self.says_ended(place, step, attempt, end));
+        }
         let fails = |error: StepError| {
             vec![
                 Event::StepFailed {

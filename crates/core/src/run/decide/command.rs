@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::super::event::{
-    Action, Actor, AttemptEnd, ChildOutcome, Finished, Key, PauseReason, RunCreated,
+    Action, Actor, Artifact, AttemptEnd, ChildOutcome, Finished, Key, PauseReason, Place,
+    RunCreated,
 };
 use crate::activity::{Answer, Question, Usage};
-use crate::ids::{AttemptId, RunId};
+use crate::ids::{ArtifactId, AttemptId, RunId};
 
 /// What a run can be told.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +130,27 @@ pub enum Command {
         /// How.
         outcome: ChildOutcome,
     },
+    /// The run that takes this one's place exists, by this number, or cannot.
+    Redirected {
+        /// Its number, or why not.
+        outcome: Result<u64, String>,
+    },
+    /// Nothing of the run whose place this one takes runs any more.
+    PredecessorEnded,
+    /// A file was brought for a step.
+    AddArtifact(Box<Artifact>),
+    /// A file belongs to a message, by its number in the run.
+    Attach {
+        /// The file.
+        artifact: ArtifactId,
+        /// The message.
+        message: u32,
+    },
+    /// A file belongs to no message any more.
+    Detach {
+        /// The file.
+        artifact: ArtifactId,
+    },
     /// A message of the outbox arrived.
     Delivered {
         /// Its number.
@@ -166,6 +188,20 @@ pub enum News {
     Note {
         /// What.
         content: String,
+    },
+    /// What an agent did, for the thread; said once for each place.
+    Comment {
+        /// Where in its conversation.
+        place: Place,
+        /// In words.
+        content: String,
+        /// Facts beside them.
+        metadata: Value,
+    },
+    /// The files that the step's `artifacts` name.
+    Artifacts {
+        /// In their order; their ids are made for each attempt and name.
+        files: Vec<Artifact>,
     },
     /// The run's files as the attempt left them: a git commit.
     Files {

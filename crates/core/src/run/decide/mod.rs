@@ -3,13 +3,16 @@
 
 mod advance;
 mod answer;
+mod artifact;
 mod attempt;
 mod cancel;
 mod child;
 mod command;
+mod comment;
 mod fork;
 mod pause;
 mod post;
+mod redirect;
 mod remove;
 mod resume;
 mod session;
@@ -17,7 +20,9 @@ mod start;
 mod tick;
 
 pub use command::{Command, News, ResumeFrom};
+pub use comment::check;
 pub use fork::{files_before, inherited};
+pub use redirect::opening;
 pub use start::{unavailable, unfit};
 
 use std::collections::BTreeMap;
@@ -88,6 +93,22 @@ impl Run {
     /// # Errors
     /// [`Refusal`]: nothing changes.
     pub fn decide(&self, command: &Command, context: &mut Context) -> Result<Vec<Event>, Refusal> {
+        Ok(self.counted(self.decide_on(command, context)?))
+    }
+
+    /// The messages of one decision, counted on from those there are.
+    fn counted(&self, mut events: Vec<Event>) -> Vec<Event> {
+        let mut next = self.messages;
+        for event in &mut events {
+            if let Event::MessagePosted(posted) = event {
+                posted.message = next;
+                next += 1;
+            }
+        }
+        events
+    }
+
+    fn decide_on(&self, command: &Command, context: &mut Context) -> Result<Vec<Event>, Refusal> {
         match command {
             Command::Start(_) => Err(Refusal::Exists),
             Command::AttemptEnded { attempt, end } => self.end_attempt(*attempt, end, context),
@@ -121,7 +142,10 @@ impl Run {
                 step,
                 metadata,
                 by,
-            } => self.post(content, *action, step.as_deref(), metadata.as_ref(), by),
+            } => {
+                let step = step.as_deref();
+                self.post(content, *action, step, metadata.as_ref(), by, context)
+            }
             Command::SlotGranted { request }
             | Command::SlotRefused { request, .. }
             | Command::SlotTaken { request }
@@ -138,6 +162,11 @@ impl Run {
                 child,
                 outcome,
             } => self.end_child(key, *child, outcome, context),
+            Command::Redirected { outcome } => Ok(self.redirected(outcome)),
+            Command::PredecessorEnded => Ok(self.predecessor_ended()),
+            Command::AddArtifact(artifact) => self.add_artifact(artifact),
+            Command::Attach { artifact, message } => self.attach(*artifact, *message),
+            Command::Detach { artifact } => self.detach(*artifact),
             Command::Delivered { message } => Ok(if self.outbox.holds(*message) {
                 vec![Event::Delivered { message: *message }]
             } else {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::event::{Action, ActionStatus, Actor, Event, MessagePosted, PauseReason};
 use super::super::state::{Run, Status};
-use super::Refusal;
+use super::{Context, Refusal};
 
 /// The longest message, in bytes.
 pub const MESSAGE_LIMIT: usize = 256 * 1024;
@@ -17,6 +17,7 @@ impl Run {
         step: Option<&str>,
         metadata: Option<&Value>,
         by: &Actor,
+        context: &mut Context,
     ) -> Result<Vec<Event>, Refusal> {
         if content.trim().is_empty() {
             return Err(Refusal::Invalid("a message needs content".into()));
@@ -52,11 +53,10 @@ impl Run {
                 _ => return Err(self.invalid_state("it cannot go on")),
             },
             Action::Cancel => (ActionStatus::Acknowledged, self.cancel(Some(content), by)?),
-            Action::Redirect => {
-                return Err(Refusal::NotAvailable(
-                    "redirect is not available yet".into(),
-                ));
-            }
+            Action::Redirect => (
+                ActionStatus::Acknowledged,
+                self.redirect(content, metadata, by, context)?,
+            ),
         };
         let mut events = vec![Event::MessagePosted(Box::new(MessagePosted {
             message: self.messages,
@@ -66,6 +66,7 @@ impl Run {
             status,
             step,
             metadata: metadata.cloned(),
+            place: None,
         }))];
         events.extend(effects);
         Ok(events)

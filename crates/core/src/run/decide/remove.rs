@@ -43,6 +43,10 @@ fn told(message: &Message) -> String {
         Message::StartChild { child, .. } | Message::TellChild { child, .. } => {
             format!("its child run {child}")
         }
+        Message::StartSuccessor(successor) => {
+            format!("the run {} that takes its place", successor.run)
+        }
+        Message::TellSuccessor { run } => format!("the run {run} that takes its place"),
         Message::TellParent { parent, .. } => format!("its parent run {parent}"),
     }
 }

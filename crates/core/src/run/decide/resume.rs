@@ -25,6 +25,8 @@ impl Run {
             (Status::Paused(_), None) => {}
             (Status::Running(running), None) if running.pause.is_some() => {
                 events.push(Event::PauseWithdrawn { by: by.clone() });
+                events.extend(self.pause_messages(ActionStatus::Ignored));
+                events.push(self.says(0, None, "Workflow resumed before it was paused".into()));
                 self.with_text(&mut events, text, by);
                 return Ok(events);
             }
@@ -73,6 +75,20 @@ impl Run {
             }
         }
         events.push(Event::RunResumed { by: by.clone() });
+        let said = match events.iter().find_map(|event| match event {
+            Event::StepsReset { because, .. } => Some(because),
+            _ => None,
+        }) {
+            None => "Workflow resumed".to_owned(),
+            Some(ResetReason::Retry) => {
+                "Workflow resumed with the steps that had not completed".to_owned()
+            }
+            Some(ResetReason::Step(key)) => format!("Workflow resumed from step `{key}`"),
+            Some(ResetReason::Checkpoint(number)) => {
+                format!("Workflow resumed from checkpoint {number}")
+            }
+        };
+        events.push(self.says(0, None, said));
         self.with_text(&mut events, text, by);
         Ok(events)
     }
@@ -128,6 +144,7 @@ impl Run {
                 status: ActionStatus::Pending,
                 step: None,
                 metadata: None,
+                place: None,
             })));
         }
     }

@@ -1,5 +1,7 @@
 //! What a session's attempt reports while it works, and people's answers to its questions.
 
+use std::collections::BTreeSet;
+
 use super::super::event::{Action, ActionStatus, Actor, Event, MessagePosted, PauseReason};
 use super::super::state::{At, Run, Status, Step};
 use super::{News, Refusal};
@@ -85,6 +87,25 @@ impl Run {
                 _ => vec![],
             },
             News::Note { content } => vec![self.says(0, Some(&key), content.clone())],
+            News::Comment {
+                place,
+                content,
+                metadata,
+            } => self.comment(attempt, step, *place, content, metadata),
+            News::Artifacts { files } => {
+                let known = self.artifacts.values();
+                let known = known.filter(|file| file.by.is_none() && file.step == key);
+                let known: BTreeSet<_> = known.map(|file| file.id).collect();
+                let new: BTreeSet<_> = files.iter().map(|file| file.id).collect();
+                if known == new {
+                    return Ok(vec![]);
+                }
+                vec![Event::ArtifactsKept {
+                    key,
+                    attempt,
+                    files: files.clone(),
+                }]
+            }
             News::Files { commit } => vec![Event::FilesKept {
                 key,
                 attempt,
@@ -126,11 +147,12 @@ impl Run {
             events.push(Event::MessagePosted(Box::new(MessagePosted {
                 message: self.messages + u32::try_from(n).unwrap_or(0),
                 by: Actor::Attempt(attempt),
-                content: format!("Received: {line}"),
+                content: format!("Acknowledged: {line}"),
                 action: Action::Comment,
                 status: ActionStatus::Processed,
                 step: Some(step.key.clone()),
-                metadata: None,
+                metadata: Some(serde_json::json!({"kind": "acknowledged"})),
+                place: None,
             })));
         }
         events
@@ -188,6 +210,7 @@ impl Run {
             status: ActionStatus::Processed,
             step: step.map(str::to_owned),
             metadata: None,
+            place: None,
         }))
     }
 

@@ -1,5 +1,7 @@
 //! What the time brings: ends of waits, retries, time-outs, a used-up budget, a long pause.
 
+use std::time::Duration;
+
 use super::super::event::{Actor, ErrorCode, Event, PauseReason, PauseThen, StepError, StepOutput};
 use super::super::state::{At, Run, State, Status};
 use super::Context;
@@ -40,9 +42,21 @@ impl Run {
             Status::Paused(_) if self.due().is_some_and(|due| due <= context.now) => {
                 let then = self.created.pause_policy.then;
                 let mut events = vec![Event::PauseTimedOut { then }];
+                let follows = match then {
+                    PauseThen::Stay => "it stays paused",
+                    PauseThen::Resume => "it goes on",
+                    PauseThen::Cancel => "it is cancelled",
+                };
+                let length = Duration::from_millis(self.created.pause_policy.timeout_ms);
+                let length = humane(length);
+                let text = format!("Workflow paused for more than {length}: {follows}");
+                events.push(self.says(0, None, text));
                 match then {
                     PauseThen::Stay => {}
-                    PauseThen::Resume => events.push(Event::RunResumed { by: SYSTEM }),
+                    PauseThen::Resume => {
+                        events.push(Event::RunResumed { by: SYSTEM });
+                        events.push(self.says(0, None, "Workflow resumed".into()));
+                    }
                     PauseThen::Cancel => events.push(Event::CancelRequested {
                         reason: Some("it was paused too long".into()),
                         by: SYSTEM,
@@ -118,5 +132,15 @@ impl Run {
             | State::Child { since, .. } => Some(since),
             _ => None,
         }
+    }
+}
+
+/// A length of time for people.
+fn humane(length: Duration) -> String {
+    match length.as_secs() {
+        0 => format!("{} ms", length.as_millis()),
+        seconds if seconds < 120 => format!("{seconds} s"),
+        seconds if seconds < 7200 => format!("{} minutes", seconds / 60),
+        seconds => format!("{} hours", seconds / 3600),
     }
 }

@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use super::activities::Activities;
 use super::answer;
+use super::commentary::Commentary;
 
 /// How often an answer that does not fit its schema is asked for again.
 const ASK_AGAIN: u32 = 2;
@@ -72,6 +73,7 @@ struct State {
     conversation: Conversation,
     shepherd: Option<Arc<Shepherd>>,
     log: Activities,
+    commentary: Commentary,
     reports: Arc<dyn Reports>,
     clock: Arc<dyn Clock>,
     schema: Option<Value>,
@@ -131,6 +133,7 @@ pub struct Begin {
     pub driver: Box<dyn Driver>,
     pub conversation: Conversation,
     pub log: Activities,
+    pub commentary: Commentary,
     pub reports: Arc<dyn Reports>,
     pub clock: Arc<dyn Clock>,
     pub schema: Option<Value>,
@@ -149,6 +152,7 @@ impl Talk {
             driver,
             conversation,
             log,
+            commentary,
             reports,
             clock,
             schema,
@@ -163,6 +167,7 @@ impl Talk {
             conversation,
             shepherd: None,
             log,
+            commentary,
             reports,
             clock,
             schema,
@@ -249,6 +254,8 @@ impl Talk {
     pub fn tick(&self) {
         if let Ok(mut state) = self.state.try_lock() {
             state.tick();
+            let held_back = state.commentary.tick();
+            state.comment(held_back);
         }
         self.grant();
     }
@@ -266,6 +273,8 @@ impl Talk {
         state.shepherd = None;
         let _torn = state.go_to_the_end();
         state.look_into_transcript();
+        let held_back = state.commentary.flush();
+        state.comment(held_back);
         state.tell_past();
         state.tell_usage(true);
     }
@@ -430,6 +439,8 @@ impl State {
                     self.tell_usage(false);
                 }
                 Output::Turn(turn) => {
+                    let held_back = self.commentary.flush();
+                    self.comment(held_back);
                     self.tell_usage(true);
                     self.retrying_since = None;
                     self.last = Some(turn.clone());
@@ -493,14 +504,23 @@ impl State {
         self.record(parent, activity);
     }
 
+    fn comment(&self, news: impl IntoIterator<Item = News>) {
+        for news in news {
+            self.reports.news(self.attempt, news);
+        }
+    }
+
     fn record(&mut self, parent: Option<String>, activity: Activity) {
         let record = Record {
             offset: self.offset,
             parent,
             activity,
         };
+        let is_own = record.parent.is_none();
+        let said = self.commentary.see(self.offset, is_own, &record.activity);
         let at = self.clock.now().to_string();
         self.log.write(&record, &at);
+        self.comment(said);
     }
 
     fn tell_usage(&mut self, at_once: bool) {

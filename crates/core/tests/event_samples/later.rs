@@ -1,0 +1,86 @@
+//! Samples of what redirects, agents' comments and artifacts brought.
+
+use baton_core::ids::ArtifactId;
+use baton_core::run::event::*;
+use baton_core::time::Timestamp;
+use serde_json::json;
+
+use super::{ATTEMPT, OTHER};
+
+fn artifact() -> Artifact {
+    Artifact {
+        id: ArtifactId::from_bits(7),
+        step: "build".into(),
+        name: "screen.png".into(),
+        path: ".agent/workflows/executions/r/artifacts/build/screen.png".into(),
+        file_type: FileType::Image,
+        mime: "image/png".into(),
+        bytes: 102_400,
+        by: Some(Actor::Attempt(ATTEMPT)),
+        message: Some(3),
+        at: Timestamp::from_millis(5),
+    }
+}
+
+/// What redirects, comments and files brought.
+pub fn redirects_and_files(created: &RunCreated, posted: &MessagePosted) -> Vec<Event> {
+    vec![
+        Event::RunCreated(Box::new(RunCreated {
+            follows: Some(Predecessor {
+                run: OTHER,
+                number: 6,
+            }),
+            ..created.clone()
+        })),
+        Event::RedirectRequested(Box::new(Successor {
+            run: OTHER,
+            instruction: "Make it a menu".into(),
+            inherited: created.inherited.clone(),
+            base: Some("c0ffee".into()),
+        })),
+        Event::RedirectRequested(Box::new(Successor {
+            run: OTHER,
+            instruction: "Make it a menu".into(),
+            inherited: vec![],
+            base: None,
+        })),
+        Event::Redirected {
+            run: OTHER,
+            number: Some(1234),
+        },
+        Event::Redirected {
+            run: OTHER,
+            number: None,
+        },
+        Event::PredecessorEnded {},
+        Event::StepSkipped {
+            key: "plan".into(),
+            reason: SkipReason::Redirected,
+        },
+        Event::MessagePosted(Box::new(MessagePosted {
+            metadata: Some(json!({"kind": "reading"})),
+            place: Some(Place {
+                offset: 4096,
+                nth: 1,
+            }),
+            ..posted.clone()
+        })),
+        Event::ArtifactAdded(Box::new(artifact())),
+        Event::ArtifactsKept {
+            key: "build".into(),
+            attempt: ATTEMPT,
+            files: vec![Artifact {
+                by: None,
+                message: None,
+                ..artifact()
+            }],
+        },
+        Event::ArtifactAttached {
+            artifact: ArtifactId::from_bits(7),
+            message: 3,
+        },
+        Event::ArtifactDetached {
+            artifact: ArtifactId::from_bits(7),
+        },
+    ]
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { patchRun, withActionStatus, withMessage } from "./patch";
+import type { Message, Run, Told } from "./types";
+
+const run = {
+  id: "run_1",
+  status: "running",
+  pause_requested_at: null,
+  cancel_requested_at: null,
+  waiting: null,
+  progress: { ended: 0, known: 2, ratio: 0 },
+  _count: { comments: 0, artifacts: 0 },
+  steps: [{ id: "step_1", status: "pending", started_at: null, completed_at: null, waiting: null, session: null }],
+} as unknown as Run;
+
+const told = (type: string, data: Record<string, unknown>): Told => ({ type, data, ts: "2026-01-01T00:00:00.000Z" });
+const message = (id: number) => ({ id, content: String(id), action_status: "pending" }) as Message;
+
+describe("what an event changes", () => {
+  it("says pausing before it says paused", () => {
+    const pausing = patchRun(run, told("workflow.execution.status_changed", { status: "running", pause_requested: true, cancel_requested: false }));
+    expect(pausing.status).toBe("running");
+    expect(pausing.pause_requested_at).not.toBeNull();
+    const paused = patchRun(pausing, told("workflow.execution.status_changed", { status: "paused", pause_requested: false, cancel_requested: false }));
+    expect(paused.status).toBe("paused");
+    expect(paused.is_paused).toBe(true);
+    const going = patchRun(paused, told("workflow.execution.status_changed", { status: "running", pause_requested: false, cancel_requested: false }));
+    expect(going.pause_requested_at).toBeNull();
+    expect(going.paused_at).toBeNull();
+  });
+
+  it("moves a step, and leaves other runs' steps alone", () => {
+    const started = patchRun(run, told("workflow.step.started", { step_id: "step_1", status: "running" }));
+    expect(started.steps[0]).toMatchObject({ status: "running", started_at: "2026-01-01T00:00:00.000Z" });
+    expect(patchRun(run, told("workflow.step.started", { step_id: "step_9", status: "running" })).steps).toEqual(run.steps);
+  });
+
+  it("changes nothing for an event it does not know", () => {
+    expect(patchRun(run, told("workflow.later", {}))).toBe(run);
+  });
+});
+
+describe("the thread", () => {
+  it("takes a message once, in its place", () => {
+    const thread = [message(1), message(5)];
+    expect(withMessage(thread, message(5))).toBe(thread);
+    expect(withMessage(thread, message(3)).map((said) => said.id)).toEqual([1, 3, 5]);
+    expect(withMessage(thread, message(9)).map((said) => said.id)).toEqual([1, 5, 9]);
+    expect(withActionStatus(thread, 5, "processed")[1]!.action_status).toBe("processed");
+  });
+});

@@ -1,0 +1,161 @@
+/** What the pages read, each under one key. Nothing is fetched on a timer: the socket says when. */
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { get, send } from "./client";
+import { endpoints } from "./endpoints";
+import type {
+  ActivityRow,
+  Agent,
+  Definition,
+  LogPart,
+  Me,
+  Message,
+  Project,
+  RewindPreview,
+  Run,
+  Step,
+} from "./types";
+
+interface Page<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
+/** Runs that are not over are all read; of those that are, the newest. */
+const OPEN = ["pending", "running", "paused", "failed"];
+const OVER = ["completed", "cancelled"];
+const MOST_PAGES = 25;
+
+export const keys = {
+  projects: ["projects"] as const,
+  definitions: (project: string) => ["definitions", project] as const,
+  definition: (id: string) => ["definition", id] as const,
+  board: (project: string) => ["board", project] as const,
+  run: (id: string) => ["run", id] as const,
+  messages: (id: string) => ["messages", id] as const,
+  activities: (step: string, attempt: number) => ["activities", step, attempt] as const,
+  step: (id: string) => ["step", id] as const,
+};
+
+async function every<T>(path: (cursor?: string) => string, signal: AbortSignal): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const answer = await get<Page<T>>(path(cursor), signal);
+    all.push(...answer.data);
+    if (!answer.next_cursor) break;
+    cursor = answer.next_cursor;
+  }
+  return all;
+}
+
+export const queries = {
+  me: () => queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => one<Me>(endpoints.me(), signal), staleTime: Infinity }),
+
+  projects: () =>
+    queryOptions({
+      queryKey: keys.projects,
+      queryFn: async ({ signal }) => (await get<Page<Project>>(endpoints.projects(), signal)).data,
+    }),
+
+  definitions: (project: string) =>
+    queryOptions({
+      queryKey: keys.definitions(project),
+      queryFn: async ({ signal }) => (await get<Page<Definition>>(endpoints.definitions(project), signal)).data,
+      enabled: project !== "",
+    }),
+
+  definition: (id: string) =>
+    queryOptions({
+      queryKey: keys.definition(id),
+      queryFn: ({ signal }) => one<Definition>(endpoints.definition(id), signal),
+    }),
+
+  board: (project: string) =>
+    queryOptions({
+      queryKey: keys.board(project),
+      queryFn: async ({ signal }) => {
+        const filter = { project_id: project, limit: 200 };
+        const [open, over] = await Promise.all([
+          every<Run>((cursor) => endpoints.runs({ ...filter, status: OPEN, cursor }), signal),
+          get<Page<Run>>(endpoints.runs({ ...filter, status: OVER, limit: 100 }), signal),
+        ]);
+        return { runs: [...open, ...over.data], more: over.next_cursor };
+      },
+      enabled: project !== "",
+    }),
+
+  /** Every run since then, for figures. */
+  history: (project: string) =>
+    queryOptions({
+      queryKey: ["history", project],
+      queryFn: ({ signal }) => every<Run>((cursor) => endpoints.runs({ project_id: project, limit: 200, cursor }), signal),
+      enabled: project !== "",
+      staleTime: 30_000,
+    }),
+
+  run: (id: string) =>
+    queryOptions({ queryKey: keys.run(id), queryFn: ({ signal }) => one<Run>(endpoints.run(id), signal) }),
+
+  messages: (id: string) =>
+    queryOptions({
+      queryKey: keys.messages(id),
+      queryFn: async ({ signal }) => (await get<{ messages: Message[] }>(endpoints.messages(id), signal)).messages,
+    }),
+
+  activities: (step: string, attempt: number) =>
+    queryOptions({
+      queryKey: keys.activities(step, attempt),
+      queryFn: async ({ signal }) => {
+        const kind = ["message", "thinking", "tool_use", "todos", "plan", "rate_limit", "api_retry", "compaction", "error"];
+        return every<ActivityRow>((after) => endpoints.activities(step, { attempt, kind, ...(after ? { after } : {}) }), signal);
+      },
+      staleTime: Infinity,
+    }),
+
+  step: (id: string) =>
+    queryOptions({ queryKey: keys.step(id), queryFn: ({ signal }) => one<Step>(endpoints.step(id), signal) }),
+
+  rewind: (run: string, to: string) =>
+    queryOptions({
+      queryKey: ["rewind", run, to],
+      queryFn: ({ signal }) => one<RewindPreview>(endpoints.rewindPreview(run, to), signal),
+      staleTime: 0,
+    }),
+
+  diff: (run: string, from: string | undefined, to: string | undefined) =>
+    queryOptions({
+      queryKey: ["diff", run, from ?? "", to ?? ""],
+      queryFn: async ({ signal }) => (await send(endpoints.diff(run, from, to), { signal })).text(),
+      staleTime: 30_000,
+    }),
+
+  log: (step: string, type: string, attempt?: number) =>
+    queryOptions({
+      queryKey: ["log", step, type, attempt ?? 0],
+      queryFn: ({ signal }) => one<LogPart>(endpoints.log(step, type, attempt === undefined ? {} : { attempt }), signal),
+    }),
+
+  events: (run: string) =>
+    infiniteQueryOptions({
+      queryKey: ["events", run],
+      queryFn: ({ pageParam, signal }) =>
+        get<Page<{ seq: number; pos: number; at: string; type: string; data: unknown }>>(endpoints.events(run, pageParam), signal),
+      initialPageParam: 0,
+      getNextPageParam: (page) => (page.next_cursor ? Number(page.next_cursor) : undefined),
+    }),
+
+  agents: () =>
+    queryOptions({
+      queryKey: ["agents"],
+      queryFn: async ({ signal }) => (await get<{ data: Agent[] }>(endpoints.agents(), signal)).data,
+      staleTime: 300_000,
+    }),
+
+  /** Anything that answers `{data}`. */
+  data: <T>(path: string) => queryOptions({ queryKey: ["data", path], queryFn: ({ signal }) => one<T>(path, signal), retry: false }),
+};
+
+async function one<T>(path: string, signal: AbortSignal): Promise<T> {
+  const answer = await get<{ data: T } & T>(path, signal);
+  return answer.data ?? answer;
+}

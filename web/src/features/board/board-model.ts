@@ -1,0 +1,128 @@
+/** Pure: which runs stand in which column, in which order, and where the arrow keys lead. */
+import type { Definition, Run } from "~/api/types";
+import { phaseLabel } from "~/lib/format";
+import { asks, isOver, runBadge } from "~/lib/run-state";
+
+export type Show = "all" | "needs" | "running" | "waiting" | "failed" | "paused";
+
+export interface Column {
+  key: string;
+  label: string;
+  runs: Run[];
+}
+
+export interface Filter {
+  definition: string | undefined;
+  q: string;
+  show: Show;
+}
+
+export function showOf(run: Run, now: number): Show {
+  switch (runBadge(run, now).state) {
+    case "needs":
+      return "needs";
+    case "failed":
+      return "failed";
+    case "paused":
+    case "pausing":
+      return "paused";
+    case "waiting":
+    case "retry":
+    case "queued":
+      return "waiting";
+    default:
+      return "running";
+  }
+}
+
+export function fits(run: Run, filter: Filter, now: number): boolean {
+  if (filter.definition && run.workflow_definition.key !== filter.definition) return false;
+  if (filter.show !== "all" && (run.status === "completed" || run.status === "cancelled" || showOf(run, now) !== filter.show)) return false;
+  const words = filter.q.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return true;
+  const text = `${run.name} ${run.number} ${run.workflow_definition.name} ${run.current_phase ?? ""} ${run.status} ${run.error_message ?? ""}`.toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+/** Needs-you first, then failed, then the newest. */
+export function byUrgency(a: Run, b: Run): number {
+  const rank = (run: Run) => (asks(run).length > 0 ? 0 : run.status === "failed" ? 1 : 2);
+  return rank(a) - rank(b) || b.number - a.number;
+}
+
+const STATUSES: { key: string; label: string; has: (run: Run) => boolean }[] = [
+  { key: "pending", label: "Queued", has: (run) => run.status === "pending" },
+  { key: "running", label: "Running", has: (run) => run.status === "running" },
+  { key: "paused", label: "Paused", has: (run) => run.status === "paused" },
+  { key: "failed", label: "Failed", has: (run) => run.status === "failed" },
+];
+
+const isFinished = (run: Run) => run.status === "completed" || run.status === "cancelled";
+
+/** Columns are the phases of the chosen definition; without one, the statuses. Finished runs leave for the last. */
+export function columns(runs: Run[], definition: Definition | undefined): Column[] {
+  const finished = runs.filter(isFinished).sort((a, b) => (b.completed_at ?? "").localeCompare(a.completed_at ?? "") || b.number - a.number);
+  const last: Column = { key: "finished", label: "Finished", runs: finished };
+  const open = runs.filter((run) => !isFinished(run));
+  if (!definition) {
+    return [...STATUSES.map((each) => ({ key: each.key, label: each.label, runs: open.filter(each.has).sort(byUrgency) })), last];
+  }
+  const phases = definition.phases.length > 0 ? definition.phases : ["steps"];
+  const place = (run: Run) => {
+    // Runs keep the phases they started with; a phase that is gone stands where its neighbours do.
+    const phase = run.current_phase ?? run.steps.findLast((step) => step.status === "failed")?.phase ?? run.workflow_definition.phases[0] ?? "";
+    const at = phases.indexOf(phase);
+    return at >= 0 ? at : 0;
+  };
+  return [
+    ...phases.map((phase, index) => ({
+      key: phase,
+      label: phaseLabel(phase, definition.phase_labels),
+      runs: open.filter((run) => place(run) === index).sort(byUrgency),
+    })),
+    last,
+  ];
+}
+
+export interface Counts {
+  needs: number;
+  running: number;
+  waiting: number;
+  paused: number;
+  failed: number;
+  open: number;
+}
+
+export function counts(runs: Run[], now: number): Counts {
+  const found: Counts = { needs: 0, running: 0, waiting: 0, paused: 0, failed: 0, open: 0 };
+  for (const run of runs) {
+    if (isFinished(run)) continue;
+    found.open += 1;
+    const show = showOf(run, now);
+    if (show !== "all") found[show] += 1;
+  }
+  return found;
+}
+
+export type Direction = "up" | "down" | "left" | "right";
+
+/** The run that this key leads to. Empty columns are stepped over. */
+export function neighbour(all: Column[], from: string | null, direction: Direction): string | null {
+  const column = all.findIndex((each) => each.runs.some((run) => run.id === from));
+  if (column < 0) return all.find((each) => each.runs.length > 0)?.runs[0]?.id ?? null;
+  const runs = all[column]!.runs;
+  const row = runs.findIndex((run) => run.id === from);
+  if (direction === "up" || direction === "down") return runs[row + (direction === "down" ? 1 : -1)]?.id ?? from;
+  const step = direction === "right" ? 1 : -1;
+  for (let next = column + step; next >= 0 && next < all.length; next += step) {
+    const beside = all[next]!.runs;
+    if (beside.length > 0) return beside[Math.min(row, beside.length - 1)]!.id;
+  }
+  return from;
+}
+
+/** The share of those that are over and done well, of the last so many. */
+export function successRate(runs: Run[]): number | null {
+  const over = runs.filter((run) => isOver(run) && run.status !== "cancelled");
+  return over.length === 0 ? null : over.filter((run) => run.status === "completed").length / over.length;
+}

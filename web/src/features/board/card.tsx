@@ -1,0 +1,124 @@
+/** A run on the board. */
+import { Link } from "@tanstack/react-router";
+import { memo } from "react";
+import type { Run } from "~/api/types";
+import { useOrders } from "~/features/orders/use-orders";
+import { money } from "~/lib/format";
+import { useNow } from "~/lib/now";
+import { canRetry } from "~/lib/run-can";
+import { agentOf, isOver, nowLine, runBadge, runningShare, segments } from "~/lib/run-state";
+import { AgentTag, Badge, Bar } from "~/ui/badge";
+import { Button } from "~/ui/button";
+import { At, RunElapsed } from "~/ui/time";
+import { CardMenu } from "./card-menu";
+
+interface Props {
+  run: Run;
+  isFocused: boolean;
+  onFocus: (id: string) => void;
+  onOpen: (run: Run) => void;
+}
+
+export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Props) {
+  const orders = useOrders();
+  const badge = <CardBadge run={run} />;
+  const needsYou = runBadge(run, 0).state === "needs";
+  const line = nowLine(run);
+  const agent = agentOf(run);
+  const isQuiet = run.status === "completed" || run.status === "cancelled";
+  const steps = run.steps.filter((step) => !step.parent_step_id).length;
+  return (
+    <article
+      className={`card ${needsYou ? "card--you" : ""} ${isQuiet ? "card--quiet" : ""}`}
+      data-run={run.id}
+      aria-label={run.name}
+      onFocus={() => onFocus(run.id)}
+    >
+      <div className="card-h">
+        {badge}
+        <span className="row num">
+          {run.unread > 0 ? (
+            <span className="unread" title={`${run.unread} unread`}>
+              {run.unread}
+            </span>
+          ) : null}
+          {isQuiet && run.completed_at ? <At at={run.completed_at} /> : <RunElapsed run={run} />}
+          <CardMenu run={run} />
+        </span>
+      </div>
+      <h3 title={run.name}>
+        <Link
+          className="card-link"
+          to="/runs/$run/$tab"
+          params={{ run: String(run.number), tab: "conversation" }}
+          tabIndex={isFocused ? 0 : -1}
+          data-card={run.id}
+          onKeyDown={(event) => {
+            if (event.key === "Enter") {
+              event.preventDefault();
+              onOpen(run);
+            }
+          }}
+        >
+          {run.name}
+        </Link>
+      </h3>
+      {line.text ? (
+        <div className="now">
+          <span>{line.text}</span>
+          {line.todos ? <span className="num">{line.todos}</span> : null}
+        </div>
+      ) : null}
+      {isQuiet ? null : (
+        <div className="card-b">
+          <CardBar run={run} />
+          <span className="num">
+            {run.progress.ended}/{run.progress.known || steps}
+          </span>
+        </div>
+      )}
+      <div className="card-f">
+        <span className="cut">{agent ? <AgentTag agent={agent.name} model={agent.model} /> : null}</span>
+        <span className="end row">
+          {run.cost_usd !== null && run.cost_usd > 0 ? (
+            <span className="num" title={run.cost_is_estimate ? "An estimate, from list prices" : undefined}>
+              {run.cost_is_estimate ? "≈ " : ""}
+              {money(run.cost_usd)}
+              {run.budget?.usd ? <i>/{run.budget.usd}</i> : null}
+            </span>
+          ) : (
+            <span className="num muted">#{run.number}</span>
+          )}
+        </span>
+      </div>
+      {needsYou ? (
+        <div className="card-act">
+          <Button size="sm" tabIndex={isFocused ? 0 : -1} onClick={() => onOpen(run)} keys="↵">
+            Look and decide
+          </Button>
+        </div>
+      ) : null}
+      {run.status === "failed" ? (
+        <div className="card-act">
+          <Button size="sm" icon="retry" tabIndex={isFocused ? 0 : -1} can={canRetry(run)} onClick={() => void orders.retry(run)}>
+            Retry
+          </Button>
+          <Link className="btn btn--sm" tabIndex={isFocused ? 0 : -1} to="/runs/$run/$tab" params={{ run: String(run.number), tab: "changes" }}>
+            Rewind
+          </Link>
+        </div>
+      ) : null}
+    </article>
+  );
+});
+
+function CardBadge({ run }: { run: Run }) {
+  const now = useNow(run.waiting?.reason === "retry");
+  const { state, words } = runBadge(run, now);
+  return <Badge state={state} words={words} />;
+}
+
+function CardBar({ run }: { run: Run }) {
+  const now = useNow(run.status === "running" && !isOver(run) && !!run.progress.estimate_ms);
+  return <Bar segments={segments(run)} share={runningShare(run, now)} label={`${run.progress.ended} of ${run.progress.known} steps`} />;
+}

@@ -1,0 +1,54 @@
+/** Pure: a run's steps as a graph with places. */
+import { Graph, layout } from "@dagrejs/dagre";
+import type { Run, Step } from "~/api/types";
+
+export interface Node {
+  id: string;
+  step: Step;
+  items: Step[];
+  x: number;
+  y: number;
+}
+
+export interface Edge {
+  id: string;
+  from: string;
+  to: string;
+  isDone: boolean;
+}
+
+export const WIDTH = 208;
+export const HEIGHT = 52;
+/** A chain longer than this is folded into lines, so that it can be read. */
+const IN_A_LINE = 6;
+
+export function graph(run: Run, isNarrow: boolean): { nodes: Node[]; edges: Edge[] } {
+  const steps = run.steps.filter((step) => !step.parent_step_id);
+  const byKey = new Map(steps.map((step) => [step.step_id, step]));
+  const declared = steps.flatMap((step) => step.needs.filter((need) => byKey.has(need)).map((need) => [need, step.step_id] as const));
+  // Without needs the steps run in order.
+  const pairs = declared.length > 0 ? declared : steps.slice(1).map((step, index) => [steps[index]!.step_id, step.step_id] as const);
+  const edges = pairs.map(([from, to]) => ({ id: `${from}>${to}`, from, to, isDone: byKey.get(from)?.status === "completed" }));
+  const items = (step: Step) => run.steps.filter((each) => each.parent_step_id === step.id);
+  const isChain = edges.length === steps.length - 1 && new Set(edges.map((edge) => edge.from)).size === edges.length && new Set(edges.map((edge) => edge.to)).size === edges.length;
+  if (isChain && steps.length > IN_A_LINE) {
+    const line = isNarrow ? 1 : IN_A_LINE;
+    const nodes = steps.map((step, index) => {
+      const row = Math.floor(index / line);
+      const column = row % 2 === 0 ? index % line : line - 1 - (index % line);
+      return { id: step.step_id, step, items: items(step), x: column * (WIDTH + 44), y: row * (HEIGHT + 44) };
+    });
+    return { nodes, edges };
+  }
+  const made = new Graph();
+  made.setGraph({ rankdir: isNarrow ? "TB" : "LR", nodesep: 18, ranksep: 56 });
+  made.setDefaultEdgeLabel(() => ({}));
+  for (const step of steps) made.setNode(step.step_id, { width: WIDTH, height: HEIGHT });
+  for (const edge of edges) made.setEdge(edge.from, edge.to);
+  layout(made);
+  const nodes = steps.map((step) => {
+    const place = made.node(step.step_id) as { x: number; y: number };
+    return { id: step.step_id, step, items: items(step), x: place.x - WIDTH / 2, y: place.y - HEIGHT / 2 };
+  });
+  return { nodes, edges };
+}

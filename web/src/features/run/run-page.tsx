@@ -1,0 +1,176 @@
+/** A run: what it is at, why it waits, and its tabs. */
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useLocation, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { Problem, write } from "~/api/client";
+import { endpoints } from "~/api/endpoints";
+import { useTopic } from "~/api/live-react";
+import { keys, queries } from "~/api/queries";
+import type { Run } from "~/api/types";
+import { CancelDialog } from "~/features/board/card-menu";
+import { useOrders } from "~/features/orders/use-orders";
+import { useMe } from "~/features/project/use-project";
+import { paths, type Tab, tabs } from "~/lib/paths";
+import { canCancel, canPause, canResume } from "~/lib/run-can";
+import { asks } from "~/lib/run-state";
+import { useShortcuts } from "~/lib/shortcuts";
+import { Empty, Failure, Skeleton } from "~/ui/state";
+import { useToast } from "~/ui/toast";
+import { Conversation } from "./conversation";
+import { RunHeader } from "./run-header";
+
+const Overview = lazy(() => import("./overview"));
+const Timeline = lazy(() => import("~/features/timeline/timeline"));
+const Graph = lazy(() => import("~/features/graph/graph"));
+const LogsTab = lazy(() => import("~/features/logs/logs-tab"));
+const Changes = lazy(() => import("~/features/changes/changes"));
+const Artifacts = lazy(() => import("~/features/artifacts/artifacts-tab"));
+const Result = lazy(() => import("./result"));
+const StepDialog = lazy(() => import("~/features/step/step-dialog"));
+
+const labels: Record<Tab, string> = {
+  overview: "Overview",
+  timeline: "Timeline",
+  graph: "Graph",
+  conversation: "Conversation",
+  logs: "Logs",
+  changes: "Changes",
+  artifacts: "Artifacts",
+  result: "Result",
+};
+
+export function RunPage() {
+  const { run: id, tab } = useParams({ from: "/runs/$run/$tab" });
+  const { data: run, error, refetch } = useQuery(queries.run(id));
+  useTopic(run ? `run:${run.id}` : null);
+  useEffect(() => {
+    if (run) document.title = `${asks(run).length > 0 ? "● " : ""}${run.name.slice(0, 80)} · Baton`;
+    return () => {
+      document.title = "Baton";
+    };
+  }, [run]);
+
+  const isGone = error instanceof Problem && error.status === 404;
+  if (isGone) {
+    return (
+      <main className="main" id="main">
+        <Empty icon="trash" title={run ? `Run ${run.number} has been deleted` : "There is no such run"} text={run ? "Somebody deleted it while it was shown here." : "It may have been deleted, or the address is cut off."}>
+          <Link className="btn" to={paths.board()}>
+            To the board
+          </Link>
+        </Empty>
+      </main>
+    );
+  }
+  if (!run) {
+    return (
+      <main className="main" id="main">
+        {error ? <Failure error={error} what="The run" retry={() => void refetch()} /> : <Skeleton rows={10} />}
+      </main>
+    );
+  }
+  return <Loaded key={run.id} run={run} tab={tab as Tab} />;
+}
+
+function Loaded({ run, tab }: { run: Run; tab: Tab }) {
+  const navigate = useNavigate();
+  const search = useSearch({ from: "__root__" });
+  const { hash } = useLocation();
+  const orders = useOrders();
+  const toast = useToast();
+  const me = useMe();
+  const [cancelling, setCancelling] = useState(false);
+  const go = (next: Tab, at?: string) =>
+    void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: next }, ...(at ? { hash: at } : {}) });
+  const openStep = (key: string | null) => void navigate({ to: ".", search: (before) => ({ ...before, step: key ?? undefined }) });
+  useMarkRead(run, tab);
+
+  useShortcuts([
+    ...tabs.map((each, index) => ({ keys: String(index + 1), does: labels[each], run: () => go(each) })),
+    { keys: "r", does: "Write a message", run: () => (tab === "conversation" ? focusComposer() : go("conversation", "reply")) },
+    {
+      keys: "p",
+      does: "Pause or resume",
+      run: () => {
+        if (canResume(run, me) === true) void orders.resume(run);
+        else if (canPause(run, me) === true) void orders.pause(run);
+        else toast({ title: String(canPause(run, me)) });
+      },
+    },
+    {
+      keys: "x",
+      does: "Cancel (asks)",
+      run: () => {
+        const can = canCancel(run, me);
+        if (can === true) setCancelling(true);
+        else toast({ title: can });
+      },
+    },
+  ]);
+
+  useEffect(() => {
+    if (tab === "conversation" && hash === "reply") focusComposer();
+  }, [tab, hash]);
+
+  const waiting = asks(run);
+  const numbers: Partial<Record<Tab, { n: number; isYou?: boolean }>> = {
+    conversation: waiting.length > 0 ? { n: waiting.length, isYou: true } : { n: run.unread },
+    changes: { n: (run.checkpoints ?? []).length },
+    artifacts: { n: (run.artifacts ?? []).length || run._count.artifacts },
+  };
+
+  return (
+    <main className="main" id="main">
+      <RunHeader run={run} onCancel={() => setCancelling(true)} onLook={() => go("conversation", "decide")} isConversation={tab === "conversation"} />
+      <nav className="tabs" aria-label="Views of this run">
+        {tabs.map((each) => {
+          const number = numbers[each];
+          return (
+            <Link
+              key={each}
+              to="/runs/$run/$tab"
+              params={{ run: String(run.number), tab: each }}
+              aria-current={each === tab ? "page" : undefined}
+              ref={(element) => {
+                if (each === tab) element?.scrollIntoView({ block: "nearest", inline: "nearest" });
+              }}
+            >
+              {labels[each]}
+              {number && number.n > 0 ? <span className={`n ${number.isYou ? "n--you" : ""}`}>{number.n}</span> : null}
+            </Link>
+          );
+        })}
+      </nav>
+      <Suspense fallback={<Skeleton rows={8} />}>
+        {tab === "conversation" ? <Conversation run={run} onStep={openStep} /> : null}
+        {tab === "overview" ? <Overview run={run} onStep={openStep} /> : null}
+        {tab === "timeline" ? <Timeline run={run} onStep={openStep} /> : null}
+        {tab === "graph" ? <Graph run={run} onStep={openStep} /> : null}
+        {tab === "logs" ? <LogsTab run={run} /> : null}
+        {tab === "changes" ? <Changes run={run} /> : null}
+        {tab === "artifacts" ? <Artifacts run={run} /> : null}
+        {tab === "result" ? <Result run={run} /> : null}
+        {search.step ? <StepDialog run={run} stepKey={search.step} onClose={() => openStep(null)} /> : null}
+      </Suspense>
+      <CancelDialog run={run} open={cancelling} onClose={() => setCancelling(false)} />
+    </main>
+  );
+}
+
+function focusComposer(): void {
+  document.querySelector<HTMLElement>("[data-composer]")?.focus();
+}
+
+/** Tells the server what has been seen, where it keeps that. */
+function useMarkRead(run: Run, tab: Tab): void {
+  const cache = useQueryClient();
+  const { data: thread } = useQuery({ ...queries.messages(run.id), enabled: tab === "conversation" });
+  const last = thread?.at(-1)?.id;
+  useEffect(() => {
+    if (tab !== "conversation" || last === undefined || run.unread === 0 || document.visibilityState === "hidden") return;
+    write("PUT", endpoints.read(run.id), { message_id: last })
+      .then(() => cache.setQueryData<{ runs: Run[]; more: string | null }>(keys.board(run.project_id), (board) => board && { ...board, runs: board.runs.map((each) => (each.id === run.id ? { ...each, unread: 0 } : each)) }))
+      .catch(() => undefined);
+  }, [cache, run.id, run.project_id, run.unread, tab, last]);
+}
+

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import type { Run } from "~/api/types";
+import { ticks, timeline, union } from "./timeline-model";
+
+const second = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, n)).toISOString();
+const attempt = (number: number, from: number, to: number | null, status: string) => ({ id: `a${number}`, number, cause: number === 1 ? "first" : "retry", status, error: null, exit_code: null, started_at: second(from), ended_at: to === null ? null : second(to) });
+const run = {
+  status: "completed",
+  created_at: second(0),
+  completed_at: second(60),
+  progress: { ended: 2, known: 2 },
+  workflow_definition: { phase_labels: { build: "Build" } },
+  steps: [
+    { id: "1", step_id: "a", name: "A", phase: "build", type: "script", status: "completed", started_at: second(0), completed_at: second(30), waiting: null, session: null, attempts: [attempt(1, 0, 10, "failed"), attempt(2, 20, 30, "completed")] },
+    { id: "2", step_id: "ok", name: "OK", phase: "build", type: "approval", status: "completed", started_at: second(30), completed_at: second(50), waiting: null, session: null, attempts: [] },
+  ],
+} as unknown as Run;
+
+describe("a run in time", () => {
+  it("has attempts and the waits between them as bars, phases as bands", () => {
+    const model = timeline(run, [], 0);
+    expect(model.rows.map((row) => row.kind)).toEqual(["phase", "step", "step"]);
+    const first = model.rows[1]!;
+    expect(first.kind === "step" && first.bars.map((bar) => bar.kind)).toEqual(["fail", "retry", "done"]);
+  });
+
+  it("says where the time went, each second once", () => {
+    const events = [
+      { at: second(50), type: "run_paused", data: {} },
+      { at: second(58), type: "run_resumed", data: {} },
+    ];
+    const model = timeline(run, events, 0);
+    expect(Object.fromEntries(model.reasons.map((reason) => [reason.key, reason.ms / 1000]))).toEqual({ work: 20, you: 20, limit: 0, retry: 10, paused: 8 });
+    expect(union([{ from: 5, to: 9 }, { from: 0, to: 6 }])).toEqual([{ from: 0, to: 9 }]);
+  });
+
+  it("marks round times that do not crowd", () => {
+    const marks = ticks(Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 1), 800);
+    expect(marks.length).toBeGreaterThan(3);
+    expect(marks.length).toBeLessThan(12);
+  });
+});

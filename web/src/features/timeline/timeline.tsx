@@ -1,0 +1,217 @@
+/** The timeline tab. */
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { queries } from "~/api/queries";
+import type { Run } from "~/api/types";
+import { clock, duration, money, timeOfDay } from "~/lib/format";
+import { useMedia } from "~/lib/media";
+import { useNow } from "~/lib/now";
+import { isOver, stepState } from "~/lib/run-state";
+import { StepIcon } from "~/ui/badge";
+import { Button } from "~/ui/button";
+import { Since } from "~/ui/time";
+import { type Bar, type Model, type Reason, ticks, timeline } from "./timeline-model";
+
+/** Pages of the journal that are read for the pauses. */
+const PAGES = 6;
+const MOST_ZOOM = 200;
+
+const words: Record<Reason["key"], string> = { work: "work", you: "waiting for you", limit: "limits and timers", paused: "paused", retry: "retries" };
+
+export default function Timeline({ run, onStep }: { run: Run; onStep: (key: string) => void }) {
+  const now = useNow(!isOver(run));
+  const events = useInfiniteQuery(queries.events(run.id));
+  const { hasNextPage, isFetchingNextPage, fetchNextPage, data } = events;
+  useEffect(() => {
+    if (hasNextPage && !isFetchingNextPage && (data?.pages.length ?? 0) < PAGES) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage, data]);
+  const paused = run.paused_at;
+  useEffect(() => {
+    void events.refetch();
+    // When it is paused or goes on, the journal has more to say.
+  }, [paused]);
+
+  const known = useMemo(() => (data?.pages ?? []).flatMap((page) => page.data), [data]);
+  const model = useMemo(() => timeline(run, known, now), [run, known, now]);
+  const [zoom, setZoom] = useState(1);
+  const box = useRef<HTMLDivElement>(null);
+  const isNarrow = useMedia("(max-width: 720px)");
+  const names = isNarrow ? 140 : 264;
+  const [room, setRoom] = useState(900);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setRoom(element.clientWidth));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const width = Math.max(200, room - names) * zoom;
+  const span = model.to - model.from;
+  const x = (at: number) => ((at - model.from) / span) * (width - 24) + 8;
+  const marks = ticks(model.from, model.to, width);
+  const withSeconds = marks.length > 1 && marks[1]! - marks[0]! < 60_000;
+  const rows = useVirtualizer({
+    count: model.rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: (index) => {
+      const row = model.rows[index]!;
+      return row.kind === "phase" ? 28 : row.isItem ? 28 : 36;
+    },
+    overscan: 12,
+    paddingStart: 32,
+  });
+  const height = Math.max(rows.getTotalSize(), 0);
+
+  return (
+    <div className="tlx">
+      <div className="tlx-bar">
+        <div className="legend no-phone" aria-hidden="true">
+          <span>
+            <i className="tb--done" /> work
+          </span>
+          <span>
+            <i className="tb--run" /> now
+          </span>
+          <span>
+            <i className="tb--fail" /> failed attempt
+          </span>
+          <span>
+            <i className="tb--retry" /> retry wait
+          </span>
+          <span>
+            <i className="tb--wait" /> limit or timer
+          </span>
+          <span>
+            <i className="tb--need" /> you
+          </span>
+        </div>
+        <span className="grow" />
+        <div className="row">
+          <Button size="sm" label="Less detail" can={zoom > 1 ? true : "All of it is shown"} onClick={() => setZoom(Math.max(1, zoom / 1.6))}>
+            −
+          </Button>
+          <Button size="sm" onClick={() => setZoom(1)}>
+            Fit
+          </Button>
+          <Button size="sm" label="More detail" can={zoom < MOST_ZOOM ? true : "There is no more detail"} onClick={() => setZoom(Math.min(MOST_ZOOM, zoom * 1.6))}>
+            +
+          </Button>
+        </div>
+      </div>
+      <div
+        className="tlx-box"
+        ref={box}
+        tabIndex={0}
+        role="region"
+        aria-label="Timeline"
+        onWheel={(event) => {
+          if (!event.ctrlKey && !event.metaKey) return;
+          setZoom((before) => Math.min(MOST_ZOOM, Math.max(1, before * (event.deltaY < 0 ? 1.2 : 1 / 1.2))));
+        }}
+      >
+        <div className="tlx-in" style={{ width: names + width, height }}>
+          <div className="tlx-axis" style={{ paddingLeft: names }}>
+            <div className="tlx-corner" style={{ width: names }}>
+              {duration(model.now - model.from)}
+            </div>
+            {marks.map((at) => (
+              <span key={at} className="num" style={{ left: names + x(at) }}>
+                {timeOfDay(new Date(at).toISOString(), withSeconds)}
+              </span>
+            ))}
+            {isOver(run) ? null : (
+              <span className="tl-nowl num" style={{ left: names + x(model.now) }}>
+                {timeOfDay(new Date(model.now).toISOString(), withSeconds)}
+              </span>
+            )}
+          </div>
+          <div className="tl-grid" style={{ left: names, top: 32 }} aria-hidden="true">
+            {marks.map((at) => (
+              <i key={at} style={{ left: x(at) }} />
+            ))}
+          </div>
+          {model.pauses.map((pause) => (
+            <div key={pause.from} className="tl-pause" style={{ left: names + x(pause.from), width: Math.max(2, x(pause.to) - x(pause.from)), top: 32 }}>
+              <span>Paused {clock(pause.to - pause.from)}</span>
+            </div>
+          ))}
+          {isOver(run) ? null : <div className="tl-now" style={{ left: names + x(model.now), top: 32 }} aria-hidden="true" />}
+          {rows.getVirtualItems().map((item) => {
+            const row = model.rows[item.index]!;
+            if (row.kind === "phase") {
+              return (
+                <div key={row.key} className="tlx-row tl-band" style={{ transform: `translateY(${item.start}px)`, height: item.size }}>
+                  <div className="tlx-name" style={{ width: names }}>
+                    <span className="cut">{row.label}</span>
+                    {row.from !== null && row.to !== null ? <span className="num">{clock(row.to - row.from)}</span> : null}
+                  </div>
+                  {row.from !== null && row.to !== null ? <span className="ph-span" style={{ left: names + x(row.from), width: Math.max(4, x(row.to) - x(row.from)) }} /> : null}
+                </div>
+              );
+            }
+            const { step } = row;
+            const last = row.bars.at(-1);
+            return (
+              <div key={row.key} className={`tlx-row ${row.isItem ? "tl-row--sub" : "tl-row"}`} style={{ transform: `translateY(${item.start}px)`, height: item.size }}>
+                <button type="button" className="tlx-name tlx-step" style={{ width: names }} onClick={() => onStep(step.step_id)}>
+                  <StepIcon state={stepState(step, run)} />
+                  <span className="cut">{row.isItem ? step.step_id : step.name}</span>
+                  <span className="num">{step.started_at ? <Since exact from={step.started_at} to={step.completed_at} /> : ""}</span>
+                </button>
+                {row.bars.map((bar, index) => (
+                  <Piece key={index} bar={bar} left={names + x(bar.from)} width={x(bar.to) - x(bar.from)} title={`${step.name}: ${clock(bar.to - bar.from)}`} />
+                ))}
+                {last && step.status !== "running" && (step.session?.cost_usd || step.error_message) ? (
+                  <span className="tb-l" style={{ left: names + x(last.to) }}>
+                    {step.error_message ? step.error_message.split("\n", 1)[0]!.slice(0, 60) : money(step.session?.cost_usd)}
+                  </span>
+                ) : null}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      <Dock model={model} />
+    </div>
+  );
+}
+
+function Piece({ bar, left, width, title }: { bar: Bar; left: number; width: number; title: string }) {
+  return (
+    <span className={`tb tb--${bar.kind}`} style={{ left, width: Math.max(3, width) }} title={title}>
+      {width > 14 + bar.text.length * 6 ? bar.text : ""}
+    </span>
+  );
+}
+
+function Dock({ model }: { model: Model }) {
+  const total = model.reasons.reduce((sum, reason) => sum + reason.ms, 0);
+  const work = model.reasons.find((reason) => reason.key === "work")?.ms ?? 0;
+  if (total === 0) return null;
+  return (
+    <div className="dock dock--time">
+      <div>
+        <h3 className="eyebrow">Where {clock(model.now - model.from)} went</h3>
+        <div className="dock-n">{duration(work)} work</div>
+        <div className="muted t12">{duration(Math.max(0, total - work))} waiting</div>
+      </div>
+      <div>
+        <h3 className="eyebrow">By reason</h3>
+        <div className="stack" role="img" aria-label={model.reasons.filter((reason) => reason.ms > 0).map((reason) => `${words[reason.key]} ${clock(reason.ms)}`).join(", ")}>
+          {model.reasons.map((reason) => (reason.ms > 0 ? <i key={reason.key} className={`why-${reason.key}`} style={{ flexGrow: reason.ms / total, flexBasis: 0, minWidth: 3 }} /> : null))}
+        </div>
+        <div className="dock-l soft t12">
+          {model.reasons.map((reason) =>
+            reason.ms > 0 ? (
+              <span key={reason.key}>
+                <i className={`dot why-${reason.key}`} aria-hidden="true" />
+                {words[reason.key]} <span className="num">{clock(reason.ms)}</span>
+              </span>
+            ) : null,
+          )}
+        </div>
+      </div>
+    </div>
+  );
+}

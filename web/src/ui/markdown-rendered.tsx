@@ -1,0 +1,44 @@
+/** See markdown.tsx. */
+import { memo } from "react";
+import ReactMarkdown, { type Components } from "react-markdown";
+import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
+import remarkGfm from "remark-gfm";
+
+const SAFE = /^(https?:|mailto:)/i;
+
+const components: Components = {
+  a: ({ href, children }) =>
+    href && SAFE.test(href) ? (
+      <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+        {children}
+      </a>
+    ) : (
+      <span>{children}</span>
+    ),
+  // A picture would be a request to wherever the text says: its address is shown instead.
+  img: ({ alt, src }) =>
+    typeof src === "string" && SAFE.test(src) ? (
+      <a href={src} target="_blank" rel="noopener noreferrer nofollow">
+        {alt || src}
+      </a>
+    ) : (
+      <span>{alt}</span>
+    ),
+  table: ({ children }) => (
+    <div className="prose-table">
+      <table>{children}</table>
+    </div>
+  ),
+};
+
+const schema = { ...defaultSchema, tagNames: (defaultSchema.tagNames ?? []).filter((tag) => !["input", "picture", "source"].includes(tag)) };
+
+function Rendered({ text }: { text: string }) {
+  return (
+    <ReactMarkdown remarkPlugins={[remarkGfm]} rehypePlugins={[[rehypeSanitize, schema]]} components={components}>
+      {text}
+    </ReactMarkdown>
+  );
+}
+
+export default memo(Rendered);
