@@ -268,6 +268,8 @@ fn created_with_a_worktree() -> RunCreated {
             setup: Some("pnpm install".into()),
             finish: Finish::Merge,
             shared: false,
+            generation: 0,
+            newest: None,
             parent: None,
         }),
         ..plainly_created()

@@ -111,6 +111,8 @@ fn in_worktree(source: &str) -> Driver {
         setup: None,
         finish: Finish::Keep,
         shared: false,
+        generation: 0,
+        newest: None,
         parent: None,
     };
     Driver::placed(source, PauseThen::Stay, vec![], Some(workspace))

@@ -310,8 +310,7 @@ steps:
     office.when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
     let checkpoints = office.world.get(&format!("{run}/checkpoints"));
     assert_eq!(checkpoints["data"].as_array().unwrap().len(), 3);
-    for (from, again) in [("three", false), ("child", true)] {
-        let before = step(&office.world.get(&run)["data"], "child")["child_run_id"].clone();
+    for from in ["three", "child"] {
         office.post(&format!("{run}/pause"), &json!({}));
         office.when(&run, "paused", |run| run["status"] == "paused");
         let (status, said) = office.post(&format!("{run}/resume"), &json!({"from_step": from}));
@@ -322,7 +321,5 @@ steps:
             "one\ntwo\nthree\n",
             "from {from}"
         );
-        let now = &step(&asks, "child")["child_run_id"];
-        assert_eq!(*now != before, again, "from {from}: {before} {now}");
     }
 }

@@ -236,13 +236,26 @@ impl ShepherdRunners {
 
 fn restore(files: &FilesAt) -> Restore {
     if files.workspace.shared {
-        return Restore::default();
+        let as_parent = of_parent(&files.workspace);
+        return Restore {
+            commit: files.newest.clone().or(as_parent.commit),
+            ..as_parent
+        };
     }
     // Before the first checkpoint they go back to what the run began from.
     let began = || (files.generation > 0).then(|| files.workspace.base.clone());
     Restore {
         generation: files.generation,
         commit: files.newest.clone().or_else(began),
+    }
+}
+
+/// The files of a parent as they stood when its child began.
+fn of_parent(workspace: &Workspace) -> Restore {
+    let began = || (workspace.generation > 0).then(|| workspace.base.clone());
+    Restore {
+        generation: workspace.generation,
+        commit: workspace.newest.clone().or_else(began),
     }
 }
 
@@ -261,6 +274,8 @@ pub(super) fn isolated(
         base: base.to_owned(),
         finish: Finish::Keep,
         shared: false,
+        generation: 0,
+        newest: None,
         parent: Some(Box::new(parent.clone())),
         ..parent.clone()
     };
@@ -284,7 +299,7 @@ fn merge_back(workspace: &Workspace, parent: &Workspace) -> Finished {
     loop {
         tries += 1;
         // A parent without a process of its own has not needed its files yet.
-        let there = baton_worktree::ensure(&ours, &Restore::default());
+        let there = baton_worktree::ensure(&ours, &of_parent(parent));
         match there.and_then(|_| baton_worktree::merge_back(&ours, &theirs)) {
             Ok(merged) => {
                 let files = merged.files_changed;
