@@ -14,9 +14,11 @@ pub mod live;
 mod own_files;
 mod repeats;
 mod routes;
+mod serving;
 mod start;
 mod story;
 mod ui;
+mod uploads;
 mod wire;
 
 use std::convert::Infallible;

@@ -2,6 +2,7 @@
 
 mod activities;
 mod agents;
+mod artifacts;
 mod auth;
 mod comments;
 mod definitions;
@@ -41,6 +42,7 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(activities::routes())
         .merge(diff::routes())
         .merge(agents::routes())
+        .merge(artifacts::routes())
         .merge(auth::routes())
         .merge(comments::routes())
         .merge(thread::routes())
@@ -53,7 +55,7 @@ pub fn all() -> Router<Arc<Host>> {
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 11] = [
+const LATER: [(&str, &str); 10] = [
     ("/api/auth/login", "signing in by name"),
     ("/api/users", "users"),
     ("/api/tokens", "tokens"),
@@ -62,7 +64,6 @@ const LATER: [(&str, &str); 11] = [
     ("/api/chat", "chat"),
     ("/api/features", "features"),
     ("/api/stakwork", "providers"),
-    ("/api/artifacts", "artifacts"),
     ("/api/insights", "insights"),
     ("/socket.io", "Socket.IO"),
 ];
