@@ -7,6 +7,7 @@ mod graph;
 mod head;
 mod items;
 mod places;
+mod program;
 mod read;
 mod references;
 mod schemas;
@@ -20,6 +21,8 @@ use super::Definition;
 use super::diagnostic::{Diagnostic, Report};
 use super::draft::{Draft, Kind, Node, Span};
 use places::Use;
+
+pub use program::{parse_bundle, parse_head, parse_step};
 
 /// The most steps a definition may have.
 const MAX_STEPS: usize = 10_000;
@@ -71,6 +74,7 @@ fn read<'a>(source: &Source<'a>, agents: Option<&'a [String]>) -> Parsed {
         report,
         uses: Vec::new(),
         agents,
+        plain: false,
     };
     let definition = check.definition(source.key, &draft.root);
     let definition = definition.filter(|_| !check.report.has_errors());
@@ -89,6 +93,8 @@ struct Check<'a> {
     uses: Vec<Use>,
     /// The names of agents beside those that are built in; `None`: any may be.
     agents: Option<&'a [String]>,
+    /// Strings come from a program: none is a template.
+    plain: bool,
 }
 
 impl Check<'_> {
@@ -144,6 +150,7 @@ impl Check<'_> {
             triggers,
             steps,
             is_graph,
+            program: None,
             hash: hash(self.report.text()),
         })
     }

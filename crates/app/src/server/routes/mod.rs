@@ -14,6 +14,7 @@ mod hooks;
 mod logs;
 mod orders;
 mod projects;
+mod replay;
 mod secrets;
 mod steps;
 mod thread;
@@ -37,6 +38,7 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(definitions::routes())
         .merge(executions::routes())
         .merge(orders::routes())
+        .merge(replay::routes())
         .merge(steps::routes())
         .merge(logs::routes())
         .merge(activities::routes())
