@@ -6,6 +6,7 @@ mod bad;
 mod files;
 mod limits;
 mod living;
+mod named;
 mod office;
 #[path = "../support/mod.rs"]
 mod support;
