@@ -25,7 +25,7 @@ AGENTS ?=
 # And for the fuzz targets.
 FUZZ ?=
 
-.PHONY: help run build test lint fmt tidy deny deps unit bench soak test-agents fuzz clean
+.PHONY: help run build web test lint fmt tidy deny deps unit bench soak test-agents fuzz clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +34,18 @@ run: build ## build Baton and run a sample workflow (WORKFLOW=release) on a data
 	@mkdir -p "$(DATA_DIR)"
 	cd samples && BATON_DATA_DIR="$(DATA_DIR)" "$(BATON)" run $(WORKFLOW)
 
-build: deps ## build the optimised binary, target/release/baton
+build: deps web ## build the web app and the optimised binary, target/release/baton
 	cargo build --locked --release --package baton
+
+# cargo itself never runs npm. Without Node.js the binary is built without the app, and says so.
+web: # the web app, in web/dist, which is built into the binary
+	@if [ ! -e web/package.json ]; then exit 0; \
+	elif ! command -v npm >/dev/null; then echo "npm is missing: building without the web app" >&2; \
+	elif [ ! -e web/dist/index.html ] || [ -n "$$(find web -newer web/dist/index.html -type f \
+		-not -path 'web/node_modules/*' -not -path 'web/dist/*' -print -quit)" ]; then \
+		(cd web && npm ci --no-audit --no-fund && npm run build); touch web/dist/index.html; \
+		touch crates/app/src/server/ui.rs; # cargo does not notice files that are new in a folder \
+	fi
 
 test: deps fmt lint deny unit ## install what the tests need, then run every check and every test
 

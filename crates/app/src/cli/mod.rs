@@ -26,6 +26,7 @@ mod rm;
 mod run;
 mod schema;
 mod secret;
+mod serve;
 mod show;
 mod tell;
 mod text;
@@ -106,6 +107,7 @@ enum Verb {
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Secret(secret::Secret),
+    Serve(serve::Serve),
     Rm(rm::Rm),
     Gc(gc::Gc),
 }
@@ -118,12 +120,17 @@ pub fn main() -> ExitCode {
     };
     let json = cli.global.json;
     let context = Context::new(cli.global);
-    let done = context.and_then(|context| {
+    let context = match (context, cli.verb) {
+        // It is the host itself, with a runtime of its own.
+        (Ok(context), Verb::Serve(verb)) => return verb.carry_out(&context),
+        (context, verb) => context.map(|context| (context, verb)),
+    };
+    let done = context.and_then(|(context, verb)| {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(Failure::disk)?
-            .block_on(cli.verb.carry_out(&context))
+            .block_on(verb.carry_out(&context))
     });
     match done {
         Ok(exit) => exit.into(),
@@ -170,6 +177,7 @@ impl Verb {
             Self::Doctor(verb) => verb.carry_out(context).await,
             Self::Completions(verb) => verb.carry_out(),
             Self::Secret(verb) => verb.carry_out(context).await,
+            Self::Serve(_) => Err(Failure::usage("`serve` is a host of its own")),
             Self::Rm(verb) => verb.carry_out(context).await,
             Self::Gc(verb) => verb.carry_out(context).await,
         }

@@ -4,6 +4,7 @@
 //! ports: attempts, definitions on disk, environments. It never decides what follows from an
 //! event, and knows HTTP only as the thing it serves last.
 
+pub mod access;
 mod activity;
 pub mod agents;
 mod cleaning;
@@ -17,6 +18,7 @@ mod idle;
 pub mod keys;
 mod listener;
 mod lock;
+mod network;
 mod options;
 pub mod projects;
 mod rows;
@@ -24,10 +26,12 @@ mod runners;
 pub mod secrets;
 mod serve;
 mod settings;
+mod takeover;
 pub mod workspaces;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -83,6 +87,8 @@ pub struct Host {
     pub rows: rows::Rows,
     /// The idempotency keys of the last day.
     pub keys: keys::Keys,
+    /// Who may come in over the network.
+    pub access: access::Access,
     /// The environments of runs.
     pub environments: Arc<RunEnvironments>,
     /// This host's generation.
@@ -99,6 +105,7 @@ pub struct Host {
     pub webhooks_allow_private: bool,
     /// Whether it leaves when idle.
     pub background: bool,
+    address: OnceLock<SocketAddr>,
     views: OnceLock<Arc<Views>>,
     activity: Arc<Activity>,
     /// Lets commands in.
@@ -115,6 +122,12 @@ impl Host {
             tracing::warn!("the views are far behind the journal");
         }
         Some(views)
+    }
+
+    /// Where it listens beside its socket.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
     }
 
     /// Asks the host to leave: attempts go on under their shepherds.
@@ -156,10 +169,25 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match serve::run(options) {
+    ended("baton host", serve::run(options))
+}
+
+/// Runs a host in the foreground that also listens on an address. One in the background hands over.
+pub fn serve_at(data_dir: &Path, listen: SocketAddr) -> ExitCode {
+    let options = Options {
+        data_dir: data_dir.to_owned(),
+        background: false,
+        idle_exit: None,
+        listen: Some(listen),
+    };
+    ended("baton serve", takeover::take(options))
+}
+
+fn ended(who: &str, result: Result<(), serve::Error>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("baton host: {error}");
+            eprintln!("{who}: {error}");
             ExitCode::from(match error {
                 serve::Error::InUse(_) => EXIT_IN_USE,
                 _ => EXIT_FAILED,

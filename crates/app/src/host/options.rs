@@ -1,13 +1,14 @@
 //! The words of `baton host`.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_core::time::parse_duration;
 
 /// How a host is started.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Its data directory, absolute.
     pub data_dir: PathBuf,
@@ -15,6 +16,8 @@ pub struct Options {
     pub background: bool,
     /// How long it stays without anything to do; `None`: as the settings say.
     pub idle_exit: Option<Duration>,
+    /// Where it listens beside the socket.
+    pub listen: Option<SocketAddr>,
 }
 
 impl Options {
@@ -43,6 +46,7 @@ impl Options {
             data_dir,
             background,
             idle_exit,
+            listen: None,
         })
     }
 }
@@ -69,6 +73,7 @@ mod tests {
             data_dir: "/d".into(),
             background: true,
             idle_exit: Some(Duration::from_secs(2)),
+            listen: None,
         };
         assert_eq!(options, Ok(expected));
     }

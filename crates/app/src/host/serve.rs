@@ -14,6 +14,7 @@ use baton_store::{Files, SqliteJournal, Views};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::activity::Activity;
 use super::clock::SystemClock;
 use super::definitions::OnDisk;
@@ -27,7 +28,7 @@ use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::{Host, cleaning, database, files, idle};
+use super::{Host, cleaning, database, files, idle, network};
 
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -85,6 +86,12 @@ pub fn run(options: Options) -> Result<(), Error> {
     files::private_dir(&data_dir).map_err(disk(&data_dir))?;
     let lock = lock::take(&data_dir)?;
     log();
+    // Before anything is opened: a port that is taken is a mistake of whoever starts it.
+    let address = options.listen.map(|address| {
+        let bound = std::net::TcpListener::bind(address);
+        bound.map_err(|error| Error::System(format!("cannot listen on {address}: {error}")))
+    });
+    let address = address.transpose()?;
     let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
     let database = database::directory(config.database.as_deref(), &data_dir)?;
     files::private_dir(&database).map_err(disk(&database))?;
@@ -129,7 +136,9 @@ pub fn run(options: Options) -> Result<(), Error> {
         clock: Arc::new(SystemClock),
     });
     let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;
+    let access = Access::open(&data_dir).map_err(disk(&data_dir))?;
     let host = Arc::new(Host {
+        access,
         data_dir,
         database,
         engine,
@@ -145,13 +154,14 @@ pub fn run(options: Options) -> Result<(), Error> {
         live_patience,
         artifacts_max_bytes,
         webhooks_allow_private,
+        address: OnceLock::new(),
         views: OnceLock::new(),
         activity: Arc::new(Activity::default()),
         door: Arc::default(),
         leaving: watch::Sender::new(false),
     });
     let lock = Arc::new(lock);
-    let result = runtime.block_on(live(&host, &lock, idle_exit, runners));
+    let result = runtime.block_on(live(&host, &lock, idle_exit, runners, address));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop((lock, of_database));
@@ -175,6 +185,7 @@ async fn live(
     lock: &Arc<Lock>,
     idle_exit: Duration,
     runners: ShepherdRunners,
+    address: Option<std::net::TcpListener>,
 ) -> Result<(), Error> {
     let recovered = host
         .engine
@@ -228,12 +239,21 @@ async fn live(
         // The sender lives as long as the host.
         let _asked = leaving.wait_for(|leaving| *leaving).await;
     };
-    let server = axum::serve(listener, crate::server::router(host.clone()));
+    let router = crate::server::router(host.clone());
+    let web = address.map(|address| network::serve(host, router.clone(), address));
+    let web = web.transpose().map_err(system)?;
+    let server = axum::serve(listener, crate::server::local(router));
     #[expect(clippy::disallowed_methods, reason = "awaited when the host leaves")]
     let served = tokio::spawn(server.with_graceful_shutdown(asked).into_future());
     let mut leaving = host.leaving();
     let _asked = leaving.wait_for(|leaving| *leaving).await;
-    let _late = tokio::time::timeout(FAREWELL, served).await;
+    let all = async {
+        let _ended = served.await;
+        if let Some(web) = web {
+            let _ended = web.await;
+        }
+    };
+    let _late = tokio::time::timeout(FAREWELL, all).await;
     host.engine.close();
     let flushed = host.journal.flush().await;
     drop(files);

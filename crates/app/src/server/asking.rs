@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
-use baton_core::ids::{AttemptId, CommandId, UserId};
+use axum::http::{StatusCode, header};
+use baton_core::ids::CommandId;
 use baton_core::run::event::Actor;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::access::identity_of;
 use super::error::Problem;
 
 /// The largest body, in bytes.
@@ -170,22 +171,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         Ok(Self {
-            by: actor(&parts.headers)?,
+            by: identity_of(&parts.extensions).by,
             command: parts.extensions.get::<CommandId>().cloned(),
         })
     }
-}
-
-/// Something inside an attempt says so by `x-baton-attempt`; all others are the local user.
-pub fn actor(headers: &HeaderMap) -> Result<Actor, Problem> {
-    let Some(mark) = headers.get("x-baton-attempt") else {
-        return Ok(Actor::User(UserId::LOCAL));
-    };
-    let wrong = || Problem::bad_request("bad_attempt", "`x-baton-attempt` is not an attempt's id");
-    let id: AttemptId = mark
-        .to_str()
-        .map_err(|_| wrong())?
-        .parse()
-        .map_err(|_| wrong())?;
-    Ok(Actor::Attempt(id))
 }

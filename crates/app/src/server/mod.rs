@@ -4,6 +4,7 @@
 //! engine. One file per noun in `routes/`; `error` alone maps refusals to HTTP; `wire` alone knows
 //! the JSON of each thing.
 
+mod access;
 mod activities;
 mod asking;
 mod error;
@@ -15,6 +16,7 @@ mod repeats;
 mod routes;
 mod start;
 mod story;
+mod ui;
 mod wire;
 
 use std::convert::Infallible;
@@ -62,4 +64,16 @@ pub fn router(host: Arc<Host>) -> Router {
     let hub = axum::Extension(live::Hub::start(&host));
     let all = routes::all().layer(hub).layer(repeats).layer(door);
     all.with_state(host)
+}
+
+/// The endpoints as the Unix socket has them: whoever may connect is the user `local`.
+pub fn local(router: Router) -> Router {
+    router.layer(axum::middleware::from_fn(access::local))
+}
+
+/// The endpoints as the network has them: whoever asks shows who they are.
+pub fn network(router: Router, host: Arc<Host>) -> Router {
+    let access = axum::middleware::from_fn_with_state(host, access::network);
+    let headers = axum::middleware::from_fn(access::headers);
+    router.layer(access).layer(headers)
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use baton_core::run::big::hash;
 use baton_core::run::event::Actor;
 
-use super::asking::{actor, whole_body};
+use super::access::identity_of;
+use super::asking::whole_body;
 use super::error::{Answer, Problem};
 use super::find;
 use crate::host::Host;
@@ -30,7 +31,7 @@ pub async fn know(
     let Some(key) = key(request.headers())?.filter(|_| changes) else {
         return Ok(next.run(request).await);
     };
-    let by = match actor(request.headers())? {
+    let by = match identity_of(request.extensions()).by {
         Actor::User(user) => user.to_string(),
         Actor::Attempt(attempt) => attempt.to_string(),
         Actor::System | Actor::Parent(_) => String::new(),

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 mod cli;
+pub mod net;
 mod world_end;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -140,6 +141,11 @@ impl World {
         let mut host = self.host.take().unwrap();
         host.kill().unwrap();
         host.wait().unwrap();
+    }
+
+    /// The host, to be waited for by the test itself.
+    pub fn lend_host(&mut self) -> Child {
+        self.host.take().unwrap()
     }
 
     pub fn wait_host(&mut self) -> std::process::ExitStatus {

@@ -2,6 +2,7 @@
 
 mod activities;
 mod agents;
+mod auth;
 mod comments;
 mod definitions;
 mod diff;
@@ -18,9 +19,11 @@ mod thread;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 
 use super::error::Problem;
+use super::{access, ui};
 use crate::host::Host;
 
 /// All endpoints.
@@ -36,6 +39,7 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(activities::routes())
         .merge(diff::routes())
         .merge(agents::routes())
+        .merge(auth::routes())
         .merge(comments::routes())
         .merge(thread::routes())
         .merge(events::routes())
@@ -46,7 +50,7 @@ pub fn all() -> Router<Arc<Host>> {
 
 /// Paths of parts that are not there yet, by how they begin.
 const LATER: [(&str, &str); 13] = [
-    ("/api/auth", "signing in"),
+    ("/api/auth/login", "signing in by name"),
     ("/api/users", "users"),
     ("/api/tokens", "tokens"),
     ("/api/webhooks", "outgoing webhooks"),
@@ -61,13 +65,21 @@ const LATER: [(&str, &str); 13] = [
     ("/socket.io", "Socket.IO"),
 ];
 
-async fn nothing_here(uri: Uri) -> Problem {
+async fn nothing_here(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
+    let of_app = !access::is_api(path);
+    if let Some(found) = of_app
+        .then(|| ui::answer(&method, path, &headers))
+        .flatten()
+    {
+        return found;
+    }
     let later = LATER.iter().find(|(begin, _)| path.starts_with(begin));
-    match later {
+    let problem = match later {
         Some((_, what)) => Problem::not_available(what),
         None => Problem::not_found("there is nothing at this path"),
-    }
+    };
+    problem.into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {

@@ -1,0 +1,8 @@
+//! What `baton serve` promises over the network: the real binary, real HTTP over TCP.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[path = "../server_support/mod.rs"]
+mod server_support;
+
+mod signing_in;
