@@ -69,5 +69,5 @@ for (const { name, body } of all()) {
   }
 }
 await browser.close();
-console.log(`\nweb: ${passed} passed, ${failed.length} failed`);
+console.log(`\n${passed} passed, ${failed.length} failed`);
 process.exit(failed.length > 0 || passed === 0 ? 1 : 0);
