@@ -12,7 +12,7 @@ import "./hostile.test.mjs";
 import "./access.test.mjs";
 
 const picked = process.argv.slice(2);
-const LONGEST = 120_000;
+const LONGEST = Number(process.env.E2E_LONGEST ?? 120_000);
 
 if (!isBuilt()) {
   console.error(`${baton} is missing: cargo build --workspace`);
@@ -39,7 +39,7 @@ for (const { name, body } of all()) {
         const world = new World(options.world);
         worlds.push(world);
         if (options.before) await options.before(world);
-        await world.serve();
+        await world.serve({ register: options.register ?? true });
         const context = await watch.context(browser, world, options.context);
         const page = await context.newPage();
         await page.goto(world.link);

@@ -1,5 +1,4 @@
 import { expect, same, test } from "./harness.mjs";
-import { baton } from "./world.mjs";
 
 test("the printed link signs in, once, and leaves no token in the address", async ({ open, watch, browser }) => {
   const { world, page } = await open();
@@ -37,7 +36,7 @@ test("a session that ends while a page is shown asks to sign in, and another tab
 });
 
 test("an empty board says what is there and what is not, and one click runs a sample to its end", async ({ open }) => {
-  const { page } = await open({ world: { definitions: ["quick.yaml", "build-and-deploy.yaml"] }, before: (world) => world.sh(baton, ["list"]) });
+  const { page } = await open({ world: { definitions: ["quick.yaml", "build-and-deploy.yaml"] } });
   await page.getByRole("heading", { name: "Nothing is running yet" }).waitFor();
   await page.getByText("2 definitions").waitFor();
   await page.getByText(/Claude Code and Codex are ready/).waitFor();
@@ -46,8 +45,14 @@ test("an empty board says what is there and what is not, and one click runs a sa
   await page.getByText("Waiting for you").waitFor();
 });
 
-test("a board without a project says the next command", async ({ open }) => {
-  const { page } = await open({ world: { definitions: [], name: "bare" } });
-  await page.getByRole("heading", { name: "Nothing is running yet" }).waitFor();
+test("a board without a project says the next command, takes a directory, and shows what is in it", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: ["quick.yaml"] }, register: false });
+  await page.getByText("No project yet").waitFor();
   await page.getByText("baton init").first().waitFor();
+  await page.getByLabel("Directory of a project").fill("/nowhere/at/all");
+  await page.getByRole("button", { name: "Add project" }).click();
+  await page.getByText("The project was not added").waitFor();
+  await page.getByLabel("Directory of a project").fill(world.project);
+  await page.getByRole("button", { name: "Add project" }).click();
+  await page.getByText("1 definition", { exact: true }).waitFor();
 });

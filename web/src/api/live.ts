@@ -82,6 +82,8 @@ export class Live {
       const run = told.data.execution_id as string | undefined;
       if (!run) continue;
       const project = told.data.project_id as string;
+      const projects = this.cache.getQueryData<{ id: string }[]>(keys.projects);
+      if (projects && !projects.some((each) => each.id === project)) void this.cache.invalidateQueries({ queryKey: keys.projects });
       const runs = byProject.get(project) ?? new Map<string, Told[]>();
       runs.set(run, [...(runs.get(run) ?? []), told]);
       byProject.set(project, runs);
