@@ -8,6 +8,8 @@ mod client;
 mod config;
 mod host;
 mod server;
+mod triggers;
+mod webhooks;
 
 use std::process::ExitCode;
 

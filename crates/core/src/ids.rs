@@ -117,6 +117,12 @@ id!(
 id!(
     /// An access token.
     TokenId, "tok");
+id!(
+    /// An address that is told of events.
+    WebhookId, "whk");
+id!(
+    /// One event for one such address.
+    DeliveryId, "dlv");
 
 impl UserId {
     /// The built-in user `local` (admin), who owns what the command line does.
@@ -132,6 +138,17 @@ impl StepId {
         hash.update(run.0.to_be_bytes());
         hash.update(key.as_bytes());
         Self(v7((run.0 >> 80) as u64, low_bits(&hash.finalize())))
+    }
+}
+
+impl ArtifactId {
+    /// The id of the file of this name that an attempt left: the same whenever it is asked for.
+    #[must_use]
+    pub fn of(attempt: AttemptId, name: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(attempt.0.to_be_bytes());
+        hash.update(name.as_bytes());
+        Self(v7((attempt.0 >> 80) as u64, low_bits(&hash.finalize())))
     }
 }
 
@@ -200,9 +217,24 @@ impl Mint {
         AttemptId(self.next())
     }
 
+    /// A new artifact's id.
+    pub fn artifact(&mut self) -> ArtifactId {
+        ArtifactId(self.next())
+    }
+
     /// A new project's id.
     pub fn project(&mut self) -> ProjectId {
         ProjectId(self.next())
+    }
+
+    /// A new webhook's id.
+    pub fn webhook(&mut self) -> WebhookId {
+        WebhookId(self.next())
+    }
+
+    /// A new delivery's id.
+    pub fn delivery(&mut self) -> DeliveryId {
+        DeliveryId(self.next())
     }
 
     /// 64 random bits, e.g. for the jitter of a backoff.

@@ -65,6 +65,29 @@ pub fn list(project: &Project) -> Vec<Found> {
     names.into_iter().filter_map(read).collect()
 }
 
+/// What tells whether a project's definition files are the same as before: each one's name, size and
+/// time of change.
+pub type Print = Vec<(String, u64, Option<Timestamp>)>;
+
+/// The print of a project's definition files as they are now.
+pub fn print(project: &Project) -> Print {
+    let directory = Path::new(&project.path).join(DIRECTORY);
+    let entries = std::fs::read_dir(&directory)
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut all: Print = entries
+        .filter_map(|entry| {
+            let metadata = std::fs::metadata(entry.path()).ok()?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            Some((name, metadata.len(), changed_at(&metadata)))
+        })
+        .take(MOST)
+        .collect();
+    all.sort();
+    all
+}
+
 /// The definition of this key in a project.
 pub fn find(project: ProjectId, project_path: &str, key: &str) -> Option<Found> {
     let is_name = !key.is_empty() && !key.starts_with('.') && !key.contains(['/', '\\', '\0']);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use baton_engine::ports::Journal;
 use baton_engine::{Engine, Outside};
-use baton_store::{Files, SqliteJournal, Views};
+use baton_store::{Files, Schedules, SqliteJournal, Views, Webhooks};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -29,6 +29,8 @@ use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
 use super::{Host, cleaning, database, files, idle, network};
+use crate::triggers;
+use crate::webhooks::Outgoing;
 
 /// How long open connections may take to end when the host leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -135,6 +137,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         environments: environments.clone(),
         clock: Arc::new(SystemClock),
     });
+    let webhooks = Webhooks::open(&database).map_err(|e| Error::Disk(e.to_string()))?;
     let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;
     let access = Access::open(&data_dir).map_err(disk(&data_dir))?;
     let host = Arc::new(Host {
@@ -154,6 +157,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         live_patience,
         artifacts_max_bytes,
         webhooks_allow_private,
+        webhooks: Outgoing::new(webhooks),
         address: OnceLock::new(),
         views: OnceLock::new(),
         activity: Arc::new(Activity::default()),
@@ -227,6 +231,12 @@ async fn live(
         reason = "it lives as long as the host, and ends it"
     )]
     tokio::spawn(leave_when_removed(host.clone(), lock.clone()));
+    let schedules = Schedules::open(&host.database).map_err(|e| Error::Disk(e.to_string()))?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it lives as long as the host; how far it came is kept"
+    )]
+    tokio::spawn(triggers::run(host.clone(), schedules));
     if host.background {
         #[expect(
             clippy::disallowed_methods,

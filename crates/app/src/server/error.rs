@@ -42,6 +42,12 @@ impl Problem {
         }))
     }
 
+    /// Whether it says nothing of the request: the server could not do it now.
+    #[must_use]
+    pub fn is_of_server(&self) -> bool {
+        self.0.status.is_server_error()
+    }
+
     /// There is no such thing.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)

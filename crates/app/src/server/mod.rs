@@ -7,16 +7,18 @@
 mod access;
 mod activities;
 mod asking;
-mod error;
-mod find;
+pub mod error;
+pub mod find;
 mod list;
-mod live;
+pub mod live;
 mod own_files;
 mod repeats;
 mod routes;
+mod serving;
 mod start;
 mod story;
 mod ui;
+mod uploads;
 mod wire;
 
 use std::convert::Infallible;
@@ -61,8 +63,12 @@ async fn let_in(State(host): State, request: Request, next: Next) -> Response {
 pub fn router(host: Arc<Host>) -> Router {
     let repeats = axum::middleware::from_fn_with_state(host.clone(), repeats::know);
     let door = axum::middleware::from_fn_with_state(host.clone(), let_in);
-    let hub = axum::Extension(live::Hub::start(&host));
-    let all = routes::all().layer(hub).layer(repeats).layer(door);
+    let hub = live::Hub::start(&host);
+    crate::webhooks::start(&host, &hub);
+    let all = routes::all()
+        .layer(axum::Extension(hub))
+        .layer(repeats)
+        .layer(door);
     all.with_state(host)
 }
 

@@ -14,14 +14,9 @@ fn script(rest: &str) -> String {
 fn what_is_not_there_yet_is_named_and_starts_nothing() {
     let remote =
         "name: X\nsteps:\n  - {id: far, type: remote, provider: stakwork, workflow_id: 1}\n";
-    let triggers = format!(
-        "triggers: {{schedule: {{cron: '0 6 * * *'}}}}\n{}",
-        script("")
-    );
     let isolate = script(", foreach: [a], isolate: true");
     let cases = [
         ("remote", remote, "stakwork"),
-        ("triggers", triggers.as_str(), "triggers"),
         ("isolate", isolate.as_str(), "isolate"),
     ];
     let all: Vec<(&str, &str)> = cases.iter().map(|(key, text, _)| (*key, *text)).collect();

@@ -3,6 +3,7 @@
 //! Never reads a file, a clock or the environment; whoever calls brings the text.
 
 mod command;
+pub mod cron;
 mod diagnostic;
 mod draft;
 mod model;

@@ -1,7 +1,6 @@
 //! From a file's text to a checked [`Definition`], or everything that is wrong with it.
 
 mod actions;
-mod cron;
 mod defaults;
 pub(crate) mod fields;
 mod graph;

@@ -47,10 +47,6 @@ pub fn routes() -> Router<Arc<Host>> {
             get(checkpoints),
         )
         .route("/api/workflow-executions/{id}/read", put(read))
-        .route(
-            "/api/workflow-executions/{id}/artifacts",
-            get(later_artifacts).post(later_artifacts),
-        )
 }
 
 async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
@@ -247,8 +243,4 @@ async fn read(
     Ok(Json(
         json!({"data": {"id": run.to_string(), "unread": unread}}),
     ))
-}
-
-async fn later_artifacts() -> Problem {
-    Problem::not_available("artifacts")
 }

@@ -2,6 +2,7 @@
 
 mod activities;
 mod agents;
+mod artifacts;
 mod auth;
 mod comments;
 mod definitions;
@@ -9,12 +10,14 @@ mod diff;
 mod events;
 mod executions;
 mod health;
+mod hooks;
 mod logs;
 mod orders;
 mod projects;
 mod secrets;
 mod steps;
 mod thread;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -39,28 +42,28 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(activities::routes())
         .merge(diff::routes())
         .merge(agents::routes())
+        .merge(artifacts::routes())
         .merge(auth::routes())
         .merge(comments::routes())
         .merge(thread::routes())
         .merge(events::routes())
         .merge(secrets::routes())
+        .merge(webhooks::routes())
+        .merge(hooks::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 13] = [
+const LATER: [(&str, &str); 10] = [
     ("/api/auth/login", "signing in by name"),
     ("/api/users", "users"),
     ("/api/tokens", "tokens"),
-    ("/api/webhooks", "outgoing webhooks"),
-    ("/api/hooks", "triggers"),
     ("/api/v1", "the run status of agent workflows"),
     ("/api/tasks", "tasks"),
     ("/api/chat", "chat"),
     ("/api/features", "features"),
     ("/api/stakwork", "providers"),
-    ("/api/artifacts", "artifacts"),
     ("/api/insights", "insights"),
     ("/socket.io", "Socket.IO"),
 ];

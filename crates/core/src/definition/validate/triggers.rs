@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use crate::definition::cron::Cron;
 use crate::definition::draft::{Kind, Node};
 use crate::definition::schema;
 use crate::definition::{CatchUp, Schedule, Triggers, Webhook};
 
 use super::places::Place;
-use super::{Check, cron, fields};
+use super::{Check, fields};
 
 const CATCH_UP: &[(&str, CatchUp)] = &[
     ("none", CatchUp::None),
@@ -43,7 +44,7 @@ impl Check<'_> {
             return None;
         };
         let cron = self.literal(node, "`cron`")?;
-        if let Err((reason, help)) = cron::check(&cron) {
+        if let Err((reason, help)) = Cron::parse(&cron) {
             self.report.error_with(node.span, "bad_cron", reason, help);
             return None;
         }

@@ -6,11 +6,11 @@ use super::super::state::{Run, Slot, Status};
 use super::Refusal;
 use crate::definition::{Action, Definition};
 
-/// Names what a definition needs that this part of Baton does not have: remote steps, isolated
-/// children and triggers come with later parts.
+/// Names what a definition needs that this part of Baton does not have: remote steps and
+/// isolated items that are no child workflows come with later parts.
 #[must_use]
 pub fn unavailable(definition: &Definition) -> Option<String> {
-    let step = definition.steps.iter().find_map(|step| match &step.action {
+    definition.steps.iter().find_map(|step| match &step.action {
         Action::Remote(remote) => Some(format!(
             "step `{}` needs the provider `{}`: remote steps are not available yet",
             step.id, remote.provider
@@ -25,15 +25,7 @@ pub fn unavailable(definition: &Definition) -> Option<String> {
                 )
             })
         }
-    });
-    let triggers = || {
-        let triggers = &definition.triggers;
-        let has = triggers.schedule.is_some() || triggers.webhook.is_some();
-        has.then(|| {
-            "`triggers`: schedules and webhooks are not available yet; without them it can be run by hand".to_owned()
-        })
-    };
-    step.or_else(triggers)
+    })
 }
 
 /// Why a run cannot have been given these facts.
