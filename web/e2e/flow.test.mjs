@@ -34,6 +34,14 @@ test("from a template to a finished run: the form, the board, the card, a commen
   await page.getByRole("log", { name: "Conversation" }).getByText("good", { exact: true }).waitFor();
   same(await page.getByLabel("Message this run").inputValue(), "", "the message box after sending");
 
+  await page.locator("input[type=file]").setInputFiles({ name: "spec <b>.md", mimeType: "text/markdown", buffer: Buffer.from("# A spec") });
+  await page.getByLabel("Message this run").fill("See the spec");
+  await page.getByLabel("Message this run").press("Control+Enter");
+  await page.getByRole("log", { name: "Conversation" }).getByText("spec <b>.md").waitFor();
+  await page.getByRole("navigation", { name: "Views of this run" }).getByRole("link", { name: "Artifacts" }).click();
+  await page.getByRole("heading", { name: "A spec" }).waitFor();
+  await page.getByRole("navigation", { name: "Views of this run" }).getByRole("link", { name: "Conversation" }).click();
+
   // Asked for is not yet true: it says pausing until nothing runs.
   await page.getByRole("button", { name: "Pause", exact: true }).first().click();
   await page.getByText("Pausing at the next safe point").first().waitFor();

@@ -62,7 +62,7 @@ test("an agent's question and its wish to act are answered in the thread", async
   world.baton("run", "asks", "--detach", "--name", "Sign-in");
   await page.getByRole("article", { name: "Sign-in" }).getByRole("button", { name: "Look and decide" }).click();
   const question = page.getByRole("group", { name: "Question" });
-  await question.getByText("Should a code work on a second device?").waitFor();
+  await question.getByText("Should a code work on a second device?").first().waitFor();
   await question.getByRole("radio", { name: /No, only where/ }).check();
   await question.getByRole("button", { name: "Send answer" }).click();
   await question.getByRole("button", { name: "Allow", exact: true }).waitFor();

@@ -113,7 +113,8 @@ export class World {
 
   /** The command line, as JSON. */
   baton(...words) {
-    return JSON.parse(this.sh(baton, [...words, "--json"]) || "null");
+    const said = JSON.parse(this.sh(baton, [...words, "--json"]) || "null");
+    return said?.data ?? said;
   }
 
   async close() {

@@ -31,6 +31,8 @@ export class Live {
     this.socket = new LiveSocket({
       told: (told) => this.#told(told),
       resync: () => void this.cache.invalidateQueries(),
+      // A socket does not say why it was refused; where it is for want of a session, this is told so.
+      refused: () => void get(endpoints.me()).catch(() => undefined),
       link: (link) => {
         if (this.link === link) return;
         this.link = link;
