@@ -13,6 +13,8 @@ export interface SocketEvents {
   /** What was missed is not to be had: read everything anew. */
   resync: () => void;
   link: (link: Link) => void;
+  /** It could not be opened: the server is away, or does not know who this is. */
+  refused: () => void;
 }
 
 export class LiveSocket {
@@ -78,7 +80,9 @@ export class LiveSocket {
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(address);
     this.#socket = socket;
+    let wasOpen = false;
     socket.onopen = () => {
+      wasOpen = true;
       this.#wait = FIRST_WAIT;
       const topics = [...this.#topics.keys()];
       if (topics.length > 0) this.#say({ type: "subscribe", topics, after: this.#pos });
@@ -105,6 +109,7 @@ export class LiveSocket {
     socket.onclose = () => {
       if (this.#socket === socket) this.#socket = null;
       if (this.#closed) return;
+      if (!wasOpen) this.events.refused();
       this.events.link("offline");
       this.#timer = setTimeout(() => this.#connect(), this.#wait * (0.75 + Math.random() / 2));
       this.#wait = Math.min(this.#wait * 1.7, LONGEST_WAIT);
