@@ -190,7 +190,7 @@ impl Access {
         let state = self.lock();
         let fits = |token: &&Token| of.is_none_or(|user| user == token.user);
         let mut tokens: Vec<Token> = state.tokens.values().filter(fits).cloned().collect();
-        tokens.sort_by(|a, b| b.id.cmp(&a.id));
+        tokens.sort_by_key(|token| std::cmp::Reverse(token.id));
         tokens
     }
 

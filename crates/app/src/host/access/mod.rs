@@ -12,6 +12,7 @@ mod throttle;
 mod trail;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -155,7 +156,7 @@ impl Access {
             }
         };
         let hash = hashed(&value);
-        if !state.tokens.contains_key(&hash) {
+        if let Entry::Vacant(free) = state.tokens.entry(hash) {
             let token = Token {
                 id: new_token_id(),
                 user: UserId::LOCAL,
@@ -166,7 +167,7 @@ impl Access {
                 expires_at: None,
             };
             self.store.put_token(&token)?;
-            state.tokens.insert(hash, token);
+            free.insert(token);
         }
         Ok(())
     }

@@ -191,11 +191,13 @@ impl Door {
         let _slower_then = stream.set_nodelay(true);
         match &self.tls {
             None => self.speak(stream, peer).await,
-            Some(tls) => match tokio::time::timeout(self.patience, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.speak(stream, peer).await,
-                // Not ours to say: there is nobody to hear it.
-                Ok(Err(_)) | Err(_) => {}
-            },
+            Some(tls) => {
+                let spoken = tokio::time::timeout(self.patience, tls.accept(stream)).await;
+                // Of a failure nobody is there to hear.
+                if let Ok(Ok(stream)) = spoken {
+                    self.speak(stream, peer).await;
+                }
+            }
         }
     }
 
