@@ -109,7 +109,7 @@ test("a failed run is retried from its card, rewound with its price said before,
   await page.getByRole("region", { name: "What changed" }).getByText("revokeFamily").waitFor();
   await page.getByRole("radio", { name: "Split" }).click();
   await page.getByRole("region", { name: "What changed" }).getByText("revokeFamily").waitFor();
-  await page.getByRole("button", { name: /Rewind to checkpoint .* Write the spec/ }).click();
+  await page.getByRole("button", { name: /rewind to here, .* Write the spec/ }).click();
   await page.getByText(/steps? runs? again/).waitFor();
   await page.getByText(/files? goe?s? back/).waitFor();
   await page.getByLabel("What should be different this time?").fill("Say which device came second");
