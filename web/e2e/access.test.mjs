@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, fits, test } from "./harness.mjs";
+import { expect, fits, settled, test } from "./harness.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -28,7 +28,7 @@ test("axe finds nothing serious on any page, in both themes, wide and narrow", a
     for (const address of addresses) {
       await page.goto(world.url + address);
       await page.locator("main").first().waitFor();
-      await page.waitForLoadState("networkidle").catch(() => undefined);
+      await settled(page);
       await fits(page);
       // Through the protocol: the page's own policy allows no script of ours in it.
       const result = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ["violations"] })`);

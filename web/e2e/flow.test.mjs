@@ -37,7 +37,7 @@ test("from a template to a finished run: the form, the board, the card, a commen
   await page.locator("input[type=file]").setInputFiles({ name: "spec <b>.md", mimeType: "text/markdown", buffer: Buffer.from("# A spec") });
   await page.getByLabel("Message this run").fill("See the spec");
   await page.getByLabel("Message this run").press("Control+Enter");
-  await page.getByRole("log", { name: "Conversation" }).getByText("spec <b>.md").waitFor();
+  await page.getByRole("log", { name: "Conversation" }).getByText(/spec .b.\.md/).waitFor();
   await page.getByRole("navigation", { name: "Views of this run" }).getByRole("link", { name: "Artifacts" }).click();
   await page.getByRole("heading", { name: "A spec" }).waitFor();
   await page.getByRole("navigation", { name: "Views of this run" }).getByRole("link", { name: "Conversation" }).click();
@@ -109,7 +109,7 @@ test("a failed run is retried from its card, rewound with its price said before,
   await page.getByRole("region", { name: "What changed" }).getByText("revokeFamily").waitFor();
   await page.getByRole("radio", { name: "Split" }).click();
   await page.getByRole("region", { name: "What changed" }).getByText("revokeFamily").waitFor();
-  await page.getByRole("button", { name: /Rewind to checkpoint .* Write the spec/ }).click();
+  await page.getByRole("button", { name: /rewind to here, .* Write the spec/ }).click();
   await page.getByText(/steps? runs? again/).waitFor();
   await page.getByText(/files? goe?s? back/).waitFor();
   await page.getByLabel("What should be different this time?").fill("Say which device came second");
@@ -118,7 +118,7 @@ test("a failed run is retried from its card, rewound with its price said before,
   await page.getByRole("navigation", { name: "Views of this run" }).getByRole("link", { name: "Conversation" }).click();
   await page.getByRole("group", { name: "Approval" }).waitFor();
   await page.getByRole("button", { name: "Fork" }).click();
-  await page.getByLabel("From").selectOption({ label: "Unit tests" });
+  await page.getByLabel("From").selectOption({ label: "Approve the plan" });
   await page.getByRole("button", { name: "Fork and run" }).click();
   await page.waitForURL(/\/runs\/2\//);
 });

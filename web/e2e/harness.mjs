@@ -68,3 +68,8 @@ export async function fits(page) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (wide > 0) throw new Error(`the page is ${wide} px wider than the window at ${page.url()}`);
 }
+
+/** Nothing is being fetched any more that the page waits for. */
+export async function settled(page) {
+  await page.waitForFunction(() => !document.querySelector("[aria-busy=true], .skel"));
+}

@@ -1,4 +1,4 @@
-import { expect, fits, test } from "./harness.mjs";
+import { expect, fits, settled, test } from "./harness.mjs";
 
 const WORD = "W".repeat(100_000);
 const EVIL = `<img src=x onerror="alert(1)"><script>alert(2)</script> [x](javascript:alert(3)) ![p](http://evil.example/p.png) <svg onload=alert(4)> </div></main>`;
@@ -46,7 +46,7 @@ steps:
       for (const view of views) {
         await page.goto(`${world.url}/runs/${run}/${view}`);
         await page.getByRole("navigation", { name: "Views of this run" }).waitFor();
-        await page.waitForLoadState("networkidle").catch(() => undefined);
+        await settled(page);
         await fits(page);
       }
     }

@@ -51,7 +51,7 @@ test("a board without a project says the next command, takes a directory, and sh
   await page.getByText("baton init").first().waitFor();
   await page.getByLabel("Directory of a project").fill("/nowhere/at/all");
   await page.getByRole("button", { name: "Add project" }).click();
-  await page.getByText("The project was not added").waitFor();
+  await page.getByText("The project was not added", { exact: true }).waitFor();
   await page.getByLabel("Directory of a project").fill(world.project);
   await page.getByRole("button", { name: "Add project" }).click();
   await page.getByText("1 definition", { exact: true }).waitFor();

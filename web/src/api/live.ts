@@ -31,6 +31,12 @@ export class Live {
     this.socket = new LiveSocket({
       told: (told) => this.#told(told),
       resync: () => void this.cache.invalidateQueries(),
+      heard: (topics) => {
+        const isOf = (key: readonly unknown[]) => topics === "all" || topics.includes(`project:${String(key[1])}`);
+        void this.cache.invalidateQueries({
+          predicate: ({ queryKey: key }) => (key[0] === "board" && isOf(key)) || ((key[0] === "run" || key[0] === "messages") && (topics === "all" || topics.some((topic) => topic.startsWith("run:")))),
+        });
+      },
       // A socket does not say why it was refused; where it is for want of a session, this is told so.
       refused: () => void get(endpoints.me()).catch(() => undefined),
       link: (link) => {

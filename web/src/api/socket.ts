@@ -13,6 +13,8 @@ export interface SocketEvents {
   /** What was missed is not to be had: read everything anew. */
   resync: () => void;
   link: (link: Link) => void;
+  /** From now on these are told: what was read before may miss what happened in between. */
+  heard: (topics: string[] | "all") => void;
   /** It could not be opened: the server is away, or does not know who this is. */
   refused: () => void;
 }
@@ -25,6 +27,8 @@ export class LiveSocket {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = true;
   #wasLive = false;
+  /** Whether something was subscribed to on this connection already. */
+  #later = false;
 
   constructor(readonly events: SocketEvents) {}
 
@@ -83,6 +87,9 @@ export class LiveSocket {
     let wasOpen = false;
     socket.onopen = () => {
       wasOpen = true;
+      // Until the first subscription everything is told, so there is no gap between the two.
+      if (!this.#wasLive) this.events.heard("all");
+      this.#later = false;
       this.#wait = FIRST_WAIT;
       const topics = [...this.#topics.keys()];
       if (topics.length > 0) this.#say({ type: "subscribe", topics, after: this.#pos });
@@ -94,6 +101,11 @@ export class LiveSocket {
     socket.onmessage = (message) => {
       const told = parse(message.data);
       if (!told) return;
+      if (told.type === "subscribed") {
+        if (this.#later) this.events.heard((told.data.topics as string[] | undefined) ?? []);
+        this.#later = true;
+        return;
+      }
       if (told.type === "resync") {
         this.#pos = undefined;
         this.events.resync();
