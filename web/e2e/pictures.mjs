@@ -23,9 +23,8 @@ try {
   start("waits", "Weekly dependency report");
   start("flaky", "Upgrade the date library and drop the shim");
   start("asks", "Split out invoices");
-  await page.getByRole("article", { name: "Upgrade the date library and drop the shim" }).getByText("Failed").waitFor();
   await page.getByRole("button", { name: "Look and decide" }).nth(2).waitFor();
-  await page.waitForTimeout(1500);
+  await page.waitForTimeout(4000);
   await page.screenshot({ path: to("board.png") });
   await page.goto(`${world.url}/runs/3/conversation`);
   await page.getByRole("group", { name: "Approval" }).waitFor();
