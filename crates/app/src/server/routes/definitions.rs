@@ -8,6 +8,7 @@ use baton_core::definition;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::access::Identity;
 use super::super::asking::{Body, Params, Segment};
 use super::super::error::{Answer, Problem};
 use super::super::wire;
@@ -22,7 +23,7 @@ pub fn routes() -> Router<Arc<Host>> {
         .route("/api/workflow-definitions/{id}", get(one))
 }
 
-async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
+async fn list(State(host): State, identity: Identity, params: Params) -> Answer<Json<Value>> {
     let only = match params.get("project_id") {
         Some(id) => Some(find::project(&host, id).await?),
         None => None,
@@ -32,7 +33,8 @@ async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
             Some(project) => vec![project],
             None => host.projects.all()?,
         };
-        Ok(projects.iter().flat_map(on_disk).collect::<Vec<_>>())
+        let seen = projects.iter().filter(|project| identity.sees(project.id));
+        Ok(seen.flat_map(on_disk).collect::<Vec<_>>())
     })
     .await?;
     let data: Vec<Value> = found

@@ -8,6 +8,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::access::Identity;
 use super::super::asking::{Body, Segment};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find, wire};
@@ -53,9 +54,10 @@ async fn register(
     Ok((status, Json(json!({"data": wire::project(&project)}))))
 }
 
-async fn list(State(host): State) -> Answer<Json<Value>> {
+async fn list(State(host): State, identity: Identity) -> Answer<Json<Value>> {
     let all = find::blocking(&host, |host| Ok(host.projects.all()?)).await?;
-    let data: Vec<Value> = all.iter().map(wire::project).collect();
+    let seen = all.iter().filter(|project| identity.sees(project.id));
+    let data: Vec<Value> = seen.map(wire::project).collect();
     Ok(Json(json!({"data": data, "next_cursor": null})))
 }
 
