@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::asking::{Caller, Params};
+use super::describe::{Page as ListOf, PageParams, Run as RunShape, RunParams};
 use super::error::{Answer, Problem};
 use super::wire::run::Beside;
 use super::{find, wire};
@@ -68,6 +69,14 @@ async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> 
 }
 
 /// `GET /api/workflow-executions`.
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions",
+    tag = "Runs",
+    operation_id = "list_runs",
+    params(PageParams, RunParams),
+    responses((status = 200, description = "Newest first.", body = ListOf<RunShape>))
+)]
 pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<Json<Value>> {
     let limit = params.limit()?;
     let before = match params.get("cursor") {

@@ -7,6 +7,7 @@
 mod access;
 mod activities;
 mod asking;
+mod describe;
 pub mod error;
 pub mod find;
 mod list;

@@ -2,26 +2,36 @@
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Json;
 use baton_core::definition;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Params, Segment};
+use super::super::describe::{Data, Definition, Page, PageParams, ProjectParam, Validation};
 use super::super::error::{Answer, Problem};
 use super::super::wire;
 use super::super::{State, find};
 use crate::host::Host;
 use crate::host::definitions::list as on_disk;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/workflow-definitions", get(list))
-        .route("/api/workflow-definitions/validate", post(validate))
-        .route("/api/workflow-definitions/{id}", get(one))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(validate))
+        .routes(routes!(one))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-definitions",
+    tag = "Definitions",
+    operation_id = "list_definitions",
+    params(PageParams, ProjectParam),
+    responses((status = 200, description = "By project and key.", body = Page<Definition>))
+)]
 async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     let only = match params.get("project_id") {
         Some(id) => Some(find::project(&host, id).await?),
@@ -42,19 +52,36 @@ async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     Ok(Json(json!({"data": data, "next_cursor": null})))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-definitions/{id}",
+    tag = "Definitions",
+    operation_id = "get_definition",
+    responses((status = 200, description = "It, with its text.", body = Data<Definition>))
+)]
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let (_, found) = find::definition(&host, &id).await?;
     Ok(Json(json!({"data": wire::definition::file(&found, true)})))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = ValidateDefinition)]
 struct Validate {
+    #[schema(required = true, nullable = false)]
     source: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
     key: Option<String>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-definitions/validate",
+    tag = "Definitions",
+    operation_id = "validate_definition",
+    request_body = Validate,
+    responses((status = 200, description = "What is wrong with it, if anything.", body = Data<Validation>))
+)]
 async fn validate(State(host): State, Body(body): Body<Validate>) -> Answer<Json<Value>> {
     let Some(source) = body.source else {
         return Err(Problem::field(

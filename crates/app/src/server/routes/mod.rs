@@ -6,6 +6,7 @@ mod auth;
 mod comments;
 mod definitions;
 mod diff;
+mod docs;
 mod events;
 mod executions;
 mod health;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use utoipa_axum::router::OpenApiRouter;
 
 use super::error::Problem;
 use super::{access, ui};
@@ -30,7 +32,17 @@ use crate::host::Host;
 
 /// All endpoints.
 pub fn all() -> Router<Arc<Host>> {
-    Router::new()
+    let (router, _) = described().split_for_parts();
+    router
+        // An older name.
+        .route("/api/host/handover", axum::routing::post(health::hand_over))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+}
+
+/// All endpoints that the API's description names.
+pub fn described() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
         .merge(health::routes())
         .merge(projects::routes())
         .merge(definitions::routes())
@@ -48,8 +60,7 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(secrets::routes())
         .merge(webhooks::routes())
         .merge(hooks::routes())
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
+        .merge(docs::routes())
 }
 
 /// Paths of parts that are not there yet, by how they begin.

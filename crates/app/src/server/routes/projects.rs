@@ -2,31 +2,44 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Segment};
+use super::super::describe::{Data, Definition, List, Page, PageParams, Project};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find, wire};
 use crate::host::Host;
 use crate::host::definitions;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/projects", get(list).post(register))
-        .route("/api/projects/{id}", get(one).delete(forget))
-        .route("/api/projects/{id}/workflows/refresh", post(refresh))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, register))
+        .routes(routes!(one, forget))
+        .routes(routes!(refresh))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = RegisterProject)]
 struct Register {
     name: Option<String>,
+    #[schema(required = true, nullable = false)]
     path: Option<String>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/projects",
+    tag = "Projects",
+    operation_id = "register_project",
+    request_body = Register,
+    responses((status = 201, description = "Registered.", body = Data<Project>),
+        (status = 200, description = "This directory is registered already.", body = Data<Project>))
+)]
 async fn register(
     State(host): State,
     Body(body): Body<Register>,
@@ -53,18 +66,40 @@ async fn register(
     Ok((status, Json(json!({"data": wire::project(&project)}))))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/projects",
+    tag = "Projects",
+    operation_id = "list_projects",
+    params(PageParams),
+    responses((status = 200, description = "Oldest first.", body = Page<Project>))
+)]
 async fn list(State(host): State) -> Answer<Json<Value>> {
     let all = find::blocking(&host, |host| Ok(host.projects.all()?)).await?;
     let data: Vec<Value> = all.iter().map(wire::project).collect();
     Ok(Json(json!({"data": data, "next_cursor": null})))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/projects/{id}",
+    tag = "Projects",
+    operation_id = "get_project",
+    responses((status = 200, description = "It.", body = Data<Project>))
+)]
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let project = find::project(&host, &id).await?;
     Ok(Json(json!({"data": wire::project(&project)})))
 }
 
 /// The project is forgotten; its runs and files stay.
+#[utoipa::path(
+    delete,
+    path = "/api/projects/{id}",
+    tag = "Projects",
+    operation_id = "forget_project",
+    responses((status = 204, description = "Forgotten; its runs and files stay."))
+)]
 async fn forget(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
     let project = find::project(&host, &id).await?;
     find::blocking(&host, move |host| {
@@ -77,6 +112,13 @@ async fn forget(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
 }
 
 /// Definitions are read anew each time, so this only answers what there is.
+#[utoipa::path(
+    post,
+    path = "/api/projects/{id}/workflows/refresh",
+    tag = "Projects",
+    operation_id = "refresh_definitions",
+    responses((status = 200, description = "The definitions there are.", body = List<Definition>))
+)]
 async fn refresh(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let project = find::project(&host, &id).await?;
     let found = find::blocking(&host, move |_| Ok(definitions::list(&project))).await?;

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::{get, put};
-use axum::{Json, Router};
 use baton_core::run::event::Actor;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment};
+use super::super::describe::{Page, ProjectParam, Secret};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find};
 use crate::host::Host;
@@ -18,10 +20,10 @@ use crate::host::secrets::{Known, Scope, is_name};
 /// The longest value, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/secrets", get(list))
-        .route("/api/secrets/{name}", put(set).delete(remove))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(set, remove))
 }
 
 async fn scope(host: &Arc<Host>, params: &Params) -> Answer<Scope> {
@@ -31,6 +33,14 @@ async fn scope(host: &Arc<Host>, params: &Params) -> Answer<Scope> {
     }
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/secrets",
+    tag = "Secrets",
+    operation_id = "list_secrets",
+    params(ProjectParam),
+    responses((status = 200, description = "Names only.", body = Page<Secret>))
+)]
 async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     let project = match scope(&host, &params).await? {
         Scope::Project(id) => Some(id),
@@ -59,11 +69,22 @@ fn refuse_attempts(caller: &Caller) -> Answer<()> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = SetSecret)]
 struct Set {
+    #[schema(required = true, nullable = false, min_length = 1)]
     value: Option<String>,
 }
 
+#[utoipa::path(
+    put,
+    path = "/api/secrets/{name}",
+    tag = "Secrets",
+    operation_id = "set_secret",
+    params(ProjectParam),
+    request_body = Set,
+    responses((status = 204, description = "Done."))
+)]
 async fn set(
     State(host): State,
     Segment(name): Segment,
@@ -93,6 +114,14 @@ async fn set(
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/secrets/{name}",
+    tag = "Secrets",
+    operation_id = "remove_secret",
+    params(ProjectParam),
+    responses((status = 204, description = "Done."))
+)]
 async fn remove(
     State(host): State,
     Segment(name): Segment,

@@ -1,0 +1,103 @@
+//! Messages, as comments and as the thread; artifacts.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::Run;
+
+/// A message as a comment.
+#[derive(Serialize, ToSchema)]
+pub struct Comment {
+    /// The message's number, as a string.
+    id: String,
+    workflow_run_id: String,
+    workflow_run_step_id: Option<String>,
+    /// The step's key.
+    step_id: Option<String>,
+    text: String,
+    /// `user`, `agent` or `system`.
+    comment_type: String,
+    created_by: Option<String>,
+    creator: Option<Creator>,
+    action_type: String,
+    action_status: String,
+    artifacts: Vec<Artifact>,
+    created_at: String,
+    updated_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Creator {
+    id: String,
+    name: String,
+}
+
+/// A file kept of a step.
+#[derive(Serialize, ToSchema)]
+pub struct Artifact {
+    name: String,
+    /// Relative to the project.
+    file_path: String,
+    size_bytes: u64,
+    /// The step's key, where it is not said by what it is part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    step_id: Option<String>,
+}
+
+/// A message of the thread.
+#[derive(Serialize, ToSchema)]
+pub struct Message {
+    /// Rises within the server.
+    id: u64,
+    /// `user`, `agent` or `system`.
+    message_type: String,
+    agent_type: Option<String>,
+    content: String,
+    /// `comment`, `instruction`, `pause`, `resume`, `cancel` or `redirect`.
+    action_type: String,
+    /// `pending`, `acknowledged`, `processed` or `ignored`.
+    action_status: String,
+    step_id: Option<String>,
+    metadata: Value,
+    created_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Messages {
+    messages: Vec<Message>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Posted {
+    success: bool,
+    message_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    action_taken: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Success {
+    success: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Told {
+    success: bool,
+    workflow: Run,
+}
+
+/// What a message does.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionType {
+    Comment,
+    Instruction,
+    Pause,
+    Resume,
+    Cancel,
+    Redirect,
+}
