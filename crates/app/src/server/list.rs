@@ -23,7 +23,7 @@ use super::{find, wire};
 use crate::host::Host;
 
 /// The words of a run's status.
-const STATUSES: [&str; 6] = [
+pub const STATUSES: [&str; 6] = [
     "pending",
     "running",
     "paused",
@@ -128,7 +128,11 @@ pub fn unread(host: &Host, views: &Views, run: RunId, user: UserId) -> Answer<u6
 }
 
 /// A run's row, from its newest kept state and the commits after it.
-fn made(host: &Host, run: RunId, estimate: Option<Duration>) -> Result<Option<Value>, FoldError> {
+pub fn made(
+    host: &Host,
+    run: RunId,
+    estimate: Option<Duration>,
+) -> Result<Option<Value>, FoldError> {
     let folded = baton_engine::load_run(host.journal.as_ref(), host.engine.plans(), run)?;
     Ok(folded.map(|folded| wire::run::row(&folded.run, &beside(host, &folded.run, estimate))))
 }

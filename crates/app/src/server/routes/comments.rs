@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::describe::{Comment, Data, Page, PageParams, StepParam};
 use super::super::error::{Answer, Problem};
+use super::super::paging::{numbered, page};
 use super::super::story::Story;
 use super::super::{State, find, wire};
 use crate::host::Host;
@@ -92,8 +93,8 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
     };
     let of_step = |said: &&super::super::story::Said| key.is_none() || said.posted.step == key;
     let said = story.thread.iter().filter(of_step);
-    let data: Vec<Value> = said.map(|said| wire::message::comment(run, said)).collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let rows = said.map(|said| (numbered(said.id), wire::message::comment(run, said)));
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
 /// The key of the step with this id or key.

@@ -12,10 +12,12 @@ use utoipa_axum::routes;
 use super::super::asking::{Body, Params, Segment};
 use super::super::describe::{Data, Definition, Page, PageParams, ProjectParam, Validation};
 use super::super::error::{Answer, Problem};
+use super::super::figures::stats;
+use super::super::paging::page;
 use super::super::wire;
 use super::super::{State, find};
 use crate::host::Host;
-use crate::host::definitions::list as on_disk;
+use crate::host::definitions::{Found, list as on_disk};
 
 pub fn routes() -> OpenApiRouter<Arc<Host>> {
     OpenApiRouter::new()
@@ -37,19 +39,21 @@ async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
         Some(id) => Some(find::project(&host, id).await?),
         None => None,
     };
+    let views = host.views().await.ok_or_else(Problem::starting)?;
     let found = find::blocking(&host, move |host| {
         let projects = match only {
             Some(project) => vec![project],
             None => host.projects.all()?,
         };
-        Ok(projects.iter().flat_map(on_disk).collect::<Vec<_>>())
-    })
-    .await?;
-    let data: Vec<Value> = found
-        .iter()
-        .map(|found| wire::definition::file(found, false))
-        .collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+        let found = projects.iter().flat_map(on_disk);
+        let row = |found: Found| {
+            let mut row = wire::definition::file(&found, false);
+            row["stats"] = stats(host, &views, found.id)?;
+            Ok((format!("{}/{}", found.project, found.key), row))
+        };
+        page(found.map(row).collect::<Answer<_>>()?, &params)
+    });
+    Ok(Json(found.await?))
 }
 
 #[utoipa::path(
@@ -61,7 +65,13 @@ async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
 )]
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let (_, found) = find::definition(&host, &id).await?;
-    Ok(Json(json!({"data": wire::definition::file(&found, true)})))
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let data = find::blocking(&host, move |host| {
+        let mut data = wire::definition::file(&found, true);
+        data["stats"] = stats(host, &views, found.id)?;
+        Ok(data)
+    });
+    Ok(Json(json!({"data": data.await?})))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]

@@ -25,6 +25,7 @@ use super::super::describe::{
 };
 use super::super::error::{Answer, Problem};
 use super::super::list::{self, beside};
+use super::super::paging::{numbered, page};
 use super::super::{State, activities, find, own_files, start, wire};
 use crate::host::Host;
 
@@ -189,7 +190,10 @@ async fn rewind_preview(
     responses((status = 200, description = "The journal, as clients may see it.", body = Page<JournalEvent>))
 )]
 async fn events(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
-    let after = params.number("after")?.unwrap_or(0);
+    let after = match params.number("cursor")? {
+        Some(cursor) => cursor,
+        None => params.number("after")?.unwrap_or(0),
+    };
     let limit = params.limit()?;
     let run = find::run_id(&host, &id).await?;
     let (data, more) = find::blocking(&host, move |host| {
@@ -232,11 +236,19 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
     params(PageParams),
     responses((status = 200, description = "Oldest first.", body = Page<Checkpoint>))
 )]
-async fn checkpoints(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
+async fn checkpoints(
+    State(host): State,
+    Segment(id): Segment,
+    params: Params,
+) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
-    Ok(Json(
-        json!({"data": wire::run::checkpoints(&story.run), "next_cursor": null}),
-    ))
+    let numbers = story.run.checkpoints.keys();
+    let numbers = numbers.map(|number| numbered(u64::from(*number)));
+    let all = match wire::run::checkpoints(&story.run) {
+        Value::Array(all) => all,
+        _ => Vec::new(),
+    };
+    Ok(Json(page(numbers.zip(all).collect(), &params)?))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]

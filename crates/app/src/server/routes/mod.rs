@@ -11,7 +11,9 @@ mod events;
 mod executions;
 mod health;
 mod hooks;
+mod insights;
 mod logs;
+mod metrics;
 mod orders;
 mod projects;
 mod secrets;
@@ -61,10 +63,12 @@ pub fn described() -> OpenApiRouter<Arc<Host>> {
         .merge(webhooks::routes())
         .merge(hooks::routes())
         .merge(docs::routes())
+        .merge(insights::routes())
+        .merge(metrics::routes())
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 11] = [
+const LATER: [(&str, &str); 10] = [
     ("/api/auth/login", "signing in by name"),
     ("/api/users", "users"),
     ("/api/tokens", "tokens"),
@@ -74,7 +78,6 @@ const LATER: [(&str, &str); 11] = [
     ("/api/features", "features"),
     ("/api/stakwork", "providers"),
     ("/api/artifacts", "artifacts"),
-    ("/api/insights", "insights"),
     ("/socket.io", "Socket.IO"),
 ];
 

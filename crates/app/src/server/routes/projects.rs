@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::asking::{Body, Segment};
+use super::super::asking::{Body, Params, Segment};
 use super::super::describe::{Data, Definition, List, Page, PageParams, Project};
 use super::super::error::{Answer, Problem};
+use super::super::figures::stats;
+use super::super::paging::page;
 use super::super::{State, find, wire};
 use crate::host::Host;
 use crate::host::definitions;
@@ -74,10 +76,12 @@ async fn register(
     params(PageParams),
     responses((status = 200, description = "Oldest first.", body = Page<Project>))
 )]
-async fn list(State(host): State) -> Answer<Json<Value>> {
+async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     let all = find::blocking(&host, |host| Ok(host.projects.all()?)).await?;
-    let data: Vec<Value> = all.iter().map(wire::project).collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let rows = all
+        .iter()
+        .map(|one| (one.id.to_string(), wire::project(one)));
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
 #[utoipa::path(
@@ -121,10 +125,15 @@ async fn forget(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
 )]
 async fn refresh(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let project = find::project(&host, &id).await?;
-    let found = find::blocking(&host, move |_| Ok(definitions::list(&project))).await?;
-    let data: Vec<Value> = found
-        .iter()
-        .map(|found| wire::definition::file(found, false))
-        .collect();
-    Ok(Json(json!({"data": data})))
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let data = find::blocking(&host, move |host| {
+        let row = |found: &definitions::Found| {
+            let mut row = wire::definition::file(found, false);
+            row["stats"] = stats(host, &views, found.id)?;
+            Ok(row)
+        };
+        let found = definitions::list(&project);
+        found.iter().map(row).collect::<Answer<Vec<Value>>>()
+    });
+    Ok(Json(json!({"data": data.await?})))
 }

@@ -11,8 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment};
-use super::super::describe::{Page, ProjectParam, Secret};
+use super::super::describe::{Page, PageParams, ProjectParam, Secret};
 use super::super::error::{Answer, Problem};
+use super::super::paging::page;
 use super::super::{State, find};
 use crate::host::Host;
 use crate::host::secrets::{Known, Scope, is_name};
@@ -38,7 +39,7 @@ async fn scope(host: &Arc<Host>, params: &Params) -> Answer<Scope> {
     path = "/api/secrets",
     tag = "Secrets",
     operation_id = "list_secrets",
-    params(ProjectParam),
+    params(PageParams, ProjectParam),
     responses((status = 200, description = "Names only.", body = Page<Secret>))
 )]
 async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
@@ -46,8 +47,11 @@ async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
         Scope::Project(id) => Some(id),
         Scope::Global => None,
     };
-    let data: Vec<Value> = host.secrets.known(project).iter().map(wire).collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let known = host.secrets.known(project);
+    // Of one name, that of the project comes after that of all.
+    let key = |known: &Known| format!("{}/{}", known.name, wire(known)["project_id"]);
+    let rows = known.iter().map(|known| (key(known), wire(known)));
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
 fn wire(known: &Known) -> Value {

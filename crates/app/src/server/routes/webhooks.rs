@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use super::super::asking::{Body, Caller, Params, Segment, Segments};
 use super::super::describe::{Data, Delivery as DeliveryShape, Page, PageParams, Webhook};
 use super::super::error::{Answer, Problem};
+use super::super::paging::page;
 use super::super::wire::{maybe_time, time};
 use super::super::{State, find};
 use crate::host::{Host, now};
@@ -76,12 +77,13 @@ fn refuse_attempts(caller: &Caller) -> Answer<()> {
     path = "/api/webhooks",
     tag = "Webhooks",
     operation_id = "list_webhooks",
+    params(PageParams),
     responses((status = 200, description = "All there are.", body = Page<Webhook>))
 )]
-async fn list(State(host): State) -> Answer<Json<Value>> {
+async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     let all = find::blocking(&host, |host| Ok(host.webhooks.kept.endpoints()?)).await?;
-    let data: Vec<Value> = all.iter().map(wire).collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let rows = all.iter().map(|one| (one.id.to_string(), wire(one)));
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
 #[utoipa::path(

@@ -68,7 +68,9 @@ pub struct Stats {
     /// Completed of completed and failed ones, 0 to 1; null when there is none.
     success_rate: Option<f64>,
     /// Of the last completed ones.
-    median_duration_ms: Option<u64>,
+    median_ms: Option<u64>,
+    /// Nine of ten took no longer.
+    p90_ms: Option<u64>,
     /// Of the last ended ones that say their cost.
     median_cost_usd: Option<f64>,
     /// The newest, at most 5.
@@ -145,4 +147,59 @@ pub struct Diagnostic {
 pub struct Validation {
     valid: bool,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// What the runs of a time came to.
+#[derive(Serialize, ToSchema)]
+pub struct Insights {
+    from: String,
+    to: String,
+    group: GroupBy,
+    #[serde(flatten)]
+    sums: Sums,
+    groups: Vec<InsightsGroup>,
+    /// What runs waited for, the longest first.
+    waiting: Vec<Waited>,
+    /// False when there were more runs than are summed.
+    is_complete: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupBy {
+    Definition,
+    Agent,
+    Day,
+}
+
+/// Sums over runs.
+#[derive(Serialize, ToSchema)]
+pub struct Sums {
+    runs: u64,
+    completed: u64,
+    failed: u64,
+    cancelled: u64,
+    /// Completed of completed and failed ones, 0 to 1; null when there is none.
+    success_rate: Option<f64>,
+    /// Of completed ones.
+    median_ms: Option<u64>,
+    p90_ms: Option<u64>,
+    cost_usd: f64,
+    tokens: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct InsightsGroup {
+    /// A definition's key, an agent's name, or a day.
+    key: String,
+    label: String,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Waited {
+    /// As `waiting.reason` of a run.
+    reason: String,
+    ms: u64,
 }

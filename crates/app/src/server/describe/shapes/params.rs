@@ -2,7 +2,7 @@
 
 use utoipa::IntoParams;
 
-use super::RunStatus;
+use super::{GroupBy, RunStatus};
 
 /// A page of a list.
 #[derive(IntoParams)]
@@ -141,4 +141,18 @@ pub struct LiveParams {
     /// The position after which to begin.
     #[param(minimum = 0)]
     after: Option<u64>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct InsightsParams {
+    project_id: Option<String>,
+    /// Runs created from then on; 30 days before `to` when not given.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// And before then; now when not given.
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// `definition` when not given.
+    group: Option<GroupBy>,
 }
