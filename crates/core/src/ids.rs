@@ -141,6 +141,17 @@ impl StepId {
     }
 }
 
+impl ArtifactId {
+    /// The id of the file of this name that an attempt left: the same whenever it is asked for.
+    #[must_use]
+    pub fn of(attempt: AttemptId, name: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(attempt.0.to_be_bytes());
+        hash.update(name.as_bytes());
+        Self(v7((attempt.0 >> 80) as u64, low_bits(&hash.finalize())))
+    }
+}
+
 impl DefinitionId {
     /// The id of the definition with this key in this project.
     #[must_use]
@@ -204,6 +215,11 @@ impl Mint {
     /// A new attempt's id.
     pub fn attempt(&mut self) -> AttemptId {
         AttemptId(self.next())
+    }
+
+    /// A new artifact's id.
+    pub fn artifact(&mut self) -> ArtifactId {
+        ArtifactId(self.next())
     }
 
     /// A new project's id.

@@ -45,7 +45,7 @@ use tokio::sync::watch;
 pub use clock::now;
 pub use environments::RunEnvironments;
 pub use projects::Projects;
-pub use runners::{Kept, artifacts};
+pub use runners::{artifact_path, executions, kind_of, numbered, safe_name};
 pub use secrets::Secrets;
 pub use settings::millis;
 
@@ -99,7 +99,6 @@ pub struct Host {
     /// How long a live connection may take nothing.
     pub live_patience: Duration,
     /// The largest artifact that is taken, in bytes.
-    #[allow(dead_code, reason = "the next part reads it")]
     pub artifacts_max_bytes: u64,
     /// Outgoing webhooks may go to private and loopback addresses.
     pub webhooks_allow_private: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use baton_core::ids::{DefinitionId, ProjectId, RunId, StepId};
-use baton_core::run::At;
+use baton_core::run::{At, Run};
 use baton_engine::ports::Journal;
 use baton_store::Project;
 
@@ -78,6 +78,14 @@ pub async fn story_of(host: &Arc<Host>, id: RunId) -> Answer<Story> {
         story.ok_or_else(|| Problem::not_found(format!("there is no run `{id}`")))
     })
     .await
+}
+
+/// The key of the step with this id or key.
+pub fn key_of(run: &Run, step: &str) -> Answer<String> {
+    let mut all = run.all().map(|(_, found)| found);
+    let found = all.find(|found| found.key == step || found.id.to_string() == step);
+    let none = || Problem::not_found(format!("the run has no step `{}`", shown(step)));
+    found.map(|found| found.key.clone()).ok_or_else(none)
 }
 
 /// The step of this id, and the story of its run.

@@ -18,9 +18,11 @@ mod own_files;
 mod paging;
 mod repeats;
 mod routes;
+mod serving;
 mod start;
 mod story;
 mod ui;
+mod uploads;
 mod wire;
 
 use std::convert::Infallible;

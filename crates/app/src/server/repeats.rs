@@ -3,12 +3,13 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::sync::Arc;
 
-use baton_core::run::big::hash;
+use baton_core::ids::CommandId;
+use baton_core::run::big::{Hash, hash};
 use baton_core::run::event::Actor;
 
 use super::access::identity_of;
@@ -36,26 +37,61 @@ pub async fn know(
         Actor::Attempt(attempt) => attempt.to_string(),
         Actor::System | Actor::Parent(_) => String::new(),
     };
+    if is_upload(request.headers()) {
+        // What it is is known only when all of it has come.
+        let (mut parts, body) = request.into_parts();
+        let request = format!("{} {}", parts.method, parts.uri);
+        parts.extensions.insert(UploadKey { by, key, request });
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
     let (mut parts, body) = request.into_parts();
     let body = whole_body(body).await?;
     let text = String::from_utf8_lossy(&body);
     let asked = hash(&format!("{} {}\n{text}", parts.method, parts.uri));
-    let command = find::blocking(&host, move |host| {
-        let now = crate::host::now();
-        host.keys
-            .command(&by, &key, asked, now)
-            .map_err(|error| match error {
-                KeyError::Conflict => Problem::new(
-                    StatusCode::CONFLICT,
-                    "idempotency_conflict",
-                    error.to_string(),
-                ),
-                KeyError::Disk(_) => Problem::disk(&error),
-            })
-    })
-    .await?;
+    let command = command(&host, by, key, asked).await?;
     parts.extensions.insert(command);
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+async fn command(host: &Arc<Host>, by: String, key: String, asked: Hash) -> Answer<CommandId> {
+    find::blocking(host, move |host| {
+        let now = crate::host::now();
+        let command = host.keys.command(&by, &key, asked, now);
+        command.map_err(|error| match error {
+            KeyError::Conflict => Problem::new(
+                StatusCode::CONFLICT,
+                "idempotency_conflict",
+                error.to_string(),
+            ),
+            KeyError::Disk(_) => Problem::disk(&error),
+        })
+    })
+    .await
+}
+
+fn is_upload(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/"))
+}
+
+/// The `Idempotency-Key` of an upload.
+#[derive(Debug, Clone)]
+pub struct UploadKey {
+    by: String,
+    key: String,
+    /// Method and address.
+    pub request: String,
+}
+
+impl UploadKey {
+    /// The command of the upload with this hash.
+    ///
+    /// # Errors
+    /// 409 when the key was used for another one.
+    pub async fn command(self, host: &Arc<Host>, asked: Hash) -> Answer<CommandId> {
+        command(host, self.by, self.key, asked).await
+    }
 }
 
 fn key(headers: &HeaderMap) -> Answer<Option<String>> {

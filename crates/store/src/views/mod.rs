@@ -30,7 +30,7 @@ use steps::Outlines;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Pages in the write-ahead log after which it is copied back: the same pages are written again and
 /// again, and once is enough.
@@ -146,7 +146,7 @@ impl Views {
                     |row| row.get(0),
                 )
                 .optional()?;
-            for table in ["steps", "attempts", "messages", "checkpoints"] {
+            for table in ["steps", "attempts", "messages", "checkpoints", "artifacts"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [number])?;
             }
             transaction.commit()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId, UserId};
+use baton_core::ids::{ArtifactId, AttemptId, DefinitionId, ProjectId, RunId, StepId, UserId};
 use baton_engine::ports::ReadError;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -167,6 +167,22 @@ impl Views {
                 )?
                 .collect()
         })
+    }
+
+    /// The run that an artifact belongs to.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn run_of_artifact(&self, id: ArtifactId) -> Result<Option<RunId>, ReadError> {
+        let sql = "SELECT runs.id FROM artifacts JOIN runs ON runs.number = artifacts.run
+             WHERE artifacts.id = ?1";
+        let found: Option<String> = self.read(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_row([bits(id.bits())], |row| row.get(0))
+                .optional()
+        })?;
+        Ok(found.and_then(|id| id.parse().ok()))
     }
 
     /// How many messages of a run's thread after this one (its wire id) others wrote than this

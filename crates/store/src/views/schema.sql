@@ -67,3 +67,10 @@ CREATE TABLE checkpoints (
     data   TEXT NOT NULL,
     PRIMARY KEY (run, number)
 ) WITHOUT ROWID;
+
+-- Which run an artifact belongs to.
+CREATE TABLE artifacts (
+    id  BLOB PRIMARY KEY,
+    run INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX artifacts_run ON artifacts (run);

@@ -28,6 +28,7 @@ struct Dirty {
     )>,
     messages: Vec<MessageRow>,
     statuses: Vec<(u32, baton_core::run::event::ActionStatus)>,
+    artifacts: Vec<baton_core::ids::ArtifactId>,
 }
 
 /// See the module.
@@ -109,11 +110,13 @@ impl Batch {
                 dirty.messages.push(row);
             }
             Event::MessageStatus { message, status } => dirty.statuses.push((*message, *status)),
+            Event::ArtifactAdded(artifact) => dirty.artifacts.push(artifact.id),
+            Event::ArtifactsKept { files, .. } => {
+                dirty.artifacts.extend(files.iter().map(|file| file.id));
+            }
             Event::Redirected { .. }
             | Event::RedirectRequested(_)
             | Event::PredecessorEnded {}
-            | Event::ArtifactAdded(_)
-            | Event::ArtifactsKept { .. }
             | Event::ArtifactAttached { .. }
             | Event::ArtifactDetached { .. }
             | Event::Delivered { .. }
@@ -153,6 +156,7 @@ impl Batch {
         dirty.steps.write(run, connection)?;
         dirty.write_attempts(run, connection)?;
         dirty.write_messages(run, connection)?;
+        dirty.write_artifacts(run, connection)?;
         if dirty.checkpoints {
             write_checkpoints(run, connection)?;
         }
@@ -187,6 +191,15 @@ impl Dirty {
                     .prepare_cached("UPDATE attempts SET data = ?2 WHERE id = ?1")?
                     .execute(params![id, json(&row)?])?;
             }
+        }
+        Ok(())
+    }
+
+    fn write_artifacts(&self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
+        for id in &self.artifacts {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO artifacts (id, run) VALUES (?1, ?2)")?
+                .execute(params![bits(id.bits()), run.created.number])?;
         }
         Ok(())
     }

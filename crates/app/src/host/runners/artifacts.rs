@@ -10,10 +10,12 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use baton_core::ids::RunId;
+use baton_core::ids::{ArtifactId, RunId};
+use baton_core::run::event::Artifact;
 use baton_engine::ports::Launch;
 
 use super::glob::{Found, find};
+use super::kinds::kind_of;
 use super::logs::executions;
 
 /// Files that are kept of a step.
@@ -22,20 +24,29 @@ const MOST: usize = 1_000;
 /// The longest name, in bytes; file systems take 255.
 const LONGEST: usize = 200;
 
-/// Keeps the files, in place of those of an earlier attempt. Returns what people should know.
-pub fn keep(launch: &Launch, globs: &[String]) -> Vec<String> {
+/// Names of the files that were kept of an earlier attempt, one a line.
+const MANIFEST: &str = ".kept";
+
+/// Keeps the files, in place of those of an earlier attempt; what people brought stays. Returns them,
+/// and what people should know.
+pub fn keep(launch: &Launch, globs: &[String]) -> (Vec<Artifact>, Vec<String>) {
     let mut warnings = Vec::new();
-    if let Err(error) = try_keep(launch, globs, &mut warnings) {
+    let kept = try_keep(launch, globs, &mut warnings).unwrap_or_else(|error| {
         warnings.push(format!("the artifacts could not be kept: {error}"));
-    }
+        Vec::new()
+    });
     for warning in &warnings {
         let (run, key) = (launch.run, &launch.key);
         tracing::warn!(%run, key, "{warning}");
     }
-    warnings
+    (kept, warnings)
 }
 
-fn try_keep(launch: &Launch, globs: &[String], warnings: &mut Vec<String>) -> io::Result<()> {
+fn try_keep(
+    launch: &Launch,
+    globs: &[String],
+    warnings: &mut Vec<String>,
+) -> io::Result<Vec<Artifact>> {
     let root = fs::canonicalize(&launch.directory)?;
     let mut files = Vec::new();
     let mut seen = HashSet::new();
@@ -73,51 +84,85 @@ fn try_keep(launch: &Launch, globs: &[String], warnings: &mut Vec<String>) -> io
     put(launch, &files, warnings)
 }
 
-/// Copies to a directory of its own, which then takes the place of the earlier one: so doing it
-/// again, after a crash, changes nothing.
+/// Copies them beside what is there, in place of those that an earlier attempt left: doing it again,
+/// after a crash, changes nothing.
 fn put(
     launch: &Launch,
     files: &[(PathBuf, PathBuf)],
     warnings: &mut Vec<String>,
-) -> io::Result<()> {
+) -> io::Result<Vec<Artifact>> {
     let to = directory(Path::new(&launch.project.path), launch.run, &launch.key);
-    let all = to.parent().map(Path::to_path_buf).unwrap_or_default();
-    let draft = all.join(format!(".{}", launch.attempt));
-    remove(&draft)?;
-    if files.is_empty() {
-        return remove(&to);
-    }
-    fs::create_dir_all(&draft)?;
-    let mut names = HashSet::new();
-    for (real, path) in files {
-        let name = free(&safe(path), &mut names);
-        if let Err(error) = copy(real, &draft.join(&name)) {
-            let shown = path
-                .strip_prefix(&launch.directory)
-                .unwrap_or(path)
-                .display();
-            warnings.push(format!("artifacts: {shown} could not be kept: {error}"));
+    let manifest = to.join(MANIFEST);
+    let before = fs::read_to_string(&manifest).unwrap_or_default();
+    for name in before.lines() {
+        // Only what this has written: safe names.
+        if name == safe(Path::new(name)) {
+            remove(&to.join(name))?;
         }
     }
-    remove(&to)?;
-    fs::rename(draft, to)
+    if files.is_empty() {
+        return remove(&manifest).map(|()| Vec::new());
+    }
+    fs::create_dir_all(&to)?;
+    let there = fs::read_dir(&to)?.flatten();
+    let there = there.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut taken: HashSet<String> = there.map(|name| name.to_lowercase()).collect();
+    let named: Vec<(&PathBuf, &PathBuf, String)> = files
+        .iter()
+        .map(|(real, path)| (real, path, free(&safe(path), &mut taken)))
+        .collect();
+    // Before the first copy: what a crash leaves is known to be this step's.
+    let names: Vec<&str> = named.iter().map(|(.., name)| name.as_str()).collect();
+    fs::write(&manifest, names.join("\n"))?;
+    let mut kept = Vec::new();
+    for (real, path, name) in named {
+        match copy(real, &to.join(&name)).and_then(|bytes| {
+            let kind = kind_of(&to.join(&name), &name)?;
+            Ok((bytes, kind))
+        }) {
+            Ok((bytes, kind)) => kept.push(Artifact {
+                id: ArtifactId::of(launch.attempt, &name),
+                step: launch.key.clone(),
+                path: artifact_path(launch.run, &launch.key, &name),
+                name,
+                file_type: kind.file_type,
+                mime: kind.mime,
+                bytes,
+                by: None,
+                message: None,
+                at: launch.since,
+            }),
+            Err(error) => {
+                let shown = path.strip_prefix(&launch.directory).unwrap_or(path);
+                let shown = shown.display();
+                warnings.push(format!("artifacts: {shown} could not be kept: {error}"));
+            }
+        }
+    }
+    Ok(kept)
 }
 
-fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     }
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+fn copy(from: &Path, to: &Path) -> io::Result<u64> {
     let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     let mut from = OpenOptions::new()
         .read(true)
         .custom_flags(flags)
         .open(from)?;
     let mut to = OpenOptions::new().write(true).create_new(true).open(to)?;
-    io::copy(&mut from, &mut to).map(|_| ())
+    io::copy(&mut from, &mut to)
+}
+
+/// A name from outside as one that means no other place and hides nothing.
+pub fn safe_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).find(|part| !part.is_empty());
+    safe(Path::new(last.unwrap_or("file")))
 }
 
 /// The last part of a path as a name that means no other place and hides nothing.
@@ -143,17 +188,25 @@ fn safe(path: &Path) -> String {
 
 /// The name, or with `-2` and so on before its ending when it is taken.
 fn free(name: &str, taken: &mut HashSet<String>) -> String {
-    let (stem, ending) = match name.rfind('.') {
-        Some(dot) if dot > 0 => name.split_at(dot),
-        _ => (name, ""),
-    };
     let mut free = name.to_owned();
     let mut count = 1;
     while !taken.insert(free.to_lowercase()) {
         count += 1;
-        free = format!("{stem}-{count}{ending}");
+        free = numbered(name, count);
     }
     free
+}
+
+/// The name for the so-manieth file that is called so: `a-2.txt` for the second `a.txt`.
+pub fn numbered(name: &str, count: u32) -> String {
+    if count < 2 {
+        return name.to_owned();
+    }
+    let (stem, ending) = match name.rfind('.') {
+        Some(dot) if dot > 0 => name.split_at(dot),
+        _ => (name, ""),
+    };
+    format!("{stem}-{count}{ending}")
 }
 
 /// Where a step's artifacts lie.
@@ -161,36 +214,9 @@ fn directory(project: &Path, run: RunId, key: &str) -> PathBuf {
     executions(project, run).join("artifacts").join(key)
 }
 
-/// A file that was kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Its name.
-    pub name: String,
-    /// Where it is, relative to the project.
-    pub path: String,
-    /// Its size.
-    pub bytes: u64,
-}
-
-/// The files kept of a step, by name. What cannot be read is not there.
-pub fn list(project: &Path, run: RunId, key: &str) -> Vec<Kept> {
-    let directory = directory(project, run, key);
-    let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-    let mut all: Vec<Kept> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-            let path = format!(".agent/workflows/executions/{run}/artifacts/{key}/{name}");
-            Some(Kept {
-                name,
-                path,
-                bytes: metadata.len(),
-            })
-        })
-        .take(MOST)
-        .collect();
-    all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    all
+/// Where an artifact is, relative to its project.
+pub fn artifact_path(run: RunId, key: &str, name: &str) -> String {
+    format!(".agent/workflows/executions/{run}/artifacts/{key}/{name}")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use baton_core::definition::template::Program as Rendered;
 use baton_core::ids::AttemptId;
+use baton_core::run::decide::News;
 use baton_core::run::event::{AttemptEnd, ErrorCode, StepError, StepOutput};
 use baton_core::run::work::{AgentWork, ExitHow, ScriptExit, ScriptWork, Terms, Work, conclude};
 use baton_engine::ports::{Launch, Reports, Runners, StopReason};
@@ -409,7 +410,11 @@ impl ShepherdRunners {
         if let AttemptEnd::Succeeded { output } = &mut end
             && !globs.is_empty()
         {
-            output.warnings = artifacts::keep(launch, globs);
+            let (files, warnings) = artifacts::keep(launch, globs);
+            output.warnings = warnings;
+            if let Some(reports) = self.reports(launch.attempt) {
+                reports.news(launch.attempt, News::Artifacts { files });
+            }
         }
         end
     }

@@ -9,6 +9,7 @@ mod artifacts;
 mod attempt;
 mod environment;
 mod glob;
+mod kinds;
 mod logs;
 mod workspace;
 
@@ -29,7 +30,8 @@ use super::secrets::Secrets;
 use super::settings::Settings;
 
 pub use agent::on_path;
-pub use artifacts::{Kept, list as artifacts};
+pub use artifacts::{artifact_path, numbered, safe_name};
+pub use kinds::kind_of;
 pub use logs::{directories as log_directories, executions};
 pub use workspace::spec as workspace_spec;
 

@@ -15,7 +15,6 @@ use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::describe::{Comment, Data, Page, PageParams, StepParam};
 use super::super::error::{Answer, Problem};
 use super::super::paging::{numbered, page};
-use super::super::story::Story;
 use super::super::{State, find, wire};
 use crate::host::Host;
 
@@ -72,7 +71,7 @@ async fn create(
     let posted = reply.message_id();
     let said = story.thread.iter().find(|said| Some(said.id) == posted);
     let said = said.ok_or_else(|| Problem::internal(&"the comment is not in the thread"))?;
-    let data = wire::message::comment(run, said);
+    let data = wire::message::comment(&story, said);
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))
 }
 
@@ -86,22 +85,12 @@ async fn create(
 )]
 async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
-    let run = story.run.created.run;
     let key = match params.get("step_id") {
-        Some(step) => Some(key_of(&story, step)?),
+        Some(step) => Some(find::key_of(&story.run, step)?),
         None => None,
     };
     let of_step = |said: &&super::super::story::Said| key.is_none() || said.posted.step == key;
     let said = story.thread.iter().filter(of_step);
-    let rows = said.map(|said| (numbered(said.id), wire::message::comment(run, said)));
+    let rows = said.map(|said| (numbered(said.id), wire::message::comment(&story, said)));
     Ok(Json(page(rows.collect(), &params)?))
-}
-
-/// The key of the step with this id or key.
-fn key_of(story: &Story, step: &str) -> Answer<String> {
-    let mut all = story.run.all().map(|(_, found)| found);
-    let found = all.find(|found| found.key == step || found.id.to_string() == step);
-    found
-        .map(|found| found.key.clone())
-        .ok_or_else(|| Problem::not_found(format!("the run has no step `{step}`")))
 }

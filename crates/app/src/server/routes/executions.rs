@@ -44,7 +44,6 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(events))
         .routes(routes!(checkpoints))
         .routes(routes!(read))
-        .routes(routes!(later_artifacts, later_upload))
 }
 
 #[utoipa::path(
@@ -301,26 +300,4 @@ async fn read(
     Ok(Json(
         json!({"data": {"id": run.to_string(), "unread": unread}}),
     ))
-}
-
-#[utoipa::path(
-    get,
-    path = "/api/workflow-executions/{id}/artifacts",
-    tag = "Runs",
-    operation_id = "list_artifacts",
-    responses((status = 404, description = "Not available yet."))
-)]
-async fn later_artifacts() -> Problem {
-    Problem::not_available("artifacts")
-}
-
-#[utoipa::path(
-    post,
-    path = "/api/workflow-executions/{id}/artifacts",
-    tag = "Runs",
-    operation_id = "upload_artifact",
-    responses((status = 404, description = "Not available yet."))
-)]
-async fn later_upload() -> Problem {
-    Problem::not_available("artifacts")
 }

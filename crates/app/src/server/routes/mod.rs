@@ -2,6 +2,7 @@
 
 mod activities;
 mod agents;
+mod artifacts;
 mod auth;
 mod comments;
 mod definitions;
@@ -55,6 +56,7 @@ pub fn described() -> OpenApiRouter<Arc<Host>> {
         .merge(activities::routes())
         .merge(diff::routes())
         .merge(agents::routes())
+        .merge(artifacts::routes())
         .merge(auth::routes())
         .merge(comments::routes())
         .merge(thread::routes())
@@ -68,7 +70,7 @@ pub fn described() -> OpenApiRouter<Arc<Host>> {
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 10] = [
+const LATER: [(&str, &str); 9] = [
     ("/api/auth/login", "signing in by name"),
     ("/api/users", "users"),
     ("/api/tokens", "tokens"),
@@ -77,7 +79,6 @@ const LATER: [(&str, &str); 10] = [
     ("/api/chat", "chat"),
     ("/api/features", "features"),
     ("/api/stakwork", "providers"),
-    ("/api/artifacts", "artifacts"),
     ("/socket.io", "Socket.IO"),
 ];
 

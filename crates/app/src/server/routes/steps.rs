@@ -27,7 +27,6 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
 }
 
 fn whole(host: &Host, story: &Story, at: baton_core::run::At) -> Answer<Value> {
-    let run = story.run.created.run;
     let step = story
         .run
         .step(at)
@@ -37,7 +36,7 @@ fn whole(host: &Host, story: &Story, at: baton_core::run::At) -> Answer<Value> {
     let of_step = |said: &&super::super::story::Said| said.posted.step.as_ref() == Some(&step.key);
     let comments = story.thread.iter().filter(of_step);
     value["comments"] = comments
-        .map(|said| wire::message::comment(run, said))
+        .map(|said| wire::message::comment(story, said))
         .collect();
     Ok(value)
 }

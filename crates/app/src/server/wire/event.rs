@@ -1,13 +1,13 @@
 //! What clients are told live: one commit of a run gives none or more of these.
 
 use baton_core::ids::StepId;
-use baton_core::run::event::Event;
+use baton_core::run::event::{Artifact, Event};
 use baton_core::run::{Run, Status};
 use baton_engine::ports::Position;
 use serde_json::{Value, json};
 
 use super::super::story::Story;
-use super::{message, run, step, time, word};
+use super::{artifact, message, run, step, time, word};
 
 /// One thing to tell. Of a commit, always the same ones in the same order.
 #[derive(Debug, Clone, PartialEq)]
@@ -210,6 +210,20 @@ impl Telling<'_> {
         }
     }
 
+    fn artifact(&mut self, kind: &'static str, found: &Artifact) {
+        // As it is now: its file is beside the thread.
+        let now = self.story.run.artifacts.get(&found.id).unwrap_or(found);
+        let value = artifact::artifact(self.story, now);
+        let data = json!({
+            "artifact_id": value["id"],
+            "step_id": value["workflow_run_step_id"],
+            "step_key": now.step,
+            "comment_id": value["workflow_comment_id"],
+            "artifact": value,
+        });
+        self.tell(kind, data);
+    }
+
     fn others(&mut self, event: &Event) {
         let story = self.story;
         let created = &story.run.created;
@@ -264,6 +278,22 @@ impl Telling<'_> {
                 self.tell("workflow.comment.created", data);
                 let data = json!({"workflowId": created.number, "message": message::message(said)});
                 self.tell("message:new", data);
+            }
+            Event::ArtifactAdded(artifact) => self.artifact("workflow.artifact.created", artifact),
+            Event::ArtifactsKept { files, .. } => {
+                for file in files {
+                    self.artifact("workflow.artifact.created", file);
+                }
+            }
+            Event::ArtifactAttached { artifact, .. } => {
+                if let Some(artifact) = story.run.artifacts.get(artifact) {
+                    self.artifact("workflow.artifact.attached", artifact);
+                }
+            }
+            Event::ArtifactDetached { artifact } => {
+                if let Some(artifact) = story.run.artifacts.get(artifact) {
+                    self.artifact("workflow.artifact.detached", artifact);
+                }
             }
             Event::MessageStatus { message, status } => {
                 let said = story.thread.get(*message as usize);

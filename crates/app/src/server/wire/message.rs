@@ -1,12 +1,12 @@
 //! Messages: as comments (document 2) and as the thread (document 4). They are the same rows.
 
-use baton_core::ids::{RunId, StepId, UserId};
+use baton_core::ids::{StepId, UserId};
 use baton_core::run::event::Actor;
 use baton_store::views::MessageRow;
 use serde_json::{Value, json};
 
-use super::super::story::Said;
-use super::{time, word};
+use super::super::story::{Said, Story};
+use super::{artifact, time, word};
 
 /// `user`, `agent` or `system`.
 #[must_use]
@@ -20,8 +20,14 @@ pub fn kind(by: &Actor) -> &'static str {
 
 /// A message as a comment.
 #[must_use]
-pub fn comment(run: RunId, said: &Said) -> Value {
+pub fn comment(story: &Story, said: &Said) -> Value {
+    let run = story.run.created.run;
     let posted = &said.posted;
+    let artifacts = story.run.artifacts.values();
+    let artifacts = artifacts.filter(|found| found.message == Some(posted.message));
+    let artifacts: Vec<Value> = artifacts
+        .map(|found| artifact::artifact(story, found))
+        .collect();
     let step = posted
         .step
         .as_ref()
@@ -49,7 +55,7 @@ pub fn comment(run: RunId, said: &Said) -> Value {
         "creator": creator,
         "action_type": word(&posted.action),
         "action_status": word(&said.status),
-        "artifacts": [],
+        "artifacts": artifacts,
         "created_at": time(said.at),
         "updated_at": time(said.at),
     })

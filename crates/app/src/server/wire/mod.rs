@@ -1,6 +1,7 @@
 //! The JSON of each thing, made by hand from what the host knows. Nothing here decides anything.
 
 pub mod activity;
+pub mod artifact;
 pub mod definition;
 pub mod event;
 pub mod message;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use baton_core::ids::UserId;
 use baton_core::run::event::{Actor, PauseReason};
-use baton_core::run::{At, Pause, Run, Status, Step};
+use baton_core::run::{Pause, Run, Status};
 use baton_store::views::RunRow;
 use serde_json::{Map, Value, json};
 
 use super::super::own_files;
 use super::super::story::Story;
-use super::{definition, maybe_time, message, step, time, word};
+use super::{artifact, definition, maybe_time, message, step, time, word};
 use crate::host::millis;
 
 /// What the run itself does not know.
@@ -35,27 +35,17 @@ pub fn row(run: &Run, beside: &Beside) -> Value {
 pub fn whole(story: &Story, beside: &Beside, children: Vec<Value>) -> Value {
     let mut members = facts(&story.run, beside);
     members.insert("steps".into(), step::all(story).into());
-    let run = story.run.created.run;
-    let comments = story.thread.iter().map(|said| message::comment(run, said));
+    let comments = story.thread.iter();
+    let comments = comments.map(|said| message::comment(story, said));
     members.insert("comments".into(), comments.collect());
     members.insert("checkpoints".into(), checkpoints(&story.run));
     members.insert("children".into(), children.into());
-    members.insert("artifacts".into(), artifacts(&story.run).into());
+    let artifacts = story.run.artifacts.values();
+    let artifacts = artifacts.map(|found| artifact::artifact(story, found));
+    members.insert("artifacts".into(), artifacts.collect());
     let worktree = own_files::worktree(&story.run, story.finished.as_ref());
     members.insert("worktree".into(), worktree);
     Value::Object(members)
-}
-
-/// The files kept of all its steps.
-fn artifacts(run: &Run) -> Vec<Value> {
-    let of_step = |(at, found): (At, &Step)| {
-        let mut kept = step::artifacts(run, at, found);
-        for file in &mut kept {
-            file["step_id"] = found.key.as_str().into();
-        }
-        kept
-    };
-    run.all().flat_map(of_step).collect()
 }
 
 fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
@@ -87,7 +77,7 @@ fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
         "created_at": time(run.created_at),
         "updated_at": time(run.updated_at),
         "workflow_definition": definition::of_run(run),
-        "_count": {"comments": run.messages, "artifacts": artifacts(run).len()},
+        "_count": {"comments": run.messages, "artifacts": run.artifacts.len()},
     });
     match value.as_object_mut() {
         Some(members) => {

@@ -1,16 +1,12 @@
 //! Steps and their attempts.
 
-use std::path::Path;
-
 use baton_core::activity::Usage;
 use baton_core::run::event::{AttemptEnd, StepError, StepOutput};
 use baton_core::run::{At, Run, Session, State, Step};
 use serde_json::{Map, Value, json};
 
-use crate::host::{self, Kept};
-
 use super::super::story::{Story, Tried};
-use super::{maybe_time, stored, time, word};
+use super::{artifact, maybe_time, stored, time, word};
 
 /// All steps of a run and the items of each `foreach`, in file order, with all of each.
 #[must_use]
@@ -34,22 +30,19 @@ pub fn whole(story: &Story, at: At, step: &Step) -> Value {
         outcome(members, &step.last_output);
         let attempts = story.attempts.get(&step.key).into_iter().flatten();
         members.insert("attempts".into(), attempts.map(attempt).collect());
-        members.insert("artifacts".into(), artifacts(&story.run, at, step).into());
+        members.insert("artifacts".into(), artifacts(story, &step.key).into());
     }
     value
 }
 
-/// The files kept of a step that has completed. Blocks on the disk, when it can have any.
+/// The files that belong to a step.
 #[must_use]
-pub fn artifacts(run: &Run, at: At, step: &Step) -> Vec<Value> {
-    if run.declared(at).artifacts.is_empty() || step.state != State::Completed {
-        return Vec::new();
-    }
-    let created = &run.created;
-    let kept = host::artifacts(Path::new(&created.project.path), created.run, &step.key);
-    let one =
-        |kept: &Kept| json!({"name": kept.name, "file_path": kept.path, "size_bytes": kept.bytes});
-    kept.iter().map(one).collect()
+pub fn artifacts(story: &Story, key: &str) -> Vec<Value> {
+    let all = story.run.artifacts.values();
+    let of_step = all.filter(|artifact| artifact.step == key);
+    of_step
+        .map(|of_step| artifact::artifact(story, of_step))
+        .collect()
 }
 
 /// What a step failed with, or last failed with.

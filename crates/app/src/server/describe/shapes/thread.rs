@@ -33,17 +33,47 @@ pub struct Creator {
     name: String,
 }
 
-/// A file kept of a step.
+/// A file that belongs to a step.
 #[derive(Serialize, ToSchema)]
 pub struct Artifact {
+    id: String,
+    workflow_run_id: String,
+    workflow_run_step_id: String,
+    /// The step's key.
+    step_id: String,
+    /// The comment it is attached to.
+    workflow_comment_id: Option<String>,
     name: String,
     /// Relative to the project.
     file_path: String,
+    file_type: FileType,
+    mime_type: Option<String>,
     size_bytes: u64,
-    /// The step's key, where it is not said by what it is part of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    step_id: Option<String>,
+    created_at: String,
+    updated_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileType {
+    Image,
+    Video,
+    Document,
+    Code,
+    Other,
+}
+
+/// A file to bring.
+#[derive(Serialize, ToSchema)]
+pub struct UploadArtifact {
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// The step's key or id.
+    step_id: String,
+    /// The file's own name when not given.
+    name: Option<String>,
+    /// Seen from the file when not given.
+    file_type: Option<FileType>,
 }
 
 /// A message of the thread.
