@@ -12,6 +12,11 @@ pub use shapes::*;
 
 use super::routes;
 
+/// What no handler names, and every one can answer.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(Problem, Unfit)))]
+pub struct Common;
+
 /// Refusals: status, when, and whether this operation can meet them.
 type Refusal = (&'static str, &'static str, fn(&Operation<'_>) -> bool);
 

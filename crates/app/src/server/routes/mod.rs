@@ -27,8 +27,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::describe::Common;
 use super::error::Problem;
 use super::{access, ui};
 use crate::host::Host;
@@ -45,7 +47,7 @@ pub fn all() -> Router<Arc<Host>> {
 
 /// All endpoints that the API's description names.
 pub fn described() -> OpenApiRouter<Arc<Host>> {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(Common::openapi())
         .merge(health::routes())
         .merge(projects::routes())
         .merge(definitions::routes())
