@@ -1,6 +1,6 @@
 //! The one binary: command line, host and server.
 //!
-//! The hidden verbs `shepherd` and `host` are told apart before anything else is set up, so that
+//! The hidden verbs `shepherd`, `host` and `worker` are told apart before anything else is set up, so that
 //! attempts start fast.
 
 mod cli;
@@ -18,6 +18,15 @@ fn main() -> ExitCode {
     match words.next().as_deref().and_then(|word| word.to_str()) {
         Some("shepherd") => baton_runner::shepherd_main(words),
         Some("host") => host::main(words),
+        Some("worker") => worker(),
         _ => cli::main(),
+    }
+}
+
+/// Compiles and runs TypeScript definitions for the process that started it.
+fn worker() -> ExitCode {
+    match baton_script::run_worker() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }

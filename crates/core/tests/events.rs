@@ -65,6 +65,8 @@ variants!(run_event, RUN_EVENTS, Event {
     Event::ArtifactAttached { .. } => "artifact_attached",
     Event::ArtifactDetached { .. } => "artifact_detached",
     Event::Delivered { .. } => "delivered",
+    Event::Called { .. } => "called",
+    Event::ProgramEnded { .. } => "program_ended",
 });
 
 variants!(attempt_end, ATTEMPT_ENDS, AttemptEnd {
@@ -140,7 +142,7 @@ words!(error_codes_keep_their_words, ErrorCode {
     Secret = "secret", AgentMissing = "agent_missing", AgentLogin = "agent_login",
     AgentSetup = "agent_setup", AgentService = "agent_service", AgentLimit = "agent_limit",
     UsageLimit = "usage_limit", AgentNoResult = "agent_no_result", AgentSilent = "agent_silent",
-    Workspace = "workspace", MergeConflict = "merge_conflict",
+    Workspace = "workspace", MergeConflict = "merge_conflict", Function = "function",
 });
 words!(skip_reasons_keep_their_words, SkipReason {
     Condition = "condition", NeedsSkipped = "needs_skipped", Redirected = "redirected",
@@ -528,7 +530,16 @@ fn lifecycle() -> Vec<Event> {
 
 fn run_events() -> Vec<Event> {
     let later = later::redirects_and_files(&created(), &posted());
-    [lifecycle(), steps(), attempts(), sessions(), later].concat()
+    let programs = later::programs();
+    [
+        lifecycle(),
+        steps(),
+        attempts(),
+        sessions(),
+        later,
+        programs,
+    ]
+    .concat()
 }
 
 fn sessions() -> Vec<Event> {

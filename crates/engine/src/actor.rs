@@ -263,6 +263,17 @@ impl RunActor {
         }
         self.set_timer();
         self.deliver();
+        self.let_program_go_on();
+    }
+
+    /// All that the run's program may hear now is durable.
+    fn let_program_go_on(&self) {
+        if let Some(folded) = &self.folded
+            && folded.run.program.is_some()
+        {
+            let programs = &self.engine.inner.outside.programs;
+            programs.go_on(&folded.run, Arc::new(self.engine.clone()));
+        }
     }
 
     async fn pause_for_disk(&mut self) {

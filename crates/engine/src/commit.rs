@@ -39,6 +39,7 @@ fn needs_decision(run: &Run) -> bool {
         Status::Pending { pause } => pause.is_some() || !matches!(run.slot, Slot::Waiting { .. }),
         Status::Running(running) => {
             !run.ready.is_empty()
+                || run.program_may_go_on()
                 || run.active.is_empty()
                 || running.pause.is_some()
                 || running.failing.is_some()

@@ -14,7 +14,8 @@ use crate::actor::{RunActor, RunMail};
 use crate::feed::Feed;
 use crate::plans::Plans;
 use crate::ports::{
-    Aggregate, Appended, Clock, Definitions, Environments, Journal, Reports, Runners,
+    Aggregate, Appended, Asked, Clock, Definitions, Environments, Journal, Programs, Reports,
+    Runners,
 };
 use crate::slots::{SlotActor, SlotMail};
 use crate::timers::Timers;
@@ -30,6 +31,8 @@ pub struct Outside {
     pub definitions: Arc<dyn Definitions>,
     /// The runs' environments.
     pub environments: Arc<dyn Environments>,
+    /// Who runs the programs of runs.
+    pub programs: Arc<dyn Programs>,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
 }
@@ -377,6 +380,33 @@ impl Reports for Engine {
 
     fn still_running(&self, attempt: AttemptId, pids: Vec<u32>) {
         lock(&self.inner.stuck).insert(attempt, pids);
+    }
+
+    fn asked(&self, run: RunId, asked: Asked) {
+        let Asked {
+            epoch,
+            from,
+            asks,
+            end,
+        } = asked;
+        let command = Command::Asked {
+            epoch,
+            from,
+            asks,
+            end,
+        };
+        self.mail_run(
+            run,
+            RunMail::Command {
+                command: Box::new(command),
+                id: None,
+                reply: None,
+            },
+        );
+    }
+
+    fn program_lost(&self, run: RunId) {
+        self.mail_run(run, RunMail::Wake);
     }
 }
 

@@ -21,6 +21,6 @@ mod timers;
 pub use feed::{Commit, Feed};
 pub use fold::{FoldError, Folded, decode, load_run};
 pub use handle::{Engine, Outside, Reply, SendError};
-pub use plans::{Plans, Unusable};
+pub use plans::{Plans, Unusable, is_code};
 pub use recovery::Recovered;
 pub use start::{StartError, StartRequest};

@@ -38,11 +38,19 @@ impl Plans {
         if let Some(plan) = self.lock().get(&slot) {
             return Ok(plan.clone());
         }
-        let parsed = definition::parse(&definition::Source {
-            key,
-            file: path,
-            text: source,
-        });
+        let parsed = if is_code(path) {
+            let bundle = definition::parse_bundle(key, path, source);
+            bundle.map_err(|why| Unusable {
+                key: format!("{key}: {why}"),
+                diagnostics: vec![],
+            })?
+        } else {
+            definition::parse(&definition::Source {
+                key,
+                file: path,
+                text: source,
+            })
+        };
         let Some(definition) = parsed.definition else {
             return Err(Unusable {
                 key: key.to_owned(),
@@ -63,4 +71,10 @@ impl Plans {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a definition's file holds TypeScript: its source is then a bundle.
+#[must_use]
+pub fn is_code(path: &str) -> bool {
+    path.ends_with(".ts")
 }

@@ -7,13 +7,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use baton_core::activity::Answer;
+use baton_core::definition::schema::ArgError;
 use baton_core::ids::{AttemptId, CommandId, ProjectId, RunId};
+use baton_core::run::Run;
 use baton_core::run::big::Hash;
 use baton_core::run::decide::News;
 use baton_core::run::event::{AttemptEnd, Finished, Place, ProjectRef, StepError, Workspace};
+use baton_core::run::program::{Ask, ProgramEnd};
 use baton_core::run::work::{Terms, Work};
 use baton_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 /// Whatever decides and so has a journal of its own.
@@ -371,6 +375,66 @@ pub trait Reports: Send + Sync + 'static {
 
     /// A stop that takes long: these processes will not end.
     fn still_running(&self, attempt: AttemptId, pids: Vec<u32>);
+
+    /// A run's program made calls, or ended. A repeat is harmless.
+    fn asked(&self, run: RunId, asked: Asked);
+
+    /// A run's program is not in memory any more, and may not have heard what it was told: it is
+    /// let go on again ([`Programs::go_on`]).
+    fn program_lost(&self, run: RunId);
+}
+
+/// What a program asks for. The fields are those of `Command::Asked`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Of the past it knows.
+    pub epoch: u32,
+    /// The number of the first call.
+    pub from: usize,
+    /// The calls, in order.
+    pub asks: Vec<Ask>,
+    /// Its end.
+    pub end: Option<ProgramEnd>,
+}
+
+/// Whoever runs the programs of runs (TypeScript). Calls return at once; what a program asks for
+/// comes back through [`Reports::asked`].
+pub trait Programs: Send + Sync + 'static {
+    /// Lets the program of a run go on: it hears what it has not heard. What `run` holds is durable.
+    /// Called whenever the run has come to a rest; a repeat changes nothing.
+    fn go_on(&self, run: &Run, reports: Arc<dyn Reports>);
+
+    /// Reads a run's args by the definition's own schema, which may fill in and change them; and
+    /// what else the definition computes from them.
+    fn read_args(&self, bundle: &Arc<str>, args: Value, reply: ArgsReply);
+}
+
+/// Takes what [`Programs::read_args`] gives.
+pub type ArgsReply = oneshot::Sender<Result<Value, ArgsRefused>>;
+
+/// Why a program did not take args.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArgsRefused {
+    /// These do not fit.
+    Unfit(Vec<ArgError>),
+    /// They could not be read: for people.
+    Failed(String),
+}
+
+/// For hosts without programs: tests and benches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoPrograms;
+
+impl Programs for NoPrograms {
+    fn go_on(&self, run: &Run, reports: Arc<dyn Reports>) {
+        let _ = (run, reports);
+    }
+
+    fn read_args(&self, bundle: &Arc<str>, args: Value, reply: ArgsReply) {
+        let _ = bundle;
+        // Whoever asked may be gone.
+        let _gone = reply.send(Ok(args));
+    }
 }
 
 /// One attempt to start.

@@ -12,9 +12,11 @@ use baton_core::run::event::{
     SlotClaim, SourceKind, Workspace,
 };
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::handle::{Engine, Reply, SendError};
 use crate::plans::Unusable;
+use crate::ports::ArgsRefused;
 
 /// A run to start.
 #[derive(Debug, Clone)]
@@ -77,6 +79,19 @@ pub(crate) fn parent_of(parent: Option<&Parent>) -> Option<RunId> {
 }
 
 impl Engine {
+    /// The args as the definition's own schema reads them.
+    async fn read_args(&self, bundle: &Arc<str>, args: Value) -> Result<Value, StartError> {
+        let (reply, read) = oneshot::channel();
+        self.inner.outside.programs.read_args(bundle, args, reply);
+        let failed = |why| SendError::Refused(Refusal::Invalid(why)).into();
+        match read.await {
+            Ok(Ok(args)) => Ok(args),
+            Ok(Err(ArgsRefused::Unfit(errors))) => Err(StartError::Args(errors)),
+            Ok(Err(ArgsRefused::Failed(why))) => Err(failed(why)),
+            Err(_) => Err(SendError::Stopping.into()),
+        }
+    }
+
     /// Starts a run: it exists, durably, when this returns.
     ///
     /// # Errors
@@ -92,8 +107,13 @@ impl Engine {
         if let Some(refusal) = unfit(&plan, &name) {
             return Err(SendError::Refused(refusal).into());
         }
-        let args = schema::args_check(definition.args_schema.as_ref(), request.args)
-            .map_err(StartError::Args)?;
+        let reads_args = definition.program.as_ref().is_some_and(|p| p.reads_args);
+        let args = if reads_args {
+            self.read_args(&request.source, request.args).await?
+        } else {
+            schema::args_check(definition.args_schema.as_ref(), request.args)
+                .map_err(StartError::Args)?
+        };
         let run = request.run.unwrap_or_else(|| self.mint().run());
         let slot = match &definition.concurrency {
             Some(concurrency) => {
@@ -124,7 +144,10 @@ impl Engine {
                 key: request.key,
                 name: definition.name.clone(),
                 hash: definition.hash.clone(),
-                kind: SourceKind::Yaml,
+                kind: match definition.program {
+                    Some(_) => SourceKind::Code,
+                    None => SourceKind::Yaml,
+                },
                 path: request.path,
             },
             project: request.project,

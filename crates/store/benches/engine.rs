@@ -210,6 +210,7 @@ fn main() {
             runners: Arc::new(Nothing),
             definitions: Arc::new(Nothing),
             environments: Arc::new(Nothing),
+            programs: Arc::new(baton_engine::ports::NoPrograms),
             clock: Arc::new(Wall),
         };
         let engine = Engine::new(outside);

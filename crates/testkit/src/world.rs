@@ -7,7 +7,7 @@ use std::time::Duration;
 use baton_core::definition::{Finish, WorktreeMode};
 use baton_core::ids::{ProjectId, RunId};
 use baton_core::run::event::{Actor, PausePolicy, ProjectRef, Workspace};
-use baton_engine::ports::{Definitions, Environments, FoundDefinition, Journal};
+use baton_engine::ports::{Definitions, Environments, FoundDefinition, Journal, NoPrograms};
 use baton_engine::{Engine, Folded, Outside, Plans, StartError, StartRequest, load_run};
 
 use crate::runners::Script;
@@ -94,6 +94,7 @@ impl World {
                 runners: self.runners.clone(),
                 definitions: Arc::new(Known(self.definitions.clone())),
                 environments: Arc::new(OneForAll(self.allowed.clone())),
+                programs: Arc::new(NoPrograms),
                 clock: self.clock.clone(),
             });
             engine.recover().unwrap();

@@ -201,7 +201,7 @@ fn definitions(project: Option<&Path>, context: &Context) -> Vec<Finding> {
     };
     let mut findings = vec![finding("project", Is::Good, dir.display().to_string())];
     let name = "definitions";
-    let checked: Result<Vec<_>, Failure> = validate::definitions(dir).and_then(|files| {
+    let checked: Result<Vec<_>, Failure> = validate::definition_files(dir).and_then(|files| {
         files
             .iter()
             .map(|f| validate::check(f, &context.directory))

@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure};
 use crate::config;
 
 const HELLO: &str = include_str!("init/hello.yaml");
+const HELLO_TS: &str = include_str!("init/hello.ts");
 const TOUR: &str = include_str!("init/tour.yaml");
 
 /// Write example definitions into this directory.
@@ -19,6 +20,9 @@ pub struct Init {
     /// Print the default baton.toml, with every key explained, and write nothing.
     #[arg(long)]
     config: bool,
+    /// Write a TypeScript definition, and what editors need to check it.
+    #[arg(long)]
+    ts: bool,
 }
 
 impl Init {
@@ -29,8 +33,14 @@ impl Init {
             return Ok(Exit::Done);
         }
         let dir = context.directory.join(".agent/workflows/definitions");
-        let files = [("hello.yaml", HELLO), ("tour.yaml", TOUR)];
-        let files = files.map(|(name, text)| (dir.join(name), text));
+        let files: &[(&str, &str)] = match self.ts {
+            true => &[("hello-ts.ts", HELLO_TS)],
+            false => &[("hello.yaml", HELLO), ("tour.yaml", TOUR)],
+        };
+        let files: Vec<(PathBuf, &str)> = files
+            .iter()
+            .map(|(name, text)| (dir.join(name), *text))
+            .collect();
         if let Some((path, _)) = files
             .iter()
             .find(|(path, _)| path.symlink_metadata().is_ok())
@@ -45,7 +55,11 @@ impl Init {
         for (path, text) in &files {
             write_new(path, text)?;
         }
-        let written: Vec<PathBuf> = files.iter().map(|(path, _)| shown(path, context)).collect();
+        let mut written: Vec<PathBuf> =
+            files.iter().map(|(path, _)| shown(path, context)).collect();
+        if self.ts {
+            written.extend(super::types::write(context)?);
+        }
         if context.json {
             print_json(&json!({"written": written}));
             return Ok(Exit::Done);
@@ -53,9 +67,14 @@ impl Init {
         for path in &written {
             print_line(&format!("wrote {}", path.display()));
         }
-        print(
-            "\nNext:\n  baton run hello\n  baton run hello --arg name=Ada\n  baton run tour\n  baton validate\n",
-        );
+        print(match self.ts {
+            true => {
+                "\nNext:\n  baton run hello-ts\n  baton run hello-ts --arg name=Ada\n  baton validate\n"
+            }
+            false => {
+                "\nNext:\n  baton run hello\n  baton run hello --arg name=Ada\n  baton run tour\n  baton validate\n"
+            }
+        });
         Ok(Exit::Done)
     }
 }

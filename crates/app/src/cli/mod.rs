@@ -20,6 +20,7 @@ mod logs;
 mod pause;
 mod project;
 mod reject;
+mod replay;
 mod resume;
 mod retry;
 mod rm;
@@ -30,6 +31,7 @@ mod serve;
 mod show;
 mod tell;
 mod text;
+mod types;
 mod validate;
 mod watch;
 
@@ -103,6 +105,8 @@ enum Verb {
     Diff(diff::Diff),
     Validate(validate::Validate),
     Schema(schema::Schema),
+    Types(types::Types),
+    Replay(replay::Replay),
     Init(init::Init),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -173,6 +177,8 @@ impl Verb {
             Self::Diff(verb) => verb.carry_out(context).await,
             Self::Validate(verb) => verb.carry_out(context),
             Self::Schema(verb) => verb.carry_out(),
+            Self::Types(verb) => verb.carry_out(context),
+            Self::Replay(verb) => verb.carry_out(context).await,
             Self::Init(verb) => verb.carry_out(context),
             Self::Doctor(verb) => verb.carry_out(context).await,
             Self::Completions(verb) => verb.carry_out(),

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::context::{Context, print, print_json, print_line};
 use super::exit::{Exit, Failure};
 use super::text::count;
+use crate::host::{definitions, scripts};
 
 /// Check definition files; without FILE all of this project.
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ impl Validate {
     /// Carries it out.
     pub fn carry_out(self, context: &Context) -> Result<Exit, Failure> {
         let files = if self.files.is_empty() {
-            definitions(&context.project_dir()?)?
+            definition_files(&context.project_dir()?)?
         } else {
             let files = self.files.iter();
             files
@@ -86,8 +87,8 @@ fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// The YAML definitions of a project, by name.
-pub fn definitions(project: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The definitions of a project, by name.
+pub fn definition_files(project: &Path) -> Result<Vec<PathBuf>, Failure> {
     let dir = project.join(".agent/workflows/definitions");
     let mut files = Vec::new();
     let Ok(entries) = std::fs::read_dir(&dir) else {
@@ -98,7 +99,12 @@ pub fn definitions(project: &Path) -> Result<Vec<PathBuf>, Failure> {
             .map_err(|e| Failure::disk(format!("{}: {e}", dir.display())))?
             .path();
         let ending = path.extension().and_then(OsStr::to_str);
-        if matches!(ending, Some("yaml" | "yml")) {
+        // A file without a workflow is one that others import.
+        let is_code = || {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            ending == Some("ts") && text.contains("defineWorkflow")
+        };
+        if matches!(ending, Some("yaml" | "yml")) || is_code() {
             files.push(path);
         }
     }
@@ -111,9 +117,12 @@ pub fn check(file: &Path, directory: &Path) -> Result<Checked, Failure> {
     let shown = file.strip_prefix(directory).unwrap_or(file);
     let name = shown.display().to_string();
     let ending = file.extension().and_then(OsStr::to_str);
-    if matches!(ending, Some("ts" | "js" | "mts")) {
+    if ending == Some("ts") {
+        return code(file, name);
+    }
+    if matches!(ending, Some("js" | "mts" | "mjs" | "tsx")) {
         return Err(Failure::usage(format!(
-            "{name}: TypeScript definitions are not part of this version"
+            "{name}: a definition ends in .yaml or .ts"
         )));
     }
     let bytes = if is_stdin(file) {
@@ -135,6 +144,43 @@ pub fn check(file: &Path, directory: &Path) -> Result<Checked, Failure> {
         text: &text,
     };
     let diagnostics = parse(&source).diagnostics;
+    Ok(Checked {
+        file: name,
+        text,
+        diagnostics,
+    })
+}
+
+/// Checks a TypeScript definition: compiles it, and runs its top level.
+fn code(file: &Path, name: String) -> Result<Checked, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("{name}: {error}"));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    let file = std::fs::canonicalize(file).map_err(|error| wrong(&error))?;
+    let home = definitions::DIRECTORY;
+    let project = file
+        .ancestors()
+        .find(|above| above.join(home).is_dir() && file.starts_with(above.join(home)))
+        .or(file.parent())
+        .unwrap_or(&file);
+    let path = file.strip_prefix(project).unwrap_or(&file);
+    let source = baton_script::Source {
+        project: project.to_owned(),
+        key: file
+            .file_stem()
+            .and_then(OsStr::to_str)
+            .unwrap_or("definition")
+            .to_owned(),
+        path: path.display().to_string(),
+        text: Some(text.clone()),
+    };
+    let shown = source.path.clone();
+    let (compiled, _) = scripts::compile_now(source);
+    let mut diagnostics = compiled.diagnostics;
+    for found in &mut diagnostics {
+        if found.file == shown {
+            found.file.clone_from(&name);
+        }
+    }
     Ok(Checked {
         file: name,
         text,

@@ -38,8 +38,11 @@ pub struct Found {
     pub path: String,
     /// It is TypeScript.
     pub is_code: bool,
-    /// Its text, when it can be read.
+    /// What its runs keep, when it can be read: its text, or the bundle of a TypeScript definition
+    /// without errors.
     pub source: Option<Arc<str>>,
+    /// Its text, when it can be read.
+    pub text: Option<Arc<str>>,
     /// What it says, when it has no errors.
     pub definition: Option<Definition>,
     /// All that is wrong with it.
@@ -119,6 +122,7 @@ fn read(project: ProjectId, project_path: &str, key: &str, ending: &str) -> Opti
         key: key.to_owned(),
         is_code: ending == "ts",
         source: None,
+        text: None,
         definition: None,
         diagnostics: Vec::new(),
         changed_at: changed_at(&metadata),
@@ -133,11 +137,16 @@ fn read(project: ProjectId, project_path: &str, key: &str, ending: &str) -> Opti
             return Some(found);
         }
     };
+    let text: Arc<str> = text.into();
     if found.is_code {
-        let message = "TypeScript definitions are not available yet".to_owned();
-        found
-            .diagnostics
-            .push(finding(&found.path, "not_available", message));
+        if !text.contains("defineWorkflow") {
+            // A file that others import.
+            return None;
+        }
+        let compiled = super::scripts::compile(project_path, key, &found.path, &text);
+        found.source = compiled.bundle;
+        found.definition = compiled.definition;
+        found.diagnostics = compiled.diagnostics;
     } else {
         let parsed = definition::parse(&definition::Source {
             key,
@@ -146,8 +155,9 @@ fn read(project: ProjectId, project_path: &str, key: &str, ending: &str) -> Opti
         });
         found.definition = parsed.definition;
         found.diagnostics = parsed.diagnostics;
+        found.source = Some(Arc::clone(&text));
     }
-    found.source = Some(text.into());
+    found.text = Some(text);
     Some(found)
 }
 
@@ -186,7 +196,7 @@ fn changed_at(metadata: &Metadata) -> Option<Timestamp> {
 }
 
 /// A finding about a whole file.
-fn finding(file: &str, code: &'static str, message: String) -> Diagnostic {
+pub(super) fn finding(file: &str, code: &'static str, message: String) -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,
         code,

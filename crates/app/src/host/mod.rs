@@ -23,6 +23,7 @@ mod options;
 pub mod projects;
 mod rows;
 mod runners;
+pub mod scripts;
 pub mod secrets;
 mod serve;
 mod settings;

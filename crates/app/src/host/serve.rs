@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use baton_engine::ports::Journal;
 use baton_engine::{Engine, Outside};
+use baton_script::ScriptPrograms;
 use baton_store::{Files, Schedules, SqliteJournal, Views, Webhooks};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -28,7 +29,7 @@ use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::{Host, cleaning, database, files, idle, network};
+use super::{Host, cleaning, database, files, idle, network, scripts};
 use crate::triggers;
 use crate::webhooks::Outgoing;
 
@@ -135,6 +136,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         runners: Arc::new(runners.clone()),
         definitions: Arc::new(OnDisk),
         environments: environments.clone(),
+        programs: Arc::new(ScriptPrograms::new(scripts::pool().clone())),
         clock: Arc::new(SystemClock),
     });
     let webhooks = Webhooks::open(&database).map_err(|e| Error::Disk(e.to_string()))?;

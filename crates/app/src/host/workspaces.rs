@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use baton_core::definition::{Action, Definition, Finish, WorktreeMode};
+use baton_core::definition::{Action, Definition, Finish, StepKind, WorktreeMode};
 use baton_core::ids::RunId;
 use baton_core::run::event::{ProjectRef, Workspace};
 use baton_worktree::{Error, Head, Repository, branch_name};
@@ -61,9 +61,20 @@ pub fn place(
         Action::Workflow(child) => {
             child.isolate || step.foreach.as_ref().is_some_and(|each| each.isolate)
         }
-        Action::Script(_) | Action::Remote(_) | Action::Approval(_) | Action::Wait(_) => false,
+        Action::Script(_)
+        | Action::Remote(_)
+        | Action::Approval(_)
+        | Action::Wait(_)
+        | Action::Function => false,
     };
-    let has_agent = definition.steps.iter().any(needs_files);
+    let outline = definition
+        .program
+        .iter()
+        .flat_map(|program| &program.outline);
+    let has_agent = definition.steps.iter().any(needs_files)
+        || outline
+            .into_iter()
+            .any(|step| step.kind == Some(StepKind::Agent));
     let mode = match said {
         Some(mode) => mode,
         None if has_agent || wish.base_branch.is_some() => WorktreeMode::Worktree,

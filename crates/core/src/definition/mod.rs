@@ -15,4 +15,4 @@ mod validate;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use draft::MAX_SOURCE;
 pub use model::*;
-pub use validate::{Parsed, Source, parse};
+pub use validate::{Parsed, Source, parse, parse_bundle, parse_head, parse_step};

@@ -36,8 +36,37 @@ pub struct Definition {
     pub steps: Vec<Step>,
     /// Whether any step said `needs`: then the steps form a graph, else they run in order.
     pub is_graph: bool,
+    /// What a TypeScript definition has beside; its `steps` are those that a run has asked for.
+    pub program: Option<ProgramHead>,
     /// SHA-256 of the source text, 64 hex digits: the definition's version.
     pub hash: String,
+}
+
+/// What is known of a TypeScript definition without running it.
+#[derive(Debug, Clone, Default)]
+pub struct ProgramHead {
+    /// Its `defaults`, as written.
+    pub defaults: Option<Value>,
+    /// The steps whose ids stand in its text, in text order.
+    pub outline: Vec<OutlineStep>,
+    /// Its args are read by its own zod schema, which may change them.
+    pub reads_args: bool,
+}
+
+/// A step as far as the text of a TypeScript definition tells.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OutlineStep {
+    /// Its id.
+    pub id: String,
+    /// What it does, where that is written out.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<StepKind>,
+    /// Its name for people, where that is written out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its phase, where that is written out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
 }
 
 /// A named stage; a column of the board.
@@ -281,6 +310,8 @@ pub enum Action {
     Wait(Wait),
     /// A child run.
     Workflow(Workflow),
+    /// A function of a TypeScript definition: it has run when it is asked for.
+    Function,
 }
 
 impl Action {
@@ -294,6 +325,7 @@ impl Action {
             Self::Approval(_) => StepKind::Approval,
             Self::Wait(_) => StepKind::Wait,
             Self::Workflow(_) => StepKind::Workflow,
+            Self::Function => StepKind::Function,
         }
     }
 }

@@ -139,6 +139,15 @@ impl Text {
         }
     }
 
+    /// A text that is no template, whatever stands in it.
+    #[must_use]
+    pub fn plain(source: impl AsRef<str>) -> Self {
+        Self {
+            source: source.as_ref().into(),
+            parsed: None,
+        }
+    }
+
     /// The text as written.
     #[must_use]
     pub fn source(&self) -> &str {
@@ -313,6 +322,13 @@ impl ValueTemplate {
     #[must_use]
     pub fn new(source: Value) -> Self {
         let parsed = Tree::new(&source);
+        Self { source, parsed }
+    }
+
+    /// A value whose strings are no templates, whatever stands in them.
+    #[must_use]
+    pub fn plain(source: Value) -> Self {
+        let parsed = Tree::Plain(source.clone());
         Self { source, parsed }
     }
 

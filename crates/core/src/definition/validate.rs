@@ -7,6 +7,7 @@ mod graph;
 mod head;
 mod items;
 mod places;
+mod program;
 mod read;
 mod references;
 mod schemas;
@@ -20,6 +21,8 @@ use super::Definition;
 use super::diagnostic::{Diagnostic, Report};
 use super::draft::{Draft, Kind, Node, Span};
 use places::Use;
+
+pub use program::{parse_bundle, parse_head, parse_step};
 
 /// The most steps a definition may have.
 const MAX_STEPS: usize = 10_000;
@@ -60,6 +63,7 @@ pub fn parse(source: &Source<'_>) -> Parsed {
     let mut check = Check {
         report,
         uses: Vec::new(),
+        plain: false,
     };
     let definition = check.definition(source.key, &draft.root);
     let definition = definition.filter(|_| !check.report.has_errors());
@@ -76,6 +80,8 @@ struct Check<'a> {
     report: Report<'a>,
     /// The templates read so far; their names are checked when all steps are known.
     uses: Vec<Use>,
+    /// Strings come from a program: none is a template.
+    plain: bool,
 }
 
 impl Check<'_> {
@@ -131,6 +137,7 @@ impl Check<'_> {
             triggers,
             steps,
             is_graph,
+            program: None,
             hash: hash(self.report.text()),
         })
     }

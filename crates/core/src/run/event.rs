@@ -7,6 +7,7 @@ pub use super::artifact::{Artifact, FileType};
 use super::big::Big;
 pub use super::created::*;
 pub use super::message::{Action, ActionStatus, MessagePosted, Place};
+use super::program::{Call, ProgramEnd};
 pub use super::redirect::{Predecessor, Successor};
 use crate::activity::{Answer, Question, Usage};
 use crate::ids::{ArtifactId, AttemptId, RunId, UserId};
@@ -223,6 +224,14 @@ pub enum Event {
     ArtifactDetached { artifact: ArtifactId },
     /// A message to another aggregate arrived.
     Delivered { message: u32 },
+    /// The run's program made a call; one that asks for a step declares it.
+    Called {
+        call: Call,
+        /// Its options, as JSON text.
+        options: Big,
+    },
+    /// The run's program ended.
+    ProgramEnded { end: ProgramEnd },
 }
 
 /// Who does something.
@@ -390,6 +399,8 @@ pub enum ErrorCode {
     Workspace,
     /// A merge would have conflicts.
     MergeConflict,
+    /// A function of a TypeScript definition threw.
+    Function,
 }
 
 impl ErrorCode {
@@ -420,6 +431,7 @@ impl ErrorCode {
             | Self::AgentLimit
             | Self::UsageLimit
             | Self::MergeConflict
+            | Self::Function
             | Self::Secret => false,
         }
     }
@@ -528,11 +540,16 @@ impl Event {
             } => vec![outputs],
             Self::ItemsListed { items, .. } => vec![items],
             Self::RunCompleted { outputs } => vec![outputs],
+            Self::Called { options, .. } => vec![options],
+            Self::ProgramEnded {
+                end: ProgramEnd::Returned(outputs),
+            } => vec![outputs],
             Self::RedirectRequested(successor) => {
                 let inherited = successor.inherited.iter_mut();
                 inherited.flat_map(Inherited::bigs).collect()
             }
-            Self::ChildEnded { .. }
+            Self::ProgramEnded { .. }
+            | Self::ChildEnded { .. }
             | Self::SlotGranted {}
             | Self::RunStarted {}
             | Self::StepSkipped { .. }

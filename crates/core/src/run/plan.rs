@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::definition::Definition;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// The definition.
     pub definition: Definition,
@@ -37,6 +37,24 @@ impl Plan {
             index,
             dependents,
         }
+    }
+
+    /// Takes in a step that a program asks for, anew or again; gives its index.
+    ///
+    /// # Errors
+    /// What is wrong with its options.
+    pub fn declare(&mut self, key: &str, options: &serde_json::Value) -> Result<usize, String> {
+        let declared = crate::definition::parse_step(&self.definition, key, options)?;
+        let steps = &mut self.definition.steps;
+        if let Some(&index) = self.index.get(key) {
+            steps[index] = declared;
+            return Ok(index);
+        }
+        steps.push(declared);
+        let index = steps.len() - 1;
+        self.index.insert(key.to_owned(), index);
+        self.dependents.push(Vec::new());
+        Ok(index)
     }
 
     /// This step and, in a graph, all that need it, directly or not; without a graph all that come

@@ -11,6 +11,7 @@ use super::big::Big;
 use super::event::{Action, RunCreated};
 use super::outbox::Outbox;
 use super::plan::Plan;
+use super::program::{Program, ProgramEnd};
 use super::redirect::Redirect;
 use super::session::{Files, Instruction, Spending};
 use super::state::{At, Checkpoint, Leaving, Run, Slot, Status, Step};
@@ -18,7 +19,7 @@ use crate::ids::{ArtifactId, RunId};
 use crate::time::Timestamp;
 
 /// Raised whenever a folded state means something else than before.
-pub const SNAPSHOT_VERSION: u32 = 5;
+pub const SNAPSHOT_VERSION: u32 = 6;
 
 /// Everything of a run that is not shared or derived. Long texts stand in it by their hash.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +51,7 @@ pub struct Snapshot {
     spending: Spending,
     running_ms: u64,
     running_since: Option<Timestamp>,
+    program: Option<Program>,
 }
 
 impl Snapshot {
@@ -84,6 +86,7 @@ impl Snapshot {
             spending: run.spending,
             running_ms: run.running_ms,
             running_since: run.running_since,
+            program: run.program.clone(),
         }
     }
 
@@ -98,6 +101,12 @@ impl Snapshot {
         let mut bigs = self.created.bigs();
         bigs.extend(self.steps.iter_mut().flat_map(of));
         bigs.extend(self.outbox.bigs());
+        if let Some(program) = &mut self.program {
+            bigs.extend(program.declared.iter_mut().map(|step| &mut step.options));
+            if let Some(ProgramEnd::Returned(outputs)) = &mut program.end {
+                bigs.push(outputs);
+            }
+        }
         bigs
     }
 
@@ -115,6 +124,11 @@ impl Snapshot {
     /// The run again; `None` when the snapshot does not fit this version or this plan.
     #[must_use]
     pub fn restore(self, plan: Arc<Plan>) -> Option<Run> {
+        let mut plan = plan;
+        for step in self.program.iter().flat_map(|program| &program.declared) {
+            let options = serde_json::from_str(step.options.as_str()).ok()?;
+            Arc::make_mut(&mut plan).declare(&step.key, &options).ok()?;
+        }
         let fits = self.version == SNAPSHOT_VERSION
             && self.steps.len() == plan.definition.steps.len()
             && self
@@ -161,6 +175,7 @@ impl Snapshot {
             spending: self.spending,
             running_ms: self.running_ms,
             running_since: self.running_since,
+            program: self.program,
             plan,
         };
         run.rebuild_frontier();

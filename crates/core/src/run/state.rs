@@ -14,6 +14,7 @@ use super::event::{
 use super::names::Ended;
 use super::outbox::Outbox;
 use super::plan::Plan;
+use super::program::Program;
 use super::redirect::Redirect;
 use super::session::{Files, Instruction, Session, Spending};
 use crate::definition;
@@ -95,6 +96,8 @@ pub struct Run {
     pub running_ms: u64,
     /// Since when at least one process runs without a break.
     pub running_since: Option<Timestamp>,
+    /// Its program, when its definition is one.
+    pub program: Option<Program>,
 }
 
 /// A child run that its step has given up.

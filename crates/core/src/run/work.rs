@@ -234,7 +234,11 @@ impl Run {
         let script = match &declared.action {
             Action::Script(script) => script,
             Action::Agent(agent) => return self.agent_work(at, agent, env),
-            Action::Remote(_) | Action::Approval(_) | Action::Wait(_) | Action::Workflow(_) => {
+            Action::Remote(_)
+            | Action::Approval(_)
+            | Action::Wait(_)
+            | Action::Workflow(_)
+            | Action::Function => {
                 return Err(StepError {
                     code: ErrorCode::Value,
                     message: "this kind of step has no process of its own".into(),

@@ -1,7 +1,9 @@
 //! Samples of what redirects, agents' comments and artifacts brought.
 
 use baton_core::ids::ArtifactId;
+use baton_core::run::big::Big;
 use baton_core::run::event::*;
+use baton_core::run::program::{Call, CallKind, ProgramEnd, ProgramError, ProgramFault};
 use baton_core::time::Timestamp;
 use serde_json::json;
 
@@ -83,4 +85,66 @@ pub fn redirects_and_files(created: &RunCreated, posted: &MessagePosted) -> Vec<
             artifact: ArtifactId::from_bits(7),
         },
     ]
+}
+
+/// What programs brought.
+pub fn programs() -> Vec<Event> {
+    let call = Call {
+        kind: CallKind::Step,
+        key: "build~2".into(),
+        hash: "0123456789abcdef".into(),
+        line: "flow.ts:12:5".into(),
+        heard: 3,
+        rests: true,
+    };
+    let called = |call: Call, options: &str| Event::Called {
+        call,
+        options: Big::new(options),
+    };
+    let plain = |kind| Call {
+        kind,
+        key: String::new(),
+        line: String::new(),
+        heard: 0,
+        rests: false,
+        ..call.clone()
+    };
+    let threw = |code| Event::ProgramEnded {
+        end: ProgramEnd::Threw(ProgramError {
+            code,
+            message: "no".into(),
+            step: None,
+        }),
+    };
+    let step_failed = ProgramError {
+        code: ProgramFault::Threw,
+        message: "step `build` failed: no (flow.ts:12:5)".into(),
+        step: Some("build".into()),
+    };
+    let mut events = vec![
+        called(call.clone(), "{\"id\":\"build\"}"),
+        called(plain(CallKind::Function), "{\"id\":\"sum\"}"),
+        called(plain(CallKind::Comment), "{\"content\":\"hello\"}"),
+        called(plain(CallKind::Log), "{\"content\":\"hello\"}"),
+        called(plain(CallKind::Checkpoint), "{}"),
+        Event::ProgramEnded {
+            end: ProgramEnd::Returned(Big::new("{\"ok\":true}")),
+        },
+        Event::ProgramEnded {
+            end: ProgramEnd::Threw(step_failed),
+        },
+    ];
+    events.extend(
+        [
+            ProgramFault::Time,
+            ProgramFault::Memory,
+            ProgramFault::Stack,
+            ProgramFault::Size,
+            ProgramFault::Stuck,
+            ProgramFault::Nondeterministic,
+            ProgramFault::Worker,
+        ]
+        .map(threw),
+    );
+    events
 }

@@ -29,6 +29,8 @@ const TAGS: &[&str] = &[
     "failed",
     "skipped",
     "blob",
+    "returned",
+    "threw",
 ];
 
 /// Checks samples against the committed lines: each sample is stored as one of the lines, each line

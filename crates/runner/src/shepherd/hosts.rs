@@ -224,10 +224,14 @@ impl Connection {
     }
 
     fn send(&mut self) {
-        if self.unsent.is_empty() {
-            self.queue_raw();
-        }
-        while !self.unsent.is_empty() && !self.ended {
+        while !self.ended {
+            if self.unsent.is_empty() {
+                // Also one that came while the socket was full: nothing else would send it.
+                self.queue_raw();
+            }
+            if self.unsent.is_empty() {
+                return;
+            }
             match self.stream.write(&self.unsent) {
                 Ok(count) if count > 0 => drop(self.unsent.drain(..count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -252,5 +256,40 @@ impl Connection {
                 Ok(_) | Err(_) => self.ended = true,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_length_arrives_when_the_host_was_slow_to_read() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let mut connection = Connection::new(ours);
+        let mut bytes = 0;
+        // Until the socket is full, and one more.
+        while connection.unsent.is_empty() {
+            bytes += 1;
+            connection.raw = Some(bytes);
+            connection.send();
+        }
+        bytes += 1;
+        connection.raw = Some(bytes);
+        connection.send();
+        let mut heard = Vec::new();
+        let mut buffer = [0; 64 * 1024];
+        while let Ok(count) = theirs.read(&mut buffer) {
+            heard.extend_from_slice(&buffer[..count]);
+        }
+        // There is room again: said once, as when the socket is polled.
+        connection.send();
+        while let Ok(count) = theirs.read(&mut buffer) {
+            heard.extend_from_slice(&buffer[..count]);
+        }
+        let last = line(&ToHost::Raw { bytes });
+        assert!(heard.ends_with(&last));
     }
 }

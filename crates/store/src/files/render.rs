@@ -62,7 +62,7 @@ pub(super) fn input(
             value["prompt"] = json!(agent.prompt.source());
         }
         Action::Remote(remote) => value["provider"] = json!(remote.provider),
-        Action::Approval(_) | Action::Wait(_) | Action::Workflow(_) => {}
+        Action::Approval(_) | Action::Wait(_) | Action::Workflow(_) | Action::Function => {}
     }
     value
 }

@@ -50,28 +50,42 @@ impl Outlines {
         plan: &Arc<Plan>,
         connection: &Connection,
     ) -> rusqlite::Result<i64> {
+        if plan.definition.program.is_some() {
+            // Its steps are told one by one, each in its own row.
+            return outline("[]".to_owned(), connection);
+        }
         let address = Arc::as_ptr(plan).addr();
         if let Some((_, n)) = self.by_plan.get(&address) {
             return Ok(*n);
         }
-        let declared = plan.definition.steps.iter().map(|step| Declared {
-            key: step.id.as_str().into(),
-            name: step.name.as_str().into(),
-            phase: step.phase.as_deref().map(Cow::from),
-            kind: word(&step.action.kind()).into(),
-        });
-        let data = json(&declared.collect::<Vec<_>>())?;
-        let n = connection
-            .prepare_cached(
-                "INSERT INTO outlines (hash, data) VALUES (?1, ?2)
-                 ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING n",
-            )?
-            .query_row([hash(&data), data], |row| row.get(0))?;
+        let declared = plan.definition.steps.iter().map(Declared::of);
+        let n = outline(json(&declared.collect::<Vec<_>>())?, connection)?;
         if self.by_plan.len() >= CAPACITY {
             self.by_plan.clear();
         }
         self.by_plan.insert(address, (plan.clone(), n));
         Ok(n)
+    }
+}
+
+/// The number of this outline, which is written when there is none.
+fn outline(data: String, connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO outlines (hash, data) VALUES (?1, ?2)
+             ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING n",
+        )?
+        .query_row([hash(&data), data], |row| row.get(0))
+}
+
+impl<'a> Declared<'a> {
+    fn of(step: &'a baton_core::definition::Step) -> Self {
+        Self {
+            key: step.id.as_str().into(),
+            name: step.name.as_str().into(),
+            phase: step.phase.as_deref().map(Cow::from),
+            kind: word(&step.action.kind()).into(),
+        }
     }
 }
 
@@ -109,6 +123,9 @@ struct Stored<'a> {
     /// How many items it has.
     #[serde(skip_serializing_if = "is_zero")]
     items: u32,
+    /// What a step is that no outline tells of: one that a program asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<Declared<'a>>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -157,6 +174,16 @@ impl<'a> Stored<'a> {
             stderr: output.stderr.as_deref().filter(|_| ended).map(Cow::from),
             attempts: step.tries,
             items: u32::try_from(step.items.len()).unwrap_or(u32::MAX),
+            declared: None,
+        }
+    }
+
+    /// As [`Self::of`], with what its run's outline does not tell.
+    fn at(run: &'a Run, at: At, step: &'a Step) -> Self {
+        let asked = run.program.is_some() && at.item.is_none();
+        Self {
+            declared: asked.then(|| Declared::of(run.declared(at))),
+            ..Self::of(step)
         }
     }
 }
@@ -192,7 +219,8 @@ impl Dirty {
             connection
                 .prepare_cached("DELETE FROM steps WHERE run = ?1")?
                 .execute([number])?;
-            let begun = run.all().filter(|(_, step)| !is_new(step));
+            let asked = run.program.is_some();
+            let begun = run.all().filter(|(_, step)| asked || !is_new(step));
             self.some = begun.map(|(at, _)| at).collect();
         } else {
             for &step in &self.listed {
@@ -215,12 +243,17 @@ impl Dirty {
         for at in &self.some {
             let Some(step) = run.step(*at) else { continue };
             let item = item_column(at.item);
-            if is_new(step) {
+            if is_new(step) && run.program.is_none() {
                 connection
                     .prepare_cached("DELETE FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3")?
                     .execute(params![number, at.step, item])?;
             } else {
-                put.execute(params![number, at.step, item, json(&Stored::of(step))?])?;
+                put.execute(params![
+                    number,
+                    at.step,
+                    item,
+                    json(&Stored::at(run, *at, step))?
+                ])?;
             }
         }
         Ok(())
@@ -294,6 +327,7 @@ pub(super) fn of_run(connection: &Connection, run: RunId) -> rusqlite::Result<Ve
         let place = (row.get(0)?, row.get(1)?);
         stored.insert(place, parse(row.get_ref(2)?.as_str()?)?);
     }
+    let outline = with_asked(outline, &mut stored);
     let mut found = Vec::with_capacity(outline.len());
     for (step, declared) in outline.iter().enumerate() {
         let mut put = |item: Option<usize>| {
@@ -307,6 +341,20 @@ pub(super) fn of_run(connection: &Connection, run: RunId) -> rusqlite::Result<Ve
         }
     }
     Ok(found)
+}
+
+/// An outline, and the steps that a program asked for after it.
+fn with_asked<'a>(
+    mut outline: Vec<Declared<'a>>,
+    stored: &mut HashMap<(usize, i64), Stored<'a>>,
+) -> Vec<Declared<'a>> {
+    while let Some(asked) = stored.get_mut(&(outline.len(), WHOLE)) {
+        let Some(declared) = asked.declared.take() else {
+            break;
+        };
+        outline.push(declared);
+    }
+    outline
 }
 
 /// The step of this id.
@@ -331,8 +379,10 @@ pub(super) fn of_id(connection: &Connection, id: StepId) -> rusqlite::Result<Opt
                     row.get(0)
                 })
                 .optional()?;
-            let stored = data.as_deref().map(parse).transpose()?;
-            return Ok(Some(row(run, &outline[at.step], at, stored.as_ref())));
+            let stored: Option<Stored<'_>> = data.as_deref().map(parse).transpose()?;
+            let own = stored.as_ref().and_then(|stored| stored.declared.as_ref());
+            let declared = outline.get(at.step).or(own);
+            return Ok(declared.map(|declared| row(run, declared, at, stored.as_ref())));
         }
     }
     Ok(None)
@@ -347,6 +397,17 @@ fn find(
     let is_it = |declared: &Declared<'_>| StepId::of(run, &declared.key) == id;
     if let Some(step) = outline.iter().position(is_it) {
         return Ok(Some(At { step, item: None }));
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT step, data FROM steps WHERE run = ?1 AND item = -1 AND instr(data, '\"declared\":')",
+    )?;
+    let mut rows = statement.query([number])?;
+    while let Some(row) = rows.next()? {
+        let stored: Stored<'_> = parse(row.get_ref(1)?.as_str()?)?;
+        if stored.declared.as_ref().is_some_and(is_it) {
+            let step = row.get(0)?;
+            return Ok(Some(At { step, item: None }));
+        }
     }
     // Only steps that have items are asked for theirs.
     let mut statement = connection.prepare_cached(

@@ -110,11 +110,14 @@ impl Batch {
                 dirty.messages.push(row);
             }
             Event::MessageStatus { message, status } => dirty.statuses.push((*message, *status)),
+            // A function's end follows in the same commit.
+            Event::Called { call, .. } => dirty.steps.step(run, &call.key),
             Event::ArtifactAdded(artifact) => dirty.artifacts.push(artifact.id),
             Event::ArtifactsKept { files, .. } => {
                 dirty.artifacts.extend(files.iter().map(|file| file.id));
             }
-            Event::Redirected { .. }
+            Event::ProgramEnded { .. }
+            | Event::Redirected { .. }
             | Event::RedirectRequested(_)
             | Event::PredecessorEnded {}
             | Event::ArtifactAttached { .. }

@@ -16,8 +16,8 @@ use super::super::figures::stats;
 use super::super::paging::page;
 use super::super::wire;
 use super::super::{State, find};
-use crate::host::Host;
 use crate::host::definitions::{Found, list as on_disk};
+use crate::host::{Host, scripts};
 
 pub fn routes() -> OpenApiRouter<Arc<Host>> {
     OpenApiRouter::new()
@@ -82,6 +82,8 @@ struct Validate {
     #[serde(rename = "type")]
     kind: Option<String>,
     key: Option<String>,
+    /// Where the relative imports of a TypeScript definition are looked for.
+    project_id: Option<String>,
 }
 
 #[utoipa::path(
@@ -99,16 +101,27 @@ async fn validate(State(host): State, Body(body): Body<Validate>) -> Answer<Json
             "`source` is missing: the definition's text",
         ));
     };
-    match body.kind.as_deref() {
-        None | Some("yaml") => {}
-        Some("code") => {
-            let detail = "TypeScript definitions are not available yet";
-            return Err(Problem::unfit("not_available", detail).with_error("/type", detail));
-        }
+    let is_code = match body.kind.as_deref() {
+        None | Some("yaml") => false,
+        Some("code") => true,
         Some(_) => return Err(Problem::field("/type", "`type` is `yaml` or `code`")),
-    }
+    };
     let key = body.key.unwrap_or_else(|| "definition".into());
+    if key.is_empty() || key.contains(['/', '\\', '\0']) {
+        return Err(Problem::field(
+            "/key",
+            "`key` is a file's name without its ending",
+        ));
+    }
+    let project = match &body.project_id {
+        Some(id) => Some(find::project(&host, id).await?),
+        None => None,
+    };
     let parsed = find::blocking(&host, move |_| {
+        if is_code {
+            let project = project.map(|project| project.path);
+            return Ok(scripts::check(project.as_deref(), &key, source));
+        }
         let file = format!("{key}.yaml");
         Ok(definition::parse(&definition::Source {
             key: &key,

@@ -17,6 +17,7 @@ mod logs;
 mod metrics;
 mod orders;
 mod projects;
+mod replay;
 mod secrets;
 mod steps;
 mod thread;
@@ -53,6 +54,7 @@ pub fn described() -> OpenApiRouter<Arc<Host>> {
         .merge(definitions::routes())
         .merge(executions::routes())
         .merge(orders::routes())
+        .merge(replay::routes())
         .merge(steps::routes())
         .merge(logs::routes())
         .merge(activities::routes())

@@ -1,6 +1,6 @@
 //! Definitions.
 
-use baton_core::definition::{Action, Definition, Step};
+use baton_core::definition::{Action, Definition, OutlineStep, Step};
 use baton_core::run::Run;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub fn file(found: &Found, whole: bool) -> Value {
         "updated_at": maybe_time(found.changed_at),
     });
     if whole {
-        value["source"] = found.source.as_deref().into();
+        value["source"] = found.text.as_deref().into();
     }
     value
 }
@@ -88,9 +88,23 @@ pub fn steps(definition: &Definition) -> Vec<Value> {
             Action::Agent(agent) => value["agent"] = agent.agent.as_str().into(),
             Action::Workflow(child) => value["workflow"] = child.workflow.as_str().into(),
             Action::Remote(remote) => value["provider"] = remote.provider.as_str().into(),
-            Action::Script(_) | Action::Approval(_) | Action::Wait(_) => {}
+            Action::Script(_) | Action::Approval(_) | Action::Wait(_) | Action::Function => {}
         }
         value
     };
+    if let Some(program) = &definition.program {
+        return program.outline.iter().map(outline).collect();
+    }
     definition.steps.iter().map(one).collect()
+}
+
+/// A step as far as the text of a TypeScript definition tells.
+fn outline(step: &OutlineStep) -> Value {
+    json!({
+        "id": step.id,
+        "name": step.name.as_deref().unwrap_or(&step.id),
+        "phase": step.phase,
+        "type": step.kind.as_ref().map(word),
+        "needs": [],
+    })
 }

@@ -35,7 +35,10 @@ impl Check<'_> {
         defaults: &Defaults,
     ) -> Common {
         // Only what runs here has the defaults: a person or a service has all the time they need.
-        let local = matches!(kind, StepKind::Agent | StepKind::Script);
+        let local = matches!(
+            kind,
+            StepKind::Agent | StepKind::Script | StepKind::Function
+        );
         let timeout = match fields.get("timeout") {
             Some(_) => self.timeout(fields),
             None if local => defaults.timeout,
@@ -85,7 +88,7 @@ impl Check<'_> {
             StepKind::Approval => self.approval(fields, place).map(Action::Approval),
             StepKind::Wait => self.wait(fields, place).map(Action::Wait),
             StepKind::Workflow => self.child(fields, place).map(Action::Workflow),
-            StepKind::Function => None,
+            StepKind::Function => Some(Action::Function),
         }
     }
 

@@ -22,6 +22,19 @@ pub(crate) const DEFINITION: Table = &[
     "defaults",
     "steps",
 ];
+/// What `defineWorkflow` takes beside `execute`.
+pub(crate) const PROGRAM: Table = &[
+    "name",
+    "description",
+    "phases",
+    "args_schema",
+    "env",
+    "worktree",
+    "concurrency",
+    "budget",
+    "triggers",
+    "defaults",
+];
 pub(crate) const PHASE: Table = &["id", "label"];
 pub(crate) const WORKTREE: Table = &["mode", "copy", "setup", "finish"];
 pub(crate) const CONCURRENCY: Table = &["key", "limit", "on_full"];
@@ -89,6 +102,11 @@ pub(crate) const REMOTE: Table = &["provider", "workflow_id", "vars", "timeout",
 pub(crate) const APPROVAL: Table = &["message", "timeout", "on_timeout", "on_reject"];
 pub(crate) const WAIT: Table = &["for", "until"];
 pub(crate) const WORKFLOW: Table = &["workflow", "args", "timeout", "retry"];
+
+/// The fields of every step that a program asks for.
+pub(crate) const ASKED: Table = &["id", "name", "phase", "type", "continue_on_error"];
+pub(crate) const FUNCTION: Table = &["retry"];
+pub(crate) const ASKED_WORKFLOW: Table = &["workflow", "args", "timeout", "retry", "isolate"];
 
 /// Step types and their own fields.
 pub(crate) const TYPES: &[(&str, Table)] = &[

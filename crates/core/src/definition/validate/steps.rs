@@ -42,7 +42,7 @@ fn table(kind: StepKind) -> Table {
         StepKind::Approval => fields::APPROVAL,
         StepKind::Wait => fields::WAIT,
         StepKind::Workflow => fields::WORKFLOW,
-        StepKind::Function => &[],
+        StepKind::Function => fields::FUNCTION,
     }
 }
 
@@ -108,7 +108,7 @@ impl Check<'_> {
         }
     }
 
-    fn step(
+    pub(super) fn step(
         &mut self,
         node: &Node,
         index: usize,
@@ -118,6 +118,8 @@ impl Check<'_> {
     ) -> StepDraft {
         let kind = self.kind_of_step(node);
         let tables: Vec<Table> = match kind {
+            Some(StepKind::Workflow) if self.plain => vec![fields::ASKED, fields::ASKED_WORKFLOW],
+            Some(kind) if self.plain => vec![fields::ASKED, table(kind)],
             Some(kind) => vec![fields::STEP, table(kind)],
             // All fields, so that only the type itself is complained about.
             None => std::iter::once(fields::STEP)
@@ -213,6 +215,9 @@ impl Check<'_> {
                 .error_with(start, "missing_field", "a step needs `type`", help);
             return None;
         };
+        if self.plain && entry.value.text() == Some("function") {
+            return Some(StepKind::Function);
+        }
         if entry.value.text() == Some("function") {
             let help = "use a `script` step, or write the workflow in TypeScript";
             let message = "function steps exist only in TypeScript";

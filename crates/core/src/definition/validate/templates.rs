@@ -28,12 +28,22 @@ impl Check<'_> {
     ) -> Option<Text> {
         let source = match &node.kind {
             Kind::Text(text) => text.clone(),
+            Kind::Map(entries) if self.plain && entries.len() == 1 => {
+                if let Some(secret) = secret(&entries[0].key, &entries[0].value) {
+                    return Some(secret);
+                }
+                self.wrong_type(node, what, "a text");
+                return None;
+            }
             Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) if loose => self.written(node.span),
             _ => {
                 self.wrong_type(node, what, "a text");
                 return None;
             }
         };
+        if self.plain {
+            return Some(Text::plain(&source));
+        }
         let text = Text::new(&source);
         self.used_text(node, &text, place)?;
         Some(text)
@@ -79,6 +89,9 @@ impl Check<'_> {
 
     /// A value whose strings are templates.
     pub(super) fn value_template(&mut self, node: &Node, place: &Place) -> Option<ValueTemplate> {
+        if self.plain {
+            return Some(ValueTemplate::plain(node.to_json()));
+        }
         self.use_strings(node, place)?;
         Some(ValueTemplate::new(node.to_json()))
     }
@@ -145,4 +158,12 @@ impl Check<'_> {
         }
         env
     }
+}
+
+/// What `secret("NAME")` of a program gives: a reference, resolved at launch.
+fn secret(key: &str, name: &Node) -> Option<Text> {
+    let name = name.text().filter(|_| key == "$secret")?;
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    (fits && name.chars().all(word)).then(|| Text::new(format!("{{{{ secrets.{name} }}}}")))
 }

@@ -1,6 +1,6 @@
 //! The end of a step, what it makes ready, and how ends are undone.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::super::event::{Inherited, InheritedEnd, Key, ResetReason, StepOutput};
@@ -56,6 +56,11 @@ impl Run {
         }
         self.note_value(place.step);
         self.ended += 1;
+        if self.program_hears(place.step)
+            && let Some(program) = &mut self.program
+        {
+            program.outcomes.push(place.step);
+        }
         if fails {
             // What fails while the run is paused (a rejection, a child) fails it once it goes on.
             let failing = match &mut self.status {
@@ -205,6 +210,13 @@ impl Run {
             }
             self.restore_files(target);
         }
+        if self.program.is_some() {
+            let undone: BTreeSet<usize> = keys
+                .iter()
+                .filter_map(|key| self.plan.index.get(key).copied())
+                .collect();
+            self.forget_calls(&undone);
+        }
         if let Status::Paused(pause) = &mut self.status {
             let still = |at: &At| matches!(self.steps[at.step].state, State::Failed(_));
             pause.failing = pause.failing.filter(still);
@@ -292,6 +304,11 @@ impl Run {
             .iter()
             .map(|step| step.needs.iter().filter(|&&need| !ended[need]).count())
             .collect();
+        if self.program.is_some() {
+            self.ready.retain(|at| at.item.is_some());
+            self.ready.extend(self.asked_and_pending());
+            return;
+        }
         for (index, step) in self.steps.iter().enumerate() {
             let at = At {
                 step: index,

@@ -123,6 +123,7 @@ impl Run {
                 if self.is_used_up() {
                     self.grant_budget();
                 }
+                self.let_program_go_on();
                 // The end has emptied it, and there need not be a step to reset.
                 self.rebuild_frontier();
                 self.status = match self.created.slot.clone() {
@@ -188,10 +189,13 @@ impl Run {
     }
 
     pub(super) fn run_completed(&mut self, outputs: &str, now: Timestamp) -> Result<(), Illegal> {
-        let open = !self.active.is_empty() || !self.leaving.is_empty();
-        if open || !matches!(self.status, Status::Running(_)) {
+        let works = self.in_flight().is_some_and(|all| !all.is_empty());
+        let open = !self.active.is_empty() && self.program.is_none();
+        if open || works || !self.leaving.is_empty() || !matches!(self.status, Status::Running(_)) {
             return Err(self.illegal("run_completed", "steps have not ended"));
         }
+        // What a program raced against and did not wait for.
+        self.put_back_open();
         let value = serde_json::from_str(outputs)
             .map_err(|error| self.illegal("run_completed", format!("bad outputs: {error}")))?;
         let outcome = ChildOutcome::Completed {
@@ -216,14 +220,7 @@ impl Run {
         {
             return Err(self.illegal("run_failed", "a process may still run"));
         }
-        let open: Vec<At> = self.active.iter().copied().collect();
-        for place in open {
-            self.leave(place);
-            if let Some(step) = self.step_mut(place) {
-                step.state = State::Pending;
-            }
-        }
-        self.ready.clear();
+        self.put_back_open();
         let outcome = ChildOutcome::Failed {
             message: error.message.clone(),
             code: None,
@@ -236,6 +233,18 @@ impl Run {
             outcome,
         );
         Ok(())
+    }
+
+    /// Steps that wait for something outside are as if they had not started.
+    fn put_back_open(&mut self) {
+        let open: Vec<At> = self.active.iter().copied().collect();
+        for place in open {
+            self.leave(place);
+            if let Some(step) = self.step_mut(place) {
+                step.state = State::Pending;
+            }
+        }
+        self.ready.clear();
     }
 
     fn finish(&mut self, status: Status, outcome: ChildOutcome) {

@@ -4,6 +4,7 @@
 mod artifact;
 mod ends;
 mod lifecycle;
+mod program;
 mod redirect;
 mod session;
 mod steps;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use super::event::{Event, RunCreated};
 use super::outbox::{Message, Outbox};
 use super::plan::Plan;
+use super::program::Program;
 use super::session::{Files, Spending};
 use super::state::{Run, Slot, State, Status, Step};
 use crate::time::Timestamp;
@@ -86,6 +88,7 @@ impl Run {
             spending: Spending::default(),
             running_ms: 0,
             running_since: None,
+            program: plan.definition.program.as_ref().map(|_| Program::default()),
             plan,
         };
         run.held = run.created.follows.is_some();
@@ -279,6 +282,8 @@ impl Run {
                 self.outbox.delivered(*message);
                 Ok(())
             }
+            Event::Called { call, options } => self.called(call, options),
+            Event::ProgramEnded { end } => self.program_ended(end),
         }
     }
 

@@ -7,6 +7,7 @@ use super::super::event::{
     Action as MessageAction, ActionStatus, Actor, ErrorCode, Event, PauseReason, RunError,
     SkipReason, StepError, StepOutput,
 };
+use super::super::program::ProgramEnd;
 use super::super::state::{At, Pause, Run, Running, Slot, State, Status};
 use super::{Context, template_failure};
 use crate::definition::template::TemplateError;
@@ -81,6 +82,14 @@ impl Run {
             return self.pause_if_idle(running);
         }
         let mut events = Vec::new();
+        let program_end = self
+            .program
+            .as_ref()
+            .and_then(|program| program.end.as_ref());
+        if let Some(end @ ProgramEnd::Threw(_)) = program_end {
+            // Nothing new starts.
+            return self.end_with_program(end);
+        }
         let mut ended = !may_end;
         for &place in &self.ready {
             // Its old child may still work.
@@ -100,6 +109,12 @@ impl Run {
             if events.len() >= STARTS || fails {
                 break;
             }
+        }
+        if let Some(program) = &self.program {
+            return match &program.end {
+                Some(end) if events.is_empty() => self.end_with_program(end),
+                _ => events,
+            };
         }
         let is_done = self.ready.is_empty() && self.active.is_empty() && self.leaving.is_empty();
         if events.is_empty() && is_done {
@@ -126,6 +141,28 @@ impl Run {
             | State::Skipped(_)
             | State::Cancelled => false,
         })
+    }
+
+    /// The end of a run whose program has ended: what works ends first, what only waits does not
+    /// hold it up.
+    fn end_with_program(&self, end: &ProgramEnd) -> Vec<Event> {
+        let open = self.active.iter().any(|at| self.keeps_going(*at));
+        if open || !self.leaving.is_empty() {
+            return vec![];
+        }
+        let mut events = vec![match end {
+            ProgramEnd::Returned(outputs) => Event::RunCompleted {
+                outputs: outputs.clone(),
+            },
+            ProgramEnd::Threw(error) => Event::RunFailed {
+                error: RunError {
+                    step: error.step.clone(),
+                    message: error.message.clone(),
+                },
+            },
+        }];
+        self.close_messages(&mut events, MessageAction::Comment);
+        events
     }
 
     fn pause_if_idle(&self, running: &Running) -> Vec<Event> {
@@ -326,6 +363,8 @@ impl Run {
                 code: ErrorCode::Value,
                 message: "this kind of step is not available yet".into(),
             }),
+            // It has run when it is asked for.
+            Action::Function => vec![],
         }
     }
 

@@ -6,6 +6,7 @@ use super::super::event::{
     Action, Actor, Artifact, AttemptEnd, ChildOutcome, Finished, Key, PauseReason, Place,
     RunCreated,
 };
+use super::super::program::{Ask, ProgramEnd};
 use crate::activity::{Answer, Question, Usage};
 use crate::ids::{ArtifactId, AttemptId, RunId};
 
@@ -129,6 +130,17 @@ pub enum Command {
         child: RunId,
         /// How.
         outcome: ChildOutcome,
+    },
+    /// The run's program made calls, and may have ended.
+    Asked {
+        /// Of the past it knows.
+        epoch: u32,
+        /// The number of the first call.
+        from: usize,
+        /// The calls, in order.
+        asks: Vec<Ask>,
+        /// Its end.
+        end: Option<ProgramEnd>,
     },
     /// The run that takes this one's place exists, by this number, or cannot.
     Redirected {

@@ -14,6 +14,12 @@ use super::Refusal;
 pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusal> {
     let Some(from) = from else { return Ok(vec![]) };
     let place = run.find_any(from)?;
+    if run.program.is_some() {
+        return Err(Refusal::NotAvailable(
+            "a run of a TypeScript definition is forked from its beginning: leave `from` out"
+                .into(),
+        ));
+    }
     let mut undone: BTreeSet<usize> = run.plan.from_step(place.step).into_iter().collect();
     let needs_open = run.plan.definition.steps[place.step]
         .needs

@@ -4,6 +4,7 @@
 mod advance;
 mod answer;
 mod artifact;
+mod asked;
 mod attempt;
 mod cancel;
 mod child;
@@ -162,6 +163,12 @@ impl Run {
                 child,
                 outcome,
             } => self.end_child(key, *child, outcome, context),
+            Command::Asked {
+                epoch,
+                from,
+                asks,
+                end,
+            } => self.asked(*epoch, *from, asks, end.as_ref()),
             Command::Redirected { outcome } => Ok(self.redirected(outcome)),
             Command::PredecessorEnded => Ok(self.predecessor_ended()),
             Command::AddArtifact(artifact) => self.add_artifact(artifact),

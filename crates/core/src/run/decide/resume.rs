@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::event::{
     Action, ActionStatus, Actor, Event, Key, MessagePosted, PauseReason, ResetReason,
 };
+use super::super::program::ProgramEnd;
 use super::super::state::{Run, State, Status, Step};
 use super::{Refusal, ResumeFrom};
 
@@ -152,7 +153,24 @@ impl Run {
     /// The steps that a failed or cancelled run runs again: those that have not completed.
     fn to_retry(&self) -> Vec<Key> {
         let again = (0..self.steps.len()).filter(|&step| self.is_left_over(step));
+        let mut again: BTreeSet<usize> = again.collect();
+        if let Some(failed) = self.failed_program() {
+            again.insert(failed);
+            again.extend(self.asked_after_end_of(failed));
+        }
+        let again = self.with_forgotten(again).into_iter();
         again.map(|step| self.steps[step].key.clone()).collect()
+    }
+
+    /// The step whose failure the run's program did not catch.
+    fn failed_program(&self) -> Option<usize> {
+        match self.program.as_ref()?.end.as_ref()? {
+            ProgramEnd::Threw(error) => {
+                let step = *self.plan.index.get(error.step.as_ref()?)?;
+                matches!(self.steps[step].state, State::Failed(_)).then_some(step)
+            }
+            ProgramEnd::Returned(_) => None,
+        }
     }
 
     /// Whether this step has failed in a way that a run cannot go on with.
@@ -185,7 +203,7 @@ impl Run {
             ResumeFrom::Step(name) => {
                 let place = self.find_any(name)?;
                 let key = self.steps[place.step].key.clone();
-                let keys = self.plan.from_step(place.step);
+                let keys = self.asked_from(place.step);
                 let begun = |step: usize| {
                     let step = &self.steps[step];
                     step.state != State::Pending || step.tries > 0
@@ -219,9 +237,10 @@ impl Run {
                     if more.is_empty() {
                         break;
                     }
-                    let more = more.iter().flat_map(|&step| self.plan.from_step(step));
+                    let more = more.iter().flat_map(|&step| self.asked_from(step));
                     undone.extend(more.filter(|&step| begun(step)));
                 }
+                let undone = self.with_forgotten(undone);
                 Ok((named(&undone), because))
             }
             ResumeFrom::Checkpoint(number) => {
@@ -241,7 +260,8 @@ impl Run {
                     let after = !step.state.is_ended() || step.order > checkpoint.ends;
                     (begun && after) || self.is_left_over(index)
                 };
-                let keys = (0..self.steps.len()).filter(|&step| again(step));
+                let keys = (0..self.steps.len()).filter(|&step| again(step)).collect();
+                let keys = self.with_forgotten(keys).into_iter();
                 let keys = keys.map(|step| self.steps[step].key.clone()).collect();
                 Ok((keys, ResetReason::Checkpoint(*number)))
             }

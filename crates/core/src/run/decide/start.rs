@@ -16,6 +16,7 @@ pub fn unavailable(definition: &Definition) -> Option<String> {
             step.id, remote.provider
         )),
         Action::Workflow(_) => None,
+        Action::Function => None,
         Action::Agent(_) | Action::Script(_) | Action::Approval(_) | Action::Wait(_) => {
             let isolated = step.foreach.as_ref().is_some_and(|foreach| foreach.isolate);
             isolated.then(|| {

@@ -261,3 +261,13 @@ pub struct Unread {
     id: String,
     unread: u64,
 }
+
+/// How a recorded run goes with its definition as it is now.
+#[derive(Serialize, ToSchema)]
+pub struct Replay {
+    /// Calls that were gone through.
+    calls: u64,
+    diverges: bool,
+    /// Where and how it goes another way.
+    divergence: Option<String>,
+}

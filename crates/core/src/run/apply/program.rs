@@ -1,0 +1,41 @@
+//! Events of a run's program.
+
+use super::super::big::Big;
+use super::super::program::{Call, CallKind, Made, ProgramEnd};
+use super::super::state::{At, Run};
+use super::Illegal;
+
+impl Run {
+    pub(super) fn called(&mut self, call: &Call, options: &Big) -> Result<(), Illegal> {
+        if self.program.is_none() {
+            return Err(self.illegal("called", "its definition is no program"));
+        }
+        let step = match call.kind {
+            CallKind::Step | CallKind::Function => {
+                let declared = self.declare(&call.key, options);
+                Some(declared.map_err(|why| self.illegal("called", why))?)
+            }
+            CallKind::Comment | CallKind::Log | CallKind::Checkpoint => None,
+        };
+        if let (CallKind::Step, Some(step)) = (call.kind, step) {
+            self.ready.insert(At { step, item: None });
+        }
+        if let Some(program) = &mut self.program {
+            program.calls.push(Made {
+                call: call.clone(),
+                step,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn program_ended(&mut self, end: &ProgramEnd) -> Result<(), Illegal> {
+        match &mut self.program {
+            Some(program) if program.end.is_none() => {
+                program.end = Some(end.clone());
+                Ok(())
+            }
+            _ => Err(self.illegal("program_ended", "it has none, or it has ended")),
+        }
+    }
+}

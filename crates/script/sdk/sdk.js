@@ -1,0 +1,400 @@
+// The side of `ctx` that lives in the isolate. It turns calls into words for the host and settles
+// promises when the host says so; it decides nothing. Evaluated once, before the definition.
+//
+// `host` has: call(kind, id, options, stack) -> JSON {n, key, line, ended, attempts};
+// done(n, JSON) for functions; zod() -> the namespace of zod.
+((host) => {
+  "use strict";
+
+  const { stringify, parse } = JSON;
+  const plain = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  const describe = (value) =>
+    value === null ? "null" : Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : typeof value;
+
+  // ---- what is not there, and what is recorded ----
+
+  let now = 0;
+  let random = [1, 2, 3, 4];
+  const next = () => {
+    // xoshiro128**
+    const rotate = (x, k) => (x << k) | (x >>> (32 - k));
+    const s = random;
+    const result = Math.imul(rotate(Math.imul(s[1], 5), 7), 9) >>> 0;
+    const t = s[1] << 9;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate(s[3], 11);
+    return result;
+  };
+  Math.random = () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992;
+
+  const RealDate = Date;
+  const RecordedDate = function Date(...given) {
+    if (new.target === undefined) return new RealDate(now).toString();
+    return given.length === 0
+      ? Reflect.construct(RealDate, [now], new.target)
+      : Reflect.construct(RealDate, given, new.target);
+  };
+  Object.defineProperties(RecordedDate, Object.getOwnPropertyDescriptors(RealDate));
+  RecordedDate.now = () => now;
+  RecordedDate.prototype.constructor = RecordedDate;
+  globalThis.Date = RecordedDate;
+  globalThis.performance = { now: () => now, timeOrigin: 0 };
+
+  const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  globalThis.crypto = {
+    randomUUID() {
+      const bytes = Array.from({ length: 16 }, () => next() & 255);
+      bytes[6] = (bytes[6] & 15) | 64;
+      bytes[8] = (bytes[8] & 63) | 128;
+      const text = hex(bytes);
+      return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join("-");
+    },
+    getRandomValues(array) {
+      for (let i = 0; i < array.length; i += 1) array[i] = next();
+      return array;
+    },
+  };
+
+  const missing = (name, instead) => {
+    const refuse = () => {
+      throw new Error(`there is no \`${name}\` in a workflow: ${instead}`);
+    };
+    Object.defineProperty(globalThis, name, { value: refuse, configurable: true, writable: true });
+  };
+  const inStep = "do it in a script step, `ctx.step(id, {type: \"script\", command: …})`";
+  missing("fetch", inStep);
+  missing("require", "use `import`");
+  missing("setTimeout", "wait with `ctx.wait(\"10s\")`, which is durable");
+  missing("setInterval", "use a loop with `ctx.wait(\"10s\")`");
+  missing("setImmediate", "use `await`");
+  const noEval = (name) => {
+    const refuse = function () {
+      throw new Error(`\`${name}\` is not allowed in a workflow: write the code in the definition or in a file it imports`);
+    };
+    return refuse;
+  };
+  globalThis.eval = noEval("eval");
+  for (const [name, kind] of [
+    ["Function", Function],
+    ["AsyncFunction", (async () => {}).constructor],
+    ["GeneratorFunction", function* () {}.constructor],
+    ["AsyncGeneratorFunction", async function* () {}.constructor],
+  ]) {
+    const refuse = noEval(`new ${name}`);
+    refuse.prototype = kind.prototype;
+    Object.defineProperty(kind.prototype, "constructor", { value: refuse });
+    if (name === "Function") globalThis.Function = refuse;
+  }
+  // What the garbage collector does cannot be replayed.
+  delete globalThis.WeakRef;
+  delete globalThis.FinalizationRegistry;
+
+  // ---- calls ----
+
+  const stackOf = () => new Error().stack;
+  const waiting = new Map();
+  const results = new Map();
+  const bodies = new Map();
+  let functions = 0;
+  let phase;
+  let phases = [];
+
+  const call = (kind, id, options, stack) => {
+    if (functions > 0) {
+      throw new Error(
+        `a function step cannot use \`ctx\` to ${kind === "step" || kind === "function" ? "ask for a step" : kind}: it computes and returns`,
+      );
+    }
+    return parse(host.call(kind, id, stringify(options), stack));
+  };
+  const outcome = (n) => new Promise((resolve) => waiting.set(n, resolve));
+
+  class StepError extends Error {
+    constructor(result, code, line) {
+      super(result.error);
+      this.name = "StepError";
+      this.stepId = result.stepId;
+      this.code = code;
+      this.result = result;
+      this.line = line;
+    }
+  }
+
+  const options = (id, config, type) => {
+    if (typeof id !== "string") {
+      throw new TypeError(`a step's id is a text such as "build", this is ${describe(id)}`);
+    }
+    if (!plain(config)) {
+      throw new TypeError(`step "${id}": its config is an object such as {type: "script", command: "…"}, this is ${describe(config)}`);
+    }
+    const { id: _id, fn, ...said } = config;
+    const all = { ...said, id };
+    if (type !== undefined) all.type ??= type;
+    if (fn !== undefined && all.type === undefined) all.type = "function";
+    for (const name of Object.keys(all)) if (all[name] === undefined) delete all[name];
+    if (typeof all.prompt === "function") {
+      const prompt = all.prompt(ctx);
+      if (typeof prompt !== "string") {
+        throw new TypeError(`step "${id}": its \`prompt\` gave ${describe(prompt)}: a function of \`ctx\` that returns the text, and is not async`);
+      }
+      all.prompt = prompt;
+    }
+    if (isZod(all.output)) all.output = schemaOf(all.output, "output");
+    if (all.phase !== undefined) phase = all.phase;
+    else if (phase !== undefined) all.phase = phase;
+    return all;
+  };
+
+  const runFunction = async (id, all, fn, stack) => {
+    if (typeof fn !== "function") {
+      throw new TypeError(`step "${id}": a function step has \`fn\`, a function`);
+    }
+    const made = call("function", id, all, stack);
+    if (!made.ended) {
+      const attempt = async () => fn(ctx);
+      let left = made.attempts;
+      const finished = (value) => {
+        let text;
+        try {
+          text = stringify(value === undefined ? null : value);
+          if (text === undefined) throw new TypeError(`${describe(value)} is no JSON value`);
+        } catch (error) {
+          failed(new TypeError(`what it returned cannot be journaled: ${error.message}`), true);
+          return;
+        }
+        host.done(made.n, true, text, "");
+      };
+      const failed = (error, final) => {
+        left -= 1;
+        if (left > 0 && final !== true) {
+          attempt().then(finished, failed);
+          return;
+        }
+        const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+        host.done(made.n, false, words, (error instanceof Error && error.stack) || "");
+      };
+      bodies.set(made.n, () => attempt().then(finished, failed));
+    }
+    return settleStep(made, all);
+  };
+
+  const settleStep = async (made, all) => {
+    const { code, ...told } = await outcome(made.n);
+    const result = { stepId: made.key, ...told };
+    results.set(made.key, result);
+    if (result.status === "failed" && all.continue_on_error !== true && all.continueOnError !== true) {
+      throw new StepError(result, code, made.line);
+    }
+    return result;
+  };
+
+  const askStep = (id, config, type, stack) => {
+    const all = options(id, config, type);
+    if (all.type === "function") return runFunction(id, all, config.fn, stack);
+    if (config.fn !== undefined) {
+      throw new TypeError(`step "${id}": \`fn\` is for steps of type "function"`);
+    }
+    return settleStep(call("step", id, all, stack), all);
+  };
+  // An error in the options is a rejection, as everything of a step is; but it is known at once.
+  const asking = (id, config, type) => {
+    const stack = stackOf();
+    try {
+      return askStep(id, config, type, stack);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+
+  const ctx = {
+    step: (id, config) => asking(id, config),
+    approval(id, config) {
+      return asking(id, typeof config === "string" ? { message: config } : config, "approval");
+    },
+    wait(id, config) {
+      const [name, what] = config === undefined && !/^[A-Za-z]/.test(String(id)) ? ["wait", id] : [id, config];
+      const time = what instanceof RealDate ? { until: what.toISOString() } : typeof what === "string" ? { for: what } : what;
+      if (plain(time) && time.until instanceof RealDate) {
+        return asking(name, { ...time, until: time.until.toISOString() }, "wait");
+      }
+      return asking(name, time, "wait");
+    },
+    remote: (id, config) => asking(id, config, "remote"),
+    workflow: (id, config) => asking(id, typeof config === "string" ? { workflow: config } : config, "workflow"),
+    async exec(command, cwd) {
+      const stack = stackOf();
+      const all = options("exec", { type: "script", command, cwd }, "script");
+      const made = call("step", "exec", all, stack);
+      const told = await outcome(made.n);
+      if (told.exitCode === undefined || told.exitCode === null) {
+        if (told.status === "failed") throw new StepError({ stepId: made.key, ...told }, told.code, made.line);
+      }
+      return { exitCode: told.exitCode ?? 0, stdout: told.result ?? "", stderr: told.stderr ?? "" };
+    },
+    async checkpoint() {
+      const made = call("checkpoint", "", {}, stackOf());
+      await outcome(made.n);
+    },
+    async comment(text, stepId) {
+      if (typeof text !== "string") throw new TypeError(`a comment is a text, this is ${describe(text)}`);
+      const made = call("comment", stepId ?? "", { content: text }, stackOf());
+      await outcome(made.n);
+    },
+    log(...values) {
+      const text = values.map((value) => (typeof value === "string" ? value : stringify(value) ?? String(value))).join(" ");
+      if (functions === 0 && text !== "") call("log", "", { content: text }, stackOf());
+    },
+    getStepResult: (id) => results.get(id),
+    phase(name) {
+      if (!phases.includes(name)) {
+        throw new Error(`phase \`${name}\` is not declared: ${phases.length > 0 ? `it is one of ${phases.join(", ")}` : "declare `phases`"}`);
+      }
+      phase = name;
+    },
+    async parallel(work, limits) {
+      const named = !Array.isArray(work);
+      if (named && !plain(work)) {
+        throw new TypeError(`ctx.parallel takes a list or an object of functions, this is ${describe(work)}`);
+      }
+      const names = Object.keys(work);
+      const max = Math.max(1, limits?.max_parallel ?? names.length);
+      const found = named ? {} : new Array(names.length);
+      let at = 0;
+      const one = async () => {
+        while (at < names.length) {
+          const name = names[at];
+          at += 1;
+          const value = work[name];
+          found[name] = await (typeof value === "function" ? value() : value);
+        }
+      };
+      await Promise.all(Array.from({ length: Math.min(max, names.length) }, one));
+      return found;
+    },
+  };
+  globalThis.console = Object.fromEntries(
+    ["log", "info", "warn", "error", "debug", "trace"].map((name) => [name, (...values) => ctx.log(...values)]),
+  );
+
+  // ---- the definition ----
+
+  const isZod = (value) => value !== null && typeof value === "object" && "_zod" in value;
+  const schemaOf = (schema, io) => {
+    const { $schema: _, ...rest } = host.zod().toJSONSchema(schema, { io, unrepresentable: "any" });
+    return rest;
+  };
+  const defined = Symbol("workflow");
+  const defineWorkflow = (config) => {
+    if (!plain(config)) {
+      throw new TypeError(`defineWorkflow takes an object with \`name\` and \`execute\`, this is ${describe(config)}`);
+    }
+    return { [defined]: config };
+  };
+  const configOf = (module) => {
+    const config = module.default?.[defined];
+    if (config === undefined) {
+      throw new Error("a definition ends with `export default defineWorkflow({…})`");
+    }
+    return config;
+  };
+  // The compiler wraps the schema in a function, so that a run does not pay for it.
+  const schemaIn = (config) => {
+    const schema = config.argsSchema ?? config.args_schema;
+    return typeof schema === "function" ? schema() : schema;
+  };
+
+  const quote = (value) => `'${String(value).replaceAll("'", "'\\''")}'`;
+  const sh = (texts, ...values) =>
+    texts.reduce((text, part, i) => text + (Array.isArray(values[i - 1]) ? values[i - 1].map(quote).join(" ") : quote(values[i - 1])) + part);
+  const secret = (name) => ({ $secret: name });
+
+  host.exports = { defineWorkflow, sh, secret, StepError };
+
+  host.head = (module) => {
+    const config = configOf(module);
+    const { execute, ...head } = config;
+    if (typeof execute !== "function") {
+      throw new Error("`execute` is missing: `async execute(ctx) { … }`");
+    }
+    const schema = schemaIn(config);
+    delete head.argsSchema;
+    delete head.args_schema;
+    let reads = false;
+    if (isZod(schema)) {
+      reads = true;
+      head.argsSchema = schemaOf(schema, "input");
+    } else if (schema !== undefined) {
+      head.argsSchema = schema;
+    }
+    return stringify({ head, reads });
+  };
+
+  host.args = (module, text) => {
+    const schema = schemaIn(configOf(module));
+    if (!isZod(schema)) return stringify({ args: parse(text) });
+    const read = schema.safeParse(parse(text));
+    if (read.success) return stringify({ args: read.data === undefined ? {} : read.data });
+    const pointer = (path) => path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+    const errors = read.error.issues.map((issue) => ({ pointer: pointer(issue.path), detail: issue.message }));
+    return stringify({ errors });
+  };
+
+  host.begin = (module, text) => {
+    const { run, args, seed, at } = parse(text);
+    const config = configOf(module);
+    now = at;
+    random = seed;
+    phases = (config.phases ?? []).map((one) => (typeof one === "string" ? one : one.id));
+    phase = phases[0];
+    const { project, ...own } = run;
+    Object.assign(ctx, { runId: run.id, projectPath: run.path, args, run: own, project });
+    Object.freeze(ctx);
+    const ended = (value) => {
+      let json;
+      try {
+        json = stringify(value === undefined ? null : value);
+        if (json === undefined) throw new TypeError(`${describe(value)} is no JSON value`);
+      } catch (error) {
+        threw(new TypeError(`what \`execute\` returned cannot be journaled: ${error.message}`));
+        return;
+      }
+      host.ended(json);
+    };
+    const threw = (error) => {
+      const isError = error instanceof Error;
+      const step = error instanceof StepError ? error.stepId : "";
+      const words = isError ? (step === "" ? `${error.name}: ${error.message}` : error.message) : `it threw ${stringify(error) ?? String(error)}`;
+      host.threw(words, (isError && error.stack) || "", step, (error instanceof StepError && error.line) || "");
+    };
+    (async () => config.execute(ctx))().then(ended, threw);
+  };
+
+  host.settle = (n, text, at) => {
+    if (at > now) now = at;
+    const resolve = waiting.get(n);
+    waiting.delete(n);
+    resolve?.(parse(text));
+  };
+  // A function runs alone, with randomness of its own: a replay that does not run it is no different.
+  let kept = random;
+  host.run = (n) => {
+    const body = bodies.get(n);
+    bodies.delete(n);
+    functions = 1;
+    kept = random;
+    random = [kept[0] ^ (n + 1), kept[1], kept[2] ^ 0x9e3779b9, kept[3] | 1];
+    for (let i = 0; i < 8; i += 1) next();
+    body?.();
+  };
+  host.ran = () => {
+    functions = 0;
+    random = kept;
+  };
+  host.seed = (at) => {
+    now = at;
+  };
+})

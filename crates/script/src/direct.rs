@@ -1,0 +1,85 @@
+//! Isolates in this process, for tests and benches: nothing here outlives what a definition does.
+
+use std::rc::Rc;
+
+use baton_core::run::Run;
+use baton_engine::ports::Asked;
+
+use crate::bundle::Bundle;
+use crate::compile::{self, Source};
+use crate::history;
+use crate::isolate::{Limits, Running};
+use crate::protocol::Compiled;
+
+/// Compiles a definition in this process.
+#[must_use]
+pub fn compile_here(source: &Source, limits: &Limits) -> Compiled {
+    compile::compile(source, limits)
+}
+
+/// The program of a run in this process.
+pub struct Direct {
+    running: Running,
+    epoch: u32,
+    told: usize,
+}
+
+impl Direct {
+    /// Begins a run's program, or brings it to where the run's journal says it is; what it asks for
+    /// beyond that comes with it. `None`: the run has no program.
+    ///
+    /// # Errors
+    /// Why it could not begin, for people.
+    pub fn open(run: &Run, limits: &Limits) -> Result<Option<(Self, Vec<Asked>)>, String> {
+        let Some(program) = &run.program else {
+            return Ok(None);
+        };
+        let text = run.created.source.as_str();
+        let bundle: Bundle = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let opening = history::opening(run, program);
+        let began =
+            Running::new(&Rc::new(bundle), text, &opening, limits).and_then(|mut running| {
+                running.begin(&opening)?;
+                Ok(running)
+            });
+        let running = began.map_err(|fault| fault.error().message)?;
+        let mut direct = Self {
+            running,
+            epoch: program.epoch,
+            told: program.outcomes.len(),
+        };
+        let asked = direct.turn();
+        Ok(Some((direct, asked)))
+    }
+
+    /// Lets the program hear what it has not heard, and go on.
+    pub fn hear(&mut self, run: &Run) -> Vec<Asked> {
+        let Some(program) = &run.program else {
+            return vec![];
+        };
+        let outcomes = history::outcomes(run, program, self.told);
+        if outcomes.is_empty() {
+            return vec![];
+        }
+        self.told = program.outcomes.len();
+        self.running.hear(outcomes);
+        self.turn()
+    }
+
+    /// Of which past it knows.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    fn turn(&mut self) -> Vec<Asked> {
+        let mut all = Vec::new();
+        loop {
+            let (turned, more) = self.running.go_on();
+            all.extend(crate::programs::split(self.epoch, turned));
+            if !more {
+                return all;
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a run's journal tells its program.
+
+use baton_core::run::big::Big;
+use baton_core::run::program::{CallKind, FunctionEnd, Program};
+use baton_core::run::{Run, State, Step};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::isolate::{Opening, Outcome, function_outcome};
+
+/// All that a program begins with.
+pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
+    let created = &run.created;
+    let digest = Sha256::digest(created.run.to_string());
+    let word = |n: usize| {
+        let bytes = digest.iter().skip(n * 4).take(4);
+        bytes.fold(0, |word: u32, byte| (word << 8) | u32::from(*byte)) | 1
+    };
+    let functions = program.calls.iter().enumerate().filter_map(|(n, made)| {
+        let step = run.steps.get(made.step?)?;
+        (made.call.kind == CallKind::Function)
+            .then(|| function_end(step))
+            .flatten()
+            .map(|end| (n, function_outcome(&end)))
+    });
+    Opening {
+        run: json!({
+            "id": created.run.to_string(),
+            "number": created.number,
+            "name": created.name,
+            "url": format!("/runs/{}", created.run),
+            "branch": created.workspace.as_ref().map(|w| w.branch.as_str()),
+            "path": created.directory,
+            "instruction": created.instruction.as_deref().unwrap_or_default(),
+            "project": {
+                "id": created.project.id.to_string(),
+                "name": created.project.name,
+                "path": created.project.path,
+            },
+        }),
+        args: run.args.clone(),
+        at: run.created_at.millis(),
+        seed: [word(0), word(1), word(2), word(3)],
+        calls: program.calls.iter().map(|made| made.call.clone()).collect(),
+        functions: functions.collect(),
+        outcomes: outcomes(run, program, 0),
+    }
+}
+
+/// The outcomes that a program has not heard, when it has heard this many.
+pub(crate) fn outcomes(run: &Run, program: &Program, heard: usize) -> Vec<Outcome> {
+    let new = program.outcomes.get(heard..).unwrap_or_default();
+    new.iter()
+        .filter_map(|&index| {
+            let step = run.steps.get(index)?;
+            let call = program.calls.iter().rposition(|m| m.step == Some(index))?;
+            Some(Outcome {
+                call,
+                told: told(step).to_string(),
+                at: step.ended_at?.millis(),
+            })
+        })
+        .collect()
+}
+
+fn function_end(step: &Step) -> Option<FunctionEnd> {
+    match &step.state {
+        State::Completed => Some(FunctionEnd::Returned(
+            step.last_output.data.clone().unwrap_or(Big::new("null")),
+        )),
+        State::Failed(error) => Some(FunctionEnd::Threw(error.clone())),
+        _ => None,
+    }
+}
+
+/// A step's result as `ctx.step` gives it.
+fn told(step: &Step) -> Value {
+    let output = &step.last_output;
+    let text = |big: &Option<Big>| big.as_ref().map(|text| text.as_str().to_owned());
+    let value =
+        |big: &Option<Big>| -> Option<Value> { serde_json::from_str(big.as_ref()?.as_str()).ok() };
+    let data = value(&output.data);
+    let mut told = json!({"status": step.state.word()});
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            told[name] = value;
+        }
+    };
+    put("result", text(&output.result).map(Value::String));
+    let approved = data.as_ref().and_then(|data| data.get("approved")).cloned();
+    put("approved", approved);
+    put("data", data);
+    put("outputs", value(&output.outputs));
+    put("exitCode", output.exit_code.map(Value::from));
+    put("stderr", output.stderr.clone().map(Value::String));
+    let session = step.session.as_deref().and_then(|s| s.native.clone());
+    put("sessionId", session.map(Value::String));
+    if let State::Failed(error) = &step.state {
+        put("error", Some(Value::String(error.message.clone())));
+        put("code", serde_json::to_value(error.code).ok());
+    }
+    told
+}

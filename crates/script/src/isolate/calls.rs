@@ -1,0 +1,376 @@
+//! What a program has called: numbered, compared with the journal, and kept until it is told.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+use baton_core::definition::{Definition, parse_step};
+use baton_core::run::big::Big;
+use baton_core::run::event::{ErrorCode, StepError};
+use baton_core::run::program::{
+    Ask, Call, CallKind, FunctionEnd, ProgramEnd, ProgramError, ProgramFault,
+};
+use rquickjs::{Ctx, Exception, Function, Object};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::positions::Positions;
+use super::{Fault, Limits};
+use crate::bundle::hex;
+
+/// See the module.
+pub(super) struct Calls {
+    definition: Rc<Definition>,
+    positions: Rc<Positions>,
+    limits: Limits,
+    /// The calls that the journal has, to be made alike.
+    pub(super) recorded: Vec<Call>,
+    /// How the recorded functions ended: the outcome that the program is told.
+    pub(super) ends: HashMap<usize, String>,
+    /// Calls made so far.
+    pub(super) made: usize,
+    /// New ones that were not told yet.
+    pub(super) fresh: Vec<Ask>,
+    /// Calls that the host knows of: recorded, or told since.
+    pub(super) told: usize,
+    /// Outcomes heard.
+    pub(super) heard: u32,
+    /// Ids used so far, and how often.
+    ids: HashMap<String, u32>,
+    /// The function that runs: alone, while the program itself waits.
+    pub(super) running: Option<usize>,
+    /// What ends inside, in the order of the calls: what the program is told; `None`: a function
+    /// that is still to run.
+    pub(super) due: BTreeMap<usize, Option<String>>,
+    /// Steps whose outcomes are not heard.
+    pub(super) open: BTreeSet<usize>,
+    /// What stops the program, whatever it makes of it.
+    pub(super) fault: Option<Fault>,
+    /// How it ended.
+    pub(super) end: Option<ProgramEnd>,
+    /// The last place that made a call.
+    pub(super) last: Option<super::Place>,
+}
+
+impl Calls {
+    pub(super) fn new(
+        definition: Rc<Definition>,
+        positions: Rc<Positions>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            definition,
+            positions,
+            limits,
+            recorded: Vec::new(),
+            ends: HashMap::new(),
+            made: 0,
+            fresh: Vec::new(),
+            told: 0,
+            heard: 0,
+            ids: HashMap::new(),
+            running: None,
+            due: BTreeMap::new(),
+            open: BTreeSet::new(),
+            fault: None,
+            end: None,
+            last: None,
+        }
+    }
+
+    /// A function that waits for something, which functions cannot.
+    pub(super) fn waiting_function(&self) -> Option<Fault> {
+        let n = self.running?;
+        let call = match self.recorded.get(n) {
+            Some(call) => Some(call),
+            None => {
+                let fresh = n
+                    .checked_sub(self.told)
+                    .and_then(|index| self.fresh.get(index));
+                fresh.map(|ask| &ask.call)
+            }
+        };
+        let key = call.map_or("?", |call| call.key.as_str());
+        let line = call.map_or("", |call| call.line.as_str());
+        let message = format!(
+            "the function of step `{key}` waits for something ({line}): a function computes and returns; what waits is a step of its own"
+        );
+        Some(Fault::new(ProgramFault::Stuck, message))
+    }
+
+    /// The recorded call that the program did not make.
+    pub(super) fn not_made(&self) -> Option<Fault> {
+        let next = self.recorded.get(self.made)?;
+        let now = match &self.end {
+            Some(_) => "has ended",
+            None => "waits",
+        };
+        let message = format!(
+            "Nondeterministic: the recorded run then asked for {}, the replay {now}",
+            named(next)
+        );
+        Some(Fault::new(ProgramFault::Nondeterministic, message))
+    }
+
+    fn key(&mut self, kind: CallKind, id: &str) -> String {
+        match kind {
+            CallKind::Step | CallKind::Function => {
+                let count = self.ids.entry(id.to_owned()).or_default();
+                *count += 1;
+                match *count {
+                    1 => id.to_owned(),
+                    n => format!("{id}~{n}"),
+                }
+            }
+            CallKind::Comment | CallKind::Log | CallKind::Checkpoint => id.to_owned(),
+        }
+    }
+
+    /// Takes a call; gives what the SDK needs to know of it, as JSON. An error is thrown.
+    fn call(&mut self, kind: &str, id: &str, options: &str, stack: &str) -> Result<String, String> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.message.clone());
+        }
+        let kind = match kind {
+            "step" => CallKind::Step,
+            "function" => CallKind::Function,
+            "comment" => CallKind::Comment,
+            "log" => CallKind::Log,
+            _ => CallKind::Checkpoint,
+        };
+        if options.len() > self.limits.value {
+            return Err(format!(
+                "{} `{id}` says {} bytes: at most {} can be journaled; put them into a file",
+                kind.word(),
+                options.len(),
+                self.limits.value
+            ));
+        }
+        let place = self.positions.first(stack);
+        let line = place.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.last = place;
+        let mut attempts = 1;
+        if let CallKind::Step | CallKind::Function = kind {
+            let value: Value = serde_json::from_str(options).map_err(|error| error.to_string())?;
+            let step = parse_step(&self.definition, id, &value)
+                .map_err(|why| format!("step `{id}`: {why}"))?;
+            attempts = step.retry.attempts;
+        }
+        let key = self.key(kind, id);
+        let call = Call {
+            kind,
+            hash: hash(options),
+            key,
+            line,
+            heard: self.heard,
+            rests: false,
+        };
+        let n = self.made;
+        let mut ended = false;
+        match self.recorded.get(n) {
+            Some(recorded) => {
+                if let Some(fault) = differs(recorded, &call) {
+                    let message = fault.message.clone();
+                    self.fault = Some(fault);
+                    return Err(message);
+                }
+                if let Some(end) = self.ends.remove(&n) {
+                    ended = true;
+                    self.due.insert(n, Some(end));
+                }
+            }
+            None => self.fresh.push(Ask {
+                call: call.clone(),
+                options: Big::new(options),
+                end: None,
+            }),
+        }
+        self.made += 1;
+        match kind {
+            CallKind::Step => {
+                self.open.insert(n);
+            }
+            CallKind::Function if !ended => {
+                self.due.insert(n, None);
+            }
+            CallKind::Function => {}
+            CallKind::Comment | CallKind::Log | CallKind::Checkpoint => {
+                self.due.insert(n, Some("{}".to_owned()));
+            }
+        }
+        let told = json!({
+            "n": n, "key": call.key, "line": call.line, "ended": ended, "attempts": attempts,
+        });
+        Ok(told.to_string())
+    }
+
+    /// A function ended: with JSON, or with what it threw.
+    fn done(&mut self, n: usize, returned: bool, text: &str, stack: &str) {
+        if self.running != Some(n) {
+            return;
+        }
+        self.running = None;
+        let (end, told) = if returned && text.len() > self.limits.value {
+            let size = text.len();
+            let most = self.limits.value;
+            threw(format!(
+                "what it returned has {size} bytes of JSON: at most {most} can be journaled"
+            ))
+        } else if returned {
+            (
+                FunctionEnd::Returned(Big::new(text)),
+                format!("{{\"status\":\"completed\",\"data\":{text}}}"),
+            )
+        } else {
+            let place = self.positions.first(stack);
+            let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+            threw(format!("{text}{place}"))
+        };
+        let fresh = n.checked_sub(self.told);
+        if let Some(ask) = fresh.and_then(|index| self.fresh.get_mut(index)) {
+            ask.end = Some(end);
+        }
+        self.due.insert(n, Some(told));
+    }
+}
+
+fn threw(message: String) -> (FunctionEnd, String) {
+    let error = StepError {
+        code: ErrorCode::Function,
+        message,
+    };
+    let told = json!({"status": "failed", "error": error.message, "code": error.code});
+    (FunctionEnd::Threw(error), told.to_string())
+}
+
+/// What a step came to, as the program is told of functions that the journal has.
+pub(crate) fn function_outcome(end: &FunctionEnd) -> String {
+    match end {
+        FunctionEnd::Returned(data) => {
+            format!("{{\"status\":\"completed\",\"data\":{}}}", data.as_str())
+        }
+        FunctionEnd::Threw(error) => {
+            json!({"status": "failed", "error": error.message, "code": error.code}).to_string()
+        }
+    }
+}
+
+fn hash(options: &str) -> String {
+    let mut hash = hex(&Sha256::digest(options.as_bytes()));
+    hash.truncate(16);
+    hash
+}
+
+fn named(call: &Call) -> String {
+    let line = match call.line.is_empty() {
+        true => String::new(),
+        false => format!(" at {}", call.line),
+    };
+    match call.key.is_empty() {
+        true => format!("a {}{line}", call.kind.word()),
+        false => format!("{} `{}`{line}", call.kind.word(), call.key),
+    }
+}
+
+fn differs(recorded: &Call, now: &Call) -> Option<Fault> {
+    let other = recorded.kind != now.kind || recorded.key != now.key;
+    let message = if other {
+        format!(
+            "Nondeterministic: the recorded run asked for {}, the replay asks for {}",
+            named(recorded),
+            named(now)
+        )
+    } else if recorded.hash != now.hash {
+        format!(
+            "Nondeterministic: the recorded run asked for {} with other options than the replay{}",
+            named(recorded),
+            match now.line.is_empty() {
+                true => String::new(),
+                false => format!(" at {}", now.line),
+            }
+        )
+    } else {
+        return None;
+    };
+    Some(Fault::new(ProgramFault::Nondeterministic, message))
+}
+
+/// Puts what the SDK calls into the host object.
+pub(super) fn offer<'js>(
+    ctx: &Ctx<'js>,
+    host: &Object<'js>,
+    calls: &Rc<RefCell<Calls>>,
+) -> rquickjs::Result<()> {
+    let own = Rc::clone(calls);
+    let call = move |ctx: Ctx<'js>, kind: String, id: String, options: String, stack: String| {
+        let taken = own.borrow_mut().call(&kind, &id, &options, &stack);
+        taken.map_err(|why| Exception::throw_type(&ctx, &why))
+    };
+    host.set("call", Function::new(ctx.clone(), call)?)?;
+    let own = Rc::clone(calls);
+    let done = move |n: usize, returned: bool, text: String, stack: String| {
+        own.borrow_mut().done(n, returned, &text, &stack);
+    };
+    host.set("done", Function::new(ctx.clone(), done)?)?;
+    let own = Rc::clone(calls);
+    let ended = move |text: String| {
+        let mut calls = own.borrow_mut();
+        let (size, most) = (text.len(), calls.limits.value);
+        if size > most {
+            let message = format!(
+                "what `execute` returned has {size} bytes of JSON: at most {most} can be journaled"
+            );
+            calls.fault = Some(Fault::new(ProgramFault::Size, message));
+            return;
+        }
+        calls.end = Some(ProgramEnd::Returned(Big::new(text)));
+    };
+    host.set("ended", Function::new(ctx.clone(), ended)?)?;
+    let own = Rc::clone(calls);
+    let threw = move |words: String, stack: String, step: String, line: String| {
+        let mut calls = own.borrow_mut();
+        let place = calls.positions.first(&stack).map(|place| place.to_string());
+        let error = if step.is_empty() {
+            let mut fault = kind_of(&words, &calls.limits);
+            if let Some(place) = place {
+                fault.message = format!("{} ({place})", fault.message);
+            }
+            fault
+        } else {
+            let line = match line.is_empty() {
+                true => String::new(),
+                false => format!(" ({line})"),
+            };
+            ProgramError {
+                code: ProgramFault::Threw,
+                message: format!("step `{step}` failed: {words}{line}"),
+                step: Some(step),
+            }
+        };
+        calls.end = Some(ProgramEnd::Threw(error));
+    };
+    host.set("threw", Function::new(ctx.clone(), threw)?)
+}
+
+/// Which limit the words of an exception are about.
+fn kind_of(words: &str, limits: &Limits) -> ProgramError {
+    let (code, message) = if words.contains("out of memory") {
+        let megabytes = limits.memory >> 20;
+        (
+            ProgramFault::Memory,
+            format!("it needs more than {megabytes} MB of memory"),
+        )
+    } else if words.contains("stack overflow") || words.contains("call stack size") {
+        (
+            ProgramFault::Stack,
+            "its calls are nested too deeply".to_owned(),
+        )
+    } else {
+        (ProgramFault::Threw, words.to_owned())
+    };
+    ProgramError {
+        code,
+        message,
+        step: None,
+    }
+}

@@ -1,0 +1,284 @@
+//! The isolate of a run: begun, told outcomes one at a time, asked what it called meanwhile.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use baton_core::definition::parse_bundle;
+use baton_core::run::program::{Ask, Call, CallKind, ProgramEnd, ProgramFault};
+use rquickjs::{CatchResultExt, Function, Object, Persistent};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::calls::{self, Calls};
+use super::engine::Engine;
+use super::{Fault, Limits};
+use crate::bundle::Bundle;
+
+/// New calls that are told before the program waits for anything.
+const BATCH: usize = 64;
+
+/// What a run's program begins with, and all that is recorded of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    /// `ctx.run`: id, number, name, path, url, branch, instruction; and `project`.
+    pub(crate) run: Value,
+    /// The args, read.
+    pub(crate) args: Value,
+    /// When the run began, in milliseconds: the first time that `Date` gives.
+    pub(crate) at: u64,
+    /// What `Math.random` begins from.
+    pub(crate) seed: [u32; 4],
+    /// The recorded calls.
+    pub(crate) calls: Vec<Call>,
+    /// The ends of recorded functions, by the number of the call: outcomes as JSON text.
+    pub(crate) functions: Vec<(usize, String)>,
+    /// The outcomes so far, in order.
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// The number of the call that asked for it.
+    pub(crate) call: usize,
+    /// JSON text: status, data and so on.
+    pub(crate) told: String,
+    /// When it ended, in milliseconds.
+    pub(crate) at: u64,
+}
+
+/// What a program did until it waited, or until there was much to tell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Turned {
+    /// The number of the first of these calls.
+    pub(crate) from: usize,
+    /// The new calls.
+    pub(crate) asks: Vec<Ask>,
+    /// Its end.
+    pub(crate) end: Option<ProgramEnd>,
+}
+
+/// The isolate of a run.
+pub(crate) struct Running {
+    engine: Engine,
+    calls: Rc<RefCell<Calls>>,
+    host: Option<Persistent<Object<'static>>>,
+    inbox: VecDeque<Outcome>,
+    entry: String,
+}
+
+impl Running {
+    /// An isolate for this run; nothing of it runs yet.
+    pub(crate) fn new(
+        bundle: &Rc<Bundle>,
+        text: &str,
+        opening: &Opening,
+        limits: &Limits,
+    ) -> Result<Self, Fault> {
+        let bad = |why: String| Fault::new(ProgramFault::Threw, why);
+        let parsed = parse_bundle("", &bundle.entry, text).map_err(bad)?;
+        let definition = parsed
+            .definition
+            .ok_or_else(|| Fault::new(ProgramFault::Threw, "its definition has errors"))?;
+        let engine = Engine::new(bundle, limits)?;
+        let mut calls = Calls::new(
+            Rc::new(definition),
+            Rc::clone(&engine.positions),
+            limits.clone(),
+        );
+        calls.recorded.clone_from(&opening.calls);
+        calls.told = opening.calls.len();
+        calls.ends = opening.functions.iter().cloned().collect();
+        Ok(Self {
+            engine,
+            calls: Rc::new(RefCell::new(calls)),
+            host: None,
+            inbox: opening.outcomes.iter().cloned().collect(),
+            entry: bundle.entry.clone(),
+        })
+    }
+
+    /// Lets the program begin; [`Self::go_on`] follows.
+    pub(crate) fn begin(&mut self, opening: &Opening) -> Result<(), Fault> {
+        self.engine.wind();
+        let words = json!({
+            "run": opening.run, "args": opening.args, "seed": opening.seed, "at": opening.at,
+        });
+        let saved = self.engine.context.with(|ctx| {
+            let offered = || -> rquickjs::Result<Object<'_>> {
+                let host = Object::new(ctx.clone())?;
+                calls::offer(&ctx, &host, &self.calls)?;
+                Ok(host)
+            };
+            let host = offered()
+                .catch(&ctx)
+                .map_err(|error| self.engine.fault(error))?;
+            self.engine.sdk(&ctx, &host)?;
+            let seed = || -> rquickjs::Result<()> {
+                let seed: Function<'_> = host.get("seed")?;
+                seed.call((opening.at,))
+            };
+            seed()
+                .catch(&ctx)
+                .map_err(|error| self.engine.fault(error))?;
+            let module = self.engine.load(&ctx, &self.entry)?;
+            let begin = || -> rquickjs::Result<()> {
+                let begin: Function<'_> = host.get("begin")?;
+                begin.call((module, words.to_string()))
+            };
+            begin()
+                .catch(&ctx)
+                .map_err(|error| self.engine.fault(error))?;
+            Ok(Persistent::save(&ctx, host))
+        })?;
+        self.host = Some(saved);
+        Ok(())
+    }
+
+    /// Adds outcomes that it has not heard.
+    pub(crate) fn hear(&mut self, outcomes: Vec<Outcome>) {
+        self.inbox.extend(outcomes);
+        self.engine.wind();
+    }
+
+    /// Goes on until the program waits, ends, or there is much to tell; `true`: there is more.
+    pub(crate) fn go_on(&mut self) -> (Turned, bool) {
+        let (fault, more) = match self.turn() {
+            Ok(more) => (None, more),
+            Err(fault) => (Some(fault), false),
+        };
+        let mut calls = self.calls.borrow_mut();
+        let fault = calls.fault.take().or(fault);
+        // A call whose function has not ended is told when it has.
+        let unended = |ask: &Ask| ask.call.kind == CallKind::Function && ask.end.is_none();
+        let whole = calls.fresh.iter().position(unended);
+        let whole = whole.unwrap_or(calls.fresh.len());
+        let mut asks: Vec<Ask> = calls.fresh.drain(..whole).collect();
+        let end = match fault {
+            Some(fault) => {
+                let last = calls.last.clone();
+                let fault = match fault.code {
+                    ProgramFault::Nondeterministic | ProgramFault::Size => fault,
+                    _ => fault.at(last),
+                };
+                Some(ProgramEnd::Threw(fault.error()))
+            }
+            None => calls.end.clone(),
+        };
+        if let (false, Some(last)) = (more, asks.last_mut()) {
+            last.call.rests = true;
+        }
+        let turned = Turned {
+            from: calls.told,
+            asks,
+            end,
+        };
+        calls.told += turned.asks.len();
+        (turned, more)
+    }
+
+    fn turn(&mut self) -> Result<bool, Fault> {
+        loop {
+            self.engine.jobs()?;
+            if self.engine.is_over() {
+                return Err(self.engine.kind(String::new()));
+            }
+            let next = {
+                let mut calls = self.calls.borrow_mut();
+                if calls.fault.is_some() {
+                    return Ok(false);
+                }
+                if let Some(end) = &calls.end {
+                    let returned = matches!(end, ProgramEnd::Returned(_));
+                    let unhandled = || self.engine.unhandled().filter(|_| returned);
+                    return match calls.not_made().or_else(unhandled) {
+                        Some(fault) => Err(fault),
+                        None => Ok(false),
+                    };
+                }
+                match calls.due.pop_first() {
+                    Some((call, Some(told))) => Outcome { call, told, at: 0 },
+                    Some((call, None)) => {
+                        calls.running = Some(call);
+                        drop(calls);
+                        self.run_function(call)?;
+                        continue;
+                    }
+                    None => match self.inbox.pop_front() {
+                        Some(outcome) => {
+                            calls.heard += 1;
+                            if !calls.open.remove(&outcome.call) {
+                                let message = "Nondeterministic: the recorded run heard of a step that the replay has not asked for";
+                                return Err(Fault::new(ProgramFault::Nondeterministic, message));
+                            }
+                            outcome
+                        }
+                        None => return self.rest(&calls),
+                    },
+                }
+            };
+            self.settle(&next)?;
+            if self.calls.borrow().fresh.len() >= BATCH {
+                self.engine.jobs()?;
+                let calls = self.calls.borrow();
+                return Ok(calls.end.is_none() && calls.fault.is_none());
+            }
+        }
+    }
+
+    /// The program waits for something outside; or for nothing.
+    fn rest(&self, calls: &Calls) -> Result<bool, Fault> {
+        if let Some(fault) = calls.not_made() {
+            return Err(fault);
+        }
+        if calls.open.is_empty() {
+            if let Some(fault) = self.engine.unhandled() {
+                return Err(fault);
+            }
+            let message = "it waits for a promise that nothing will settle";
+            return Err(Fault::new(ProgramFault::Stuck, message));
+        }
+        Ok(false)
+    }
+
+    /// Runs a function to its end while the program itself waits: nothing else runs meanwhile, so
+    /// that a replay, which does not run it, differs in nothing.
+    fn run_function(&self, call: usize) -> Result<(), Fault> {
+        self.tell("run", call, "", 0)?;
+        self.engine.jobs()?;
+        self.tell("ran", call, "", 0)?;
+        if self.engine.is_over() {
+            return Err(self.engine.kind(String::new()));
+        }
+        let waits = self.calls.borrow().waiting_function();
+        waits.map_or(Ok(()), Err)
+    }
+
+    fn settle(&self, outcome: &Outcome) -> Result<(), Fault> {
+        self.tell("settle", outcome.call, &outcome.told, outcome.at)
+    }
+
+    fn tell(&self, what: &str, call: usize, text: &str, at: u64) -> Result<(), Fault> {
+        let Some(host) = self.host.clone() else {
+            return Ok(());
+        };
+        self.engine.context.with(|ctx| {
+            let settled = || -> rquickjs::Result<()> {
+                let host = host.restore(&ctx)?;
+                let settle: Function<'_> = host.get(what)?;
+                settle.call((call, text, at))
+            };
+            settled()
+                .catch(&ctx)
+                .map_err(|error| self.engine.fault(error))
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Before the engine it belongs to.
+        self.host = None;
+    }
+}

@@ -1,0 +1,28 @@
+//! TypeScript definitions: compiled to a bundle, run in isolates, replayed from the journal.
+//!
+//! Everything that reads or runs a definition happens in a worker, a child process of the same
+//! binary (`baton worker`), since neither the compiler nor the engine can be trusted to survive
+//! whatever a file holds. [`Pool`] keeps the workers; the host knows nothing else.
+
+pub mod bundle;
+mod check;
+mod compile;
+mod diagnostics;
+mod direct;
+mod history;
+mod isolate;
+mod pool;
+mod programs;
+mod protocol;
+mod types;
+mod worker;
+
+pub use check::Replayed;
+pub use compile::Source;
+pub use direct::{Direct, compile_here};
+pub use isolate::Limits;
+pub use pool::{Pool, PoolOptions, WorkerError};
+pub use programs::ScriptPrograms;
+pub use protocol::Compiled;
+pub use types::editor_files;
+pub use worker::run as run_worker;

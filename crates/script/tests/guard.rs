@@ -1,0 +1,194 @@
+//! What a definition must not do ends its run with a clear error, and its line.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)]
+mod sim;
+
+use baton_script::Limits;
+use sim::{World, bundle};
+
+/// How a run of this body fails.
+fn fails(body: &str) -> String {
+    let text = format!(
+        "import {{ defineWorkflow }} from \"baton\";
+export default defineWorkflow({{
+  name: \"Flow\",
+  async execute(ctx: any) {{
+    {body}
+  }},
+}});
+"
+    );
+    let mut world = World::new(&bundle(&text), &serde_json::json!({}));
+    world.limits = Limits {
+        cpu_ms: 300,
+        memory: 32 << 20,
+        ..Limits::default()
+    };
+    world.live(500);
+    let story = sim::story(&world.run, &world.journal);
+    story.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn an_endless_loop_is_ended_with_its_line() {
+    let why = fails("let n = 0;\n    while (true) n += 1;");
+    assert!(
+        why.contains("it computed for more than 0.3 s without waiting (flow.ts:"),
+        "{why}"
+    );
+}
+
+#[test]
+fn an_endless_loop_that_allocates_is_ended() {
+    let why =
+        fails("const all = [];\n    while (true) all.push(new Array(1000).fill(all.length));");
+    assert!(
+        why.contains("more than 32 MB of memory") || why.contains("it computed for more"),
+        "{why}"
+    );
+    assert!(why.contains("flow.ts:"), "{why}");
+}
+
+#[test]
+fn an_endless_chain_of_promises_is_ended() {
+    let why = fails("while (true) await null;");
+    assert!(
+        why.contains("it computed for more than 0.3 s without waiting"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_bomb_of_a_pattern_is_ended() {
+    let why = fails("return /^(a+)+$/.test('a'.repeat(40) + '!');");
+    assert!(
+        why.contains("it computed for more than 0.3 s") && why.contains("flow.ts:5"),
+        "{why}"
+    );
+}
+
+#[test]
+fn calls_that_nest_too_deeply_are_ended_with_their_line() {
+    let why = fails("const deep = (n: number): number => deep(n + 1) + 1;\n    return deep(0);");
+    assert!(
+        why.contains("its calls are nested too deeply (flow.ts:"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_promise_that_nothing_settles_is_named_with_the_last_call() {
+    let why = fails(
+        "await ctx.step('a', { type: 'script', command: 'x' });\n    await new Promise(() => {});",
+    );
+    assert!(
+        why.contains("it waits for a promise that nothing will settle (flow.ts:5:"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_rejection_that_nobody_handles_fails_the_run() {
+    let why = fails(
+        "void Promise.reject(new Error('lost')); \n    await ctx.step('a', { type: 'script', command: 'x' });",
+    );
+    assert!(
+        why.contains("lost") && why.contains("nobody handled") && why.contains("flow.ts:5:"),
+        "{why}"
+    );
+}
+
+#[test]
+fn code_from_text_is_refused_with_its_line() {
+    let why = fails("return eval('1 + 1');");
+    assert!(
+        why.contains("`eval` is not allowed") && why.contains("flow.ts:5:"),
+        "{why}"
+    );
+    let why = fails("return new Function('return 1')();");
+    assert!(why.contains("`new Function` is not allowed"), "{why}");
+    let why = fails("return (async () => {}).constructor('return 1')();");
+    assert!(why.contains("is not allowed"), "{why}");
+}
+
+#[test]
+fn what_is_not_there_says_what_is_instead() {
+    let why = fails("await fetch('https://example.com');");
+    assert!(
+        why.contains("there is no `fetch` in a workflow") && why.contains("script step"),
+        "{why}"
+    );
+    let why = fails("setTimeout(() => {}, 10);");
+    assert!(why.contains("ctx.wait"), "{why}");
+}
+
+#[test]
+fn options_are_checked_where_they_stand() {
+    let why = fails("await ctx.step('build', { type: 'script', comand: 'make' });");
+    assert!(
+        why.contains("did you mean `command`?") && why.contains("flow.ts:5:"),
+        "{why}"
+    );
+    let why = fails("await ctx.step('bad id', { type: 'script', command: 'make' });");
+    assert!(why.contains("is not a step id"), "{why}");
+    let why =
+        fails("await ctx.step('a', { type: 'script', command: 'x', timeout: '10 parsecs' });");
+    assert!(why.contains("10 parsecs"), "{why}");
+}
+
+#[test]
+fn a_value_that_is_too_large_is_refused() {
+    let why = fails("await ctx.step('a', { type: 'script', command: 'x'.repeat(2_000_000) });");
+    assert!(why.contains("at most 1048576 can be journaled"), "{why}");
+    let why = fails("return 'x'.repeat(2_000_000);");
+    assert!(why.contains("at most 1048576 can be journaled"), "{why}");
+}
+
+#[test]
+fn a_function_that_asks_for_a_step_or_waits_says_so() {
+    let why = fails(
+        "await ctx.step('f', { type: 'function', fn: async (c: any) => { await c.step('x', { type: 'script', command: 'x' }); } });",
+    );
+    assert!(why.contains("a function step cannot use `ctx`"), "{why}");
+    let why = fails("await ctx.step('f', { type: 'function', fn: () => new Promise(() => {}) });");
+    assert!(why.contains("the function of step `f` waits"), "{why}");
+}
+
+#[test]
+fn a_replay_that_asks_for_something_else_names_both_sides() {
+    let flow = |id: &str, command: &str| {
+        bundle(&format!(
+            "import {{ defineWorkflow }} from \"baton\";
+export default defineWorkflow({{
+  name: \"Flow\",
+  async execute(ctx) {{
+    await ctx.step(\"first\", {{ type: \"script\", command: \"x\" }});
+    await ctx.step(\"{id}\", {{ type: \"script\", command: \"{command}\" }});
+    await ctx.step(\"last\", {{ type: \"script\", command: \"x\" }});
+  }},
+}});
+"
+        ))
+    };
+    let divergence = |other: &str| {
+        let mut world = World::new(&flow("build", "make"), &serde_json::json!({}));
+        world.live(7);
+        world.becomes(other);
+        world.live(500);
+        sim::story(&world.run, &world.journal)
+    };
+    let why = divergence(&flow("compile", "make"));
+    assert!(
+        why.contains("Nondeterministic: the recorded run asked for step `build` at flow.ts:6:")
+            && why.contains("the replay asks for step `compile` at flow.ts:6:"),
+        "{why}"
+    );
+    let why = divergence(&flow("build", "make all"));
+    assert!(
+        why.contains("with other options than the replay at flow.ts:6:"),
+        "{why}"
+    );
+    let why = divergence(&flow("build", "make"));
+    assert!(why.starts_with("completed"), "{why}");
+}
