@@ -297,7 +297,12 @@ impl Programs for ScriptPrograms {
             self.inner.forget(oldest);
         }
         let (inner, epoch) = (Arc::clone(&self.inner), program.epoch);
-        let reply = move |answer| inner.answered(id, epoch, answer, reports.as_ref());
+        // Whoever takes the report may have to start a task, which this thread could not.
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let reply = move |answer| {
+            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            inner.answered(id, epoch, answer, reports.as_ref());
+        };
         self.inner.pool.send(slot, order, bundle, Box::new(reply));
     }
 

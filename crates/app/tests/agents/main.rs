@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bad;
+mod code;
 mod files;
 mod limits;
 mod living;

@@ -30,7 +30,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            cpu_ms: 10_000,
+            cpu_ms: 5_000,
             memory: 128 << 20,
             stack: 1 << 20,
             value: 1 << 20,

@@ -1,0 +1,179 @@
+//! TypeScript definitions over the real binary.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::office::Office;
+use super::support::pause;
+
+/// As a document of what users expect has it.
+const EXAMPLE: &str = include_str!("../../../script/tests/examples/implement-feature.ts");
+
+fn define(office: &Office, name: &str, text: &str) {
+    let dir = office.world.project.join(".agent/workflows/definitions");
+    std::fs::write(dir.join(name), text).unwrap();
+}
+
+/// Starts a run with these args; gives its path.
+fn start(office: &Office, key: &str, args: &Value) -> String {
+    let answer = office.start(key, &json!({"args": args}));
+    assert_eq!(answer.0, 201, "{}", answer.1);
+    let id = answer.1["data"]["id"].as_str().unwrap();
+    format!("/api/workflow-executions/{id}")
+}
+
+#[test]
+fn the_example_runs_to_its_end_however_often_its_host_is_killed() {
+    let office = Office::new();
+    define(&office, "implement-feature.ts", EXAMPLE);
+    let pnpm = office.world.project.join("../bin/pnpm");
+    std::fs::write(
+        &pnpm,
+        "#!/bin/sh\nsleep 0.2\necho \"$1\" >> \"$PWD/pnpm.log\"\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&pnpm, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let args = json!({"featureName": "Login", "requirements": "JWT"});
+    let run = start(&office, "implement-feature", &args);
+    for kill in 0..8_u64 {
+        // Not the same moments each time.
+        let moment = (u64::from(std::process::id()) * 37 + kill * 113) % 250;
+        pause(Duration::from_millis(moment));
+        office.restart();
+    }
+    let done = office.completed(&run);
+    let steps = done["steps"].as_array().unwrap();
+    let keys: Vec<&str> = steps
+        .iter()
+        .map(|s| s["step_id"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "research-codebase",
+        "create-spec",
+        "implement",
+        "run-tests",
+        "build",
+    ];
+    assert_eq!(keys, expected);
+    assert!(
+        steps.iter().all(|step| step["status"] == "completed"),
+        "{done:#}"
+    );
+    assert_eq!(done["current_phase"], "test");
+    let ran = std::fs::read_to_string(office.world.project.join("pnpm.log")).unwrap();
+    assert_eq!(ran, "test\nbuild\n", "each command ran once");
+    let comments = office.world.get(&format!("{run}/comments"));
+    let said = comments["data"].as_array().unwrap().iter();
+    let said = said.filter(|c| c["text"] == "Feature implementation complete!");
+    assert_eq!(said.count(), 1, "{comments:#}");
+}
+
+#[test]
+fn args_are_read_by_the_schema_and_errors_name_their_place() {
+    let office = Office::new();
+    define(
+        &office,
+        "typed.ts",
+        "import { defineWorkflow } from \"baton\";
+import { z } from \"zod\";
+export default defineWorkflow({
+  name: \"Typed\",
+  phases: [\"only\"],
+  argsSchema: z.object({ n: z.coerce.number().min(1), tags: z.array(z.string()).default([\"a\"]) }),
+  async execute(ctx) {
+    const sum = await ctx.step(\"sum\", { type: \"function\", fn: () => ctx.args.n + ctx.args.tags.length });
+    return { sum: sum.data };
+  },
+});
+",
+    );
+    let run = start(&office, "typed", &json!({"n": "41"}));
+    let done = office.completed(&run);
+    assert_eq!(done["outputs"], json!({"sum": 42}));
+    assert_eq!(done["args"], json!({"n": 41, "tags": ["a"]}));
+    let (status, refused) = office.start("typed", &json!({"args": {"n": 0, "tags": ["a", 1]}}));
+    assert_eq!(status, 422, "{refused:#}");
+    let text = refused.to_string();
+    assert!(text.contains("/n") && text.contains("/tags/1"), "{text}");
+    let path = format!("/api/workflow-definitions?project_id={}", office.project);
+    let listed = office.world.get(&path)["data"][0].take();
+    assert_eq!(listed["type"], "code");
+    assert_eq!(listed["phases"], json!(["only"]));
+    assert_eq!(listed["steps"][0]["id"], "sum");
+    assert_eq!(listed["steps"][0]["type"], "function");
+    assert_eq!(listed["args_schema"]["properties"]["n"]["minimum"], 1);
+}
+
+#[test]
+fn a_run_keeps_the_bundle_it_began_with_and_replay_tells_where_the_source_differs() {
+    let office = Office::new();
+    let text = |id: &str| {
+        format!(
+            "import {{ defineWorkflow }} from \"baton\";
+export default defineWorkflow({{
+  name: \"Kept\",
+  async execute(ctx) {{
+    await ctx.step(\"first\", {{ type: \"script\", command: \"true\" }});
+    await ctx.approval(\"ok\", \"Go on?\");
+    await ctx.step(\"{id}\", {{ type: \"script\", command: \"true\" }});
+  }},
+}});
+"
+        )
+    };
+    define(&office, "kept.ts", &text("second"));
+    let run = start(&office, "kept", &json!({}));
+    office.when(&run, "its question", |run| {
+        run["waiting"]["reason"] == "approval"
+    });
+    define(&office, "kept.ts", &text("other"));
+    office.restart();
+    let waiting = office.world.get(&run)["data"].take();
+    let ok = waiting["steps"][1]["id"].as_str().unwrap();
+    let (status, answer) = office.post(&format!("/api/workflow-steps/{ok}/approve"), &json!({}));
+    assert!(status < 300, "{answer}");
+    let done = office.completed(&run);
+    assert_eq!(done["steps"][2]["step_id"], "second");
+    let (status, replayed) = office.post(&format!("{run}/replay"), &json!({}));
+    assert_eq!(status, 200, "{replayed}");
+    let why = replayed["data"]["divergence"].as_str().unwrap();
+    assert!(
+        why.contains("`second` at kept.ts:7:") && why.contains("`other` at kept.ts:7:"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_failed_run_goes_on_from_the_step_that_failed() {
+    let office = Office::new();
+    define(
+        &office,
+        "again.ts",
+        "import { defineWorkflow } from \"baton\";
+export default defineWorkflow({
+  name: \"Again\",
+  async execute(ctx) {
+    await ctx.step(\"first\", { type: \"script\", command: \"echo one >> ran\" });
+    await ctx.step(\"second\", { type: \"script\", command: \"echo two >> ran; test -e go\" });
+    await ctx.step(\"third\", { type: \"script\", command: \"echo three >> ran\" });
+  },
+});
+",
+    );
+    let run = start(&office, "again", &json!({}));
+    let failed = office.ended(&run);
+    assert_eq!(failed["status"], "failed", "{failed:#}");
+    let why = failed["error_message"].as_str().unwrap_or_default();
+    assert!(
+        why.contains("step `second` failed") && why.contains("again.ts:6:"),
+        "{why}"
+    );
+    std::fs::write(office.world.project.join("go"), "").unwrap();
+    let (status, answer) = office.post(&format!("{run}/retry"), &json!({}));
+    assert!(status < 300, "{answer}");
+    office.completed(&run);
+    let ran = std::fs::read_to_string(office.world.project.join("ran")).unwrap();
+    assert_eq!(ran, "one\ntwo\ntwo\nthree\n");
+}

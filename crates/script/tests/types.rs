@@ -1,0 +1,110 @@
+//! What `baton types` writes is what the real compiler needs: it takes the examples, and refuses
+//! what the engine would refuse.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The compiler that `.ci/deps` installs.
+fn tsc() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let tsc = target.join("tools/tsc/node_modules/.bin/tsc");
+    assert!(tsc.exists(), "install it: .ci/deps");
+    tsc
+}
+
+/// What the compiler says of these files beside the types.
+fn check(files: &[(String, &str)]) -> (bool, String) {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in baton_script::editor_files() {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let output = Command::new(tsc())
+        .arg("-p")
+        .arg(dir.path())
+        .arg("--pretty")
+        .arg("false")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.success(), said)
+}
+
+#[test]
+fn the_examples_check() {
+    let (ok, said) = check(&[
+        (
+            "implement-feature.ts".into(),
+            include_str!("examples/implement-feature.ts"),
+        ),
+        (
+            "hello.ts".into(),
+            include_str!("../../app/src/cli/init/hello.ts"),
+        ),
+    ]);
+    assert!(ok, "{said}");
+}
+
+const BEGIN: &str =
+    "import { defineWorkflow, secret, sh, StepError } from \"@repo/workflow-engine\";
+import { z } from \"zod\";
+void secret; void sh; void StepError; void z;
+";
+
+/// Bodies of `execute` that are wrong.
+const WRONG: [&str; 14] = [
+    "await ctx.step(\"a\", { type: \"script\", comand: \"x\" });",
+    "await ctx.step(\"a\", { type: \"script\" });",
+    "await ctx.step(\"a\", { type: \"agent\", agent: \"claude\" });",
+    "await ctx.step(\"a\", { type: \"agent\", prompt: \"x\", permission: \"all\" });",
+    "await ctx.step(\"a\", { type: \"shell\", command: \"x\" });",
+    "await ctx.step(\"a\", { type: \"script\", command: \"x\", timeout: 10 });",
+    "await ctx.step(\"a\", { type: \"script\", command: \"x\", retry: 3 });",
+    "await ctx.step(12, { type: \"script\", command: \"x\" });",
+    "await ctx.step(\"a\", { type: \"function\", fn: \"x\" });",
+    "await ctx.step(\"a\", { type: \"script\", command: \"x\", env: { A: 1 } });",
+    "await ctx.approval(\"ok\", { timeout: \"1d\" });",
+    "await ctx.workflow(\"child\", { args: {} });",
+    "const n: number = ctx.args.name; void n;",
+    "await ctx.wait(10);",
+];
+
+/// Definitions that are wrong.
+const WRONG_HEADS: [&str; 6] = [
+    "export default defineWorkflow({ async execute() {} });",
+    "export default defineWorkflow({ name: \"x\" });",
+    "export default defineWorkflow({ name: 1, async execute() {} });",
+    "export default defineWorkflow({ name: \"x\", phases: \"one\", async execute() {} });",
+    "export default defineWorkflow({ name: \"x\", worktree: \"elsewhere\", async execute() {} });",
+    "export default defineWorkflow({ name: \"x\", steps: [], async execute() {} });",
+];
+
+#[test]
+fn twenty_wrong_ones_are_refused() {
+    let bodies = WRONG.iter().map(|body| {
+        format!(
+            "{BEGIN}export default defineWorkflow({{\n  name: \"Wrong\",\n  argsSchema: z.object({{ name: z.string() }}),\n  async execute(ctx) {{\n    {body}\n  }},\n}});\n"
+        )
+    });
+    let heads = WRONG_HEADS.iter().map(|head| format!("{BEGIN}{head}\n"));
+    let texts: Vec<String> = bodies.chain(heads).collect();
+    assert_eq!(texts.len(), 20);
+    let files: Vec<(String, &str)> = texts
+        .iter()
+        .enumerate()
+        .map(|(n, text)| (format!("wrong-{n}.ts"), text.as_str()))
+        .collect();
+    let (ok, said) = check(&files);
+    assert!(!ok);
+    for (name, text) in files {
+        assert!(
+            said.contains(&format!("{name}(")),
+            "{name} was taken:\n{text}\n{said}"
+        );
+    }
+}
