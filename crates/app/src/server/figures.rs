@@ -168,7 +168,7 @@ impl Sums {
         self.tokens += tokens;
     }
 
-    fn to_json(mut self, key: Option<&str>) -> Value {
+    fn into_json(mut self, key: Option<&str>) -> Value {
         let mut value = json!({
             "runs": self.runs,
             "completed": self.completed,
@@ -214,13 +214,13 @@ pub fn insights(host: &Host, views: &Views, asked: &Asked) -> Answer<Value> {
     }
     let groups = groups
         .into_iter()
-        .map(|(key, sums)| sums.to_json(Some(&key)));
+        .map(|(key, sums)| sums.into_json(Some(&key)));
     let mut waits: Vec<_> = waits.into_iter().collect();
     waits.sort_by_key(|(_, ms)| std::cmp::Reverse(*ms));
     let waits = waits
         .into_iter()
         .map(|(reason, ms)| json!({"reason": reason, "ms": ms}));
-    let mut data = all.to_json(None);
+    let mut data = all.into_json(None);
     data["from"] = asked.from.to_string().into();
     data["to"] = asked.to.to_string().into();
     data["group"] = asked.group.word().into();

@@ -180,7 +180,7 @@ impl Metrics {
 
     /// Sessions say their sums.
     fn spent(&self, attempt: AttemptId, usage: &Usage) {
-        let before = self.used().insert(attempt, usage.clone());
+        let before = self.used().insert(attempt, *usage);
         let before = before.unwrap_or_default();
         let kinds = [
             ("input", usage.input, before.input),
