@@ -3,6 +3,7 @@
 //! [`SqliteJournal`] holds the only truth (`journal.db`). Whatever else is here follows it by
 //! position and can be deleted and made again.
 
+pub mod access;
 mod beside;
 mod faults;
 pub mod files;
@@ -14,6 +15,7 @@ mod schedules;
 pub mod views;
 pub mod webhooks;
 
+pub use access::AccessStore;
 pub use faults::{Faults, NoFaults};
 pub use files::Files;
 pub use journal::{OpenError, Options, Project, SqliteJournal, WriteError};

@@ -15,6 +15,7 @@ mod find;
 mod fork;
 mod gc;
 mod init;
+mod link;
 mod list;
 mod logs;
 mod pause;
@@ -112,6 +113,7 @@ enum Verb {
     Completions(completions::Completions),
     Secret(secret::Secret),
     Serve(serve::Serve),
+    Link(link::Link),
     Rm(rm::Rm),
     Gc(gc::Gc),
 }
@@ -183,6 +185,7 @@ impl Verb {
             Self::Doctor(verb) => verb.carry_out(context).await,
             Self::Completions(verb) => verb.carry_out(),
             Self::Secret(verb) => verb.carry_out(context).await,
+            Self::Link(verb) => verb.carry_out(context).await,
             Self::Serve(_) => Err(Failure::usage("`serve` is a host of its own")),
             Self::Rm(verb) => verb.carry_out(context).await,
             Self::Gc(verb) => verb.carry_out(context).await,

@@ -16,6 +16,9 @@ use super::files;
 /// Children of children are looked through so far.
 const DEEPEST: usize = 64;
 
+/// What tokens are signed with that the server takes.
+pub const JWT_SECRET: &str = "JWT_SECRET";
+
 /// Names and values.
 pub type Environment = BTreeMap<String, String>;
 
@@ -35,6 +38,8 @@ impl RunEnvironments {
         let own = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
+        // Who has it can sign tokens of an admin: no step of a run gets the server's.
+        let own = own.filter(|(name, _)| name != JWT_SECRET);
         Self {
             runs: data_dir.join("runs"),
             journal,

@@ -31,7 +31,6 @@ mod takeover;
 pub mod workspaces;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -45,6 +44,7 @@ use tokio::sync::watch;
 
 pub use clock::now;
 pub use environments::RunEnvironments;
+pub use network::Serving;
 pub use projects::Projects;
 pub use runners::{artifact_path, executions, kind_of, numbered, safe_name};
 pub use secrets::Secrets;
@@ -90,7 +90,7 @@ pub struct Host {
     /// The idempotency keys of the last day.
     pub keys: keys::Keys,
     /// Who may come in over the network.
-    pub access: access::Access,
+    pub access: Arc<access::Access>,
     /// The environments of runs.
     pub environments: Arc<RunEnvironments>,
     /// This host's generation.
@@ -107,7 +107,7 @@ pub struct Host {
     pub webhooks: Outgoing,
     /// Whether it leaves when idle.
     pub background: bool,
-    address: OnceLock<SocketAddr>,
+    address: OnceLock<String>,
     views: OnceLock<Arc<Views>>,
     activity: Arc<Activity>,
     /// Lets commands in.
@@ -126,10 +126,10 @@ impl Host {
         Some(views)
     }
 
-    /// Where it listens beside its socket.
+    /// How browsers reach it, if it listens beside its socket: `http://127.0.0.1:4747`.
     #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.address.get().copied()
+    pub fn address(&self) -> Option<&str> {
+        self.address.get().map(String::as_str)
     }
 
     /// Asks the host to leave: attempts go on under their shepherds.
@@ -175,12 +175,12 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Runs a host in the foreground that also listens on an address. One in the background hands over.
-pub fn serve_at(data_dir: &Path, listen: SocketAddr) -> ExitCode {
+pub fn serve_at(data_dir: &Path, serving: Serving) -> ExitCode {
     let options = Options {
         data_dir: data_dir.to_owned(),
         background: false,
         idle_exit: None,
-        listen: Some(listen),
+        serving: Some(serving),
     };
     ended("baton serve", takeover::take(options))
 }

@@ -1,11 +1,12 @@
 //! The words of `baton host`.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_core::time::parse_duration;
+
+use super::network::Serving;
 
 /// How a host is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct Options {
     pub background: bool,
     /// How long it stays without anything to do; `None`: as the settings say.
     pub idle_exit: Option<Duration>,
-    /// Where it listens beside the socket.
-    pub listen: Option<SocketAddr>,
+    /// How it is served beside the socket.
+    pub serving: Option<Serving>,
 }
 
 impl Options {
@@ -46,7 +47,7 @@ impl Options {
             data_dir,
             background,
             idle_exit,
-            listen: None,
+            serving: None,
         })
     }
 }
@@ -73,7 +74,7 @@ mod tests {
             data_dir: "/d".into(),
             background: true,
             idle_exit: Some(Duration::from_secs(2)),
-            listen: None,
+            serving: None,
         };
         assert_eq!(options, Ok(expected));
     }

@@ -15,7 +15,7 @@ use baton_store::{Files, Schedules, SqliteJournal, Views, Webhooks};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::access::Access;
+use super::access::{Access, Signers};
 use super::activity::Activity;
 use super::clock::SystemClock;
 use super::definitions::OnDisk;
@@ -23,13 +23,14 @@ use super::environments::RunEnvironments;
 use super::keys::Keys;
 use super::listener::Listener;
 use super::lock::{self, Lock, LockError};
+use super::network::Bound;
 use super::options::Options;
 use super::projects::Projects;
 use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
-use super::{Host, cleaning, database, files, idle, network, scripts};
+use super::{Host, cleaning, database, environments, files, idle, network, scripts};
 use crate::triggers;
 use crate::webhooks::Outgoing;
 
@@ -90,11 +91,17 @@ pub fn run(options: Options) -> Result<(), Error> {
     let lock = lock::take(&data_dir)?;
     log();
     // Before anything is opened: a port that is taken is a mistake of whoever starts it.
-    let address = options.listen.map(|address| {
-        let bound = std::net::TcpListener::bind(address);
-        bound.map_err(|error| Error::System(format!("cannot listen on {address}: {error}")))
-    });
-    let address = address.transpose()?;
+    let secret = std::env::var(environments::JWT_SECRET).ok();
+    let jwks = options
+        .serving
+        .as_ref()
+        .and_then(|serving| serving.jwks.clone());
+    let signers = match &options.serving {
+        Some(_) => Signers::read(secret.as_deref(), jwks.as_deref()).map_err(Error::System)?,
+        None => Signers::default(),
+    };
+    let address = options.serving.map(Bound::bind).transpose();
+    let address = address.map_err(Error::System)?;
     let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
     let database = database::directory(config.database.as_deref(), &data_dir)?;
     files::private_dir(&database).map_err(disk(&database))?;
@@ -141,7 +148,8 @@ pub fn run(options: Options) -> Result<(), Error> {
     });
     let webhooks = Webhooks::open(&database).map_err(|e| Error::Disk(e.to_string()))?;
     let keys = Keys::open(&data_dir, super::now()).map_err(disk(&data_dir))?;
-    let access = Access::open(&data_dir).map_err(disk(&data_dir))?;
+    let access = Access::open(&data_dir, signers).map_err(|e| Error::Disk(e.to_string()))?;
+    let access = Arc::new(access);
     let host = Arc::new(Host {
         access,
         data_dir,
@@ -191,7 +199,7 @@ async fn live(
     lock: &Arc<Lock>,
     idle_exit: Duration,
     runners: ShepherdRunners,
-    address: Option<std::net::TcpListener>,
+    address: Option<Bound>,
 ) -> Result<(), Error> {
     let recovered = host
         .engine
@@ -254,7 +262,7 @@ async fn live(
     let router = crate::server::router(host.clone());
     let web = address.map(|address| network::serve(host, router.clone(), address));
     let web = web.transpose().map_err(system)?;
-    let server = axum::serve(listener, crate::server::local(router));
+    let server = axum::serve(listener, crate::server::local(router, host.clone()));
     #[expect(clippy::disallowed_methods, reason = "awaited when the host leaves")]
     let served = tokio::spawn(server.with_graceful_shutdown(asked).into_future());
     let mut leaving = host.leaving();

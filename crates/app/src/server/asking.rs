@@ -2,6 +2,7 @@
 //! All that cannot be read is refused here, before any handler.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -11,11 +12,14 @@ use baton_core::run::event::Actor;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::access::identity_of;
+use super::access::{Identity, identity_of};
 use super::error::Problem;
 
 /// The largest body, in bytes.
 const LARGEST: usize = 1024 * 1024;
+
+/// How long a whole body may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The one parameter of the path.
 pub struct Segment(pub String);
@@ -135,7 +139,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
 /// The whole of a body that is not too large.
 pub async fn whole_body(body: axum::body::Body) -> Result<axum::body::Bytes, Problem> {
-    let bytes = axum::body::to_bytes(body, LARGEST).await;
+    let bytes = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, LARGEST));
+    let Ok(bytes) = bytes.await else {
+        let detail = format!("the body did not come within {} s", PATIENCE.as_secs());
+        return Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            detail,
+        ));
+    };
     bytes.map_err(|error| too_large_or_lost(&error))
 }
 
@@ -167,8 +179,10 @@ fn too_large_or_lost(error: &axum::Error) -> Problem {
 
 /// Who asks, and by which command id.
 pub struct Caller {
-    /// Who.
+    /// Who it is written down as.
     pub by: Actor,
+    /// Who, and what they may.
+    pub identity: Identity,
     /// What makes a repeat harmless: made by [`know`](super::repeats::know).
     pub command: Option<CommandId>,
 }
@@ -177,8 +191,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let identity = identity_of(&parts.extensions);
         Ok(Self {
-            by: identity_of(&parts.extensions).by,
+            by: identity.by.clone(),
+            identity,
             command: parts.extensions.get::<CommandId>().cloned(),
         })
     }

@@ -25,6 +25,7 @@ struct Content {
     detail: String,
     errors: Vec<Value>,
     more: Map<String, Value>,
+    retry_after: Option<u64>,
 }
 
 /// What a handler gives.
@@ -39,6 +40,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             more: Map::new(),
+            retry_after: None,
         }))
     }
 
@@ -125,6 +127,13 @@ impl Problem {
         self
     }
 
+    /// To be tried again after so many seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
     /// With another member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -166,6 +175,10 @@ impl IntoResponse for Problem {
         let mut response = (content.status, text).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if let Some(seconds) = content.retry_after {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 }

@@ -102,6 +102,8 @@ fn middle(values: &mut [f64], part: f64) -> Option<f64> {
 pub struct Asked {
     /// Of this project; of all without.
     pub project: Option<ProjectId>,
+    /// Of those whoever asks may see; `None` is all.
+    pub seen: Option<Vec<ProjectId>>,
     /// Runs that were created from then on.
     pub from: Timestamp,
     /// And before then.
@@ -234,6 +236,7 @@ pub fn insights(host: &Host, views: &Views, asked: &Asked) -> Answer<Value> {
 fn rows(views: &Views, asked: &Asked) -> Answer<(Vec<RunRow>, bool)> {
     let filter = RunFilter {
         project: asked.project,
+        projects: asked.seen.clone(),
         ..RunFilter::default()
     };
     let mut found = Vec::new();

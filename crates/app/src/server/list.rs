@@ -60,6 +60,7 @@ async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> 
     };
     Ok(later.is_none().then(|| RunFilter {
         project,
+        projects: None,
         statuses,
         phases: words("phase"),
         definitions: words("definition"),
@@ -91,6 +92,8 @@ pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<
     };
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let found = find::blocking(&host, move |host| {
+        let mut filter = filter;
+        filter.projects = caller.identity.seen_projects(host)?;
         let Page { rows, next } = views.runs(&filter, before, limit)?;
         let mut estimates = HashMap::new();
         let mut data = Vec::with_capacity(rows.len());

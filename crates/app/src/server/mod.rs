@@ -27,6 +27,7 @@ mod wire;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
@@ -34,8 +35,11 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower_http::compression::CompressionLayer;
 
 use crate::host::Host;
+pub use access::Network;
+use access::{Gate, Protection};
 use error::Problem;
 
 /// Asks the host to leave: also of one that does already.
@@ -81,13 +85,21 @@ pub fn router(host: Arc<Host>) -> Router {
 }
 
 /// The endpoints as the Unix socket has them: whoever may connect is the user `local`.
-pub fn local(router: Router) -> Router {
-    router.layer(axum::middleware::from_fn(access::local))
+pub fn local(router: Router, host: Arc<Host>) -> Router {
+    router.layer(axum::middleware::from_fn_with_state(host, access::local))
 }
 
-/// The endpoints as the network has them: whoever asks shows who they are.
-pub fn network(router: Router, host: Arc<Host>) -> Router {
-    let access = axum::middleware::from_fn_with_state(host, access::network);
-    let headers = axum::middleware::from_fn(access::headers);
-    router.layer(access).layer(headers)
+/// The endpoints as the network has them: whoever asks shows who they are. `patience` is how long a
+/// request's body may stand still.
+pub fn network(router: Router, host: Arc<Host>, network: Network, patience: Duration) -> Router {
+    let network = Arc::new(network);
+    let gate = Gate {
+        host,
+        network: network.clone(),
+    };
+    let protection = Protection { network, patience };
+    let gate = axum::middleware::from_fn_with_state(gate, access::network);
+    let protect = axum::middleware::from_fn_with_state(protection, access::protect);
+    let compress = CompressionLayer::new();
+    router.layer(gate).layer(compress).layer(protect)
 }

@@ -21,6 +21,7 @@ use super::error::{Answer, Problem};
 use super::story::Story;
 use super::{State, find, wire};
 use crate::host::Host;
+use crate::host::access::Role;
 use crate::host::definitions::{self, Found};
 use crate::host::projects::reference;
 use crate::host::workspaces::{self, Wish};
@@ -89,6 +90,7 @@ pub async fn start(
     }
     let wish = wish(&body)?;
     let (project, found) = what(&host, &body).await?;
+    caller.identity.may_in(project.id, Role::Operator)?;
     let has_errors = found
         .diagnostics
         .iter()

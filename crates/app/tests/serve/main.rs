@@ -5,4 +5,8 @@
 #[path = "../server_support/mod.rs"]
 mod server_support;
 
+mod bad_input;
+mod passwords;
+mod roles;
 mod signing_in;
+mod taking_over;

@@ -70,7 +70,10 @@ fn a_link_signs_a_browser_in_once_and_signing_out_ends_it() {
     }
     let again = net.post("/api/auth/link", &json!({"token": link}));
     assert_eq!((again.status, again.code().as_str()), (401, "bad_link"));
-    let browser = net.with("cookie", &signed_in.cookie());
+    let origin = format!("http://{}", net.address);
+    let browser = net
+        .with("cookie", &signed_in.cookie())
+        .with("origin", &origin);
     assert_eq!(
         browser.get("/api/auth/me").json()["data"]["username"],
         "local"
@@ -124,4 +127,20 @@ fn a_port_that_is_taken_is_said_and_changes_nothing() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains(&address), "{said}");
     assert!(!world.data_dir().join("journal.db").exists());
+}
+
+#[test]
+fn another_link_is_made_on_the_servers_machine_only() {
+    let mut world = World::idle(&[]);
+    let (net, _) = world.serve(&[]);
+    let remote = net
+        .bearer(&world.token())
+        .post("/api/auth/links", &json!({}));
+    assert_eq!(remote.status, 403);
+    let said = world.baton(&["link"]).output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let (base, link) = said.trim().split_once("/#link=").expect("a link");
+    assert_eq!(base, format!("http://{}", net.address));
+    let signed_in = net.post("/api/auth/link", &json!({"token": link}));
+    assert_eq!(signed_in.status, 200);
 }

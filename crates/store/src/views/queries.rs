@@ -18,6 +18,8 @@ use super::{runs, steps};
 pub struct RunFilter {
     /// Of this project.
     pub project: Option<ProjectId>,
+    /// Of one of these projects; `None` is all.
+    pub projects: Option<Vec<ProjectId>>,
     /// With one of these status words.
     pub statuses: Vec<String>,
     /// In one of these phases.
@@ -274,6 +276,10 @@ fn condition(filter: &RunFilter, before: Option<u64>) -> (String, Vec<Value>) {
     }
     if let Some(project) = filter.project {
         is("project = ?", vec![text(project)]);
+    }
+    if let Some(projects) = &filter.projects {
+        let given = projects.iter().map(text).collect();
+        is(&format!("project IN ({})", marks(projects.len())), given);
     }
     if let Some(parent) = filter.parent {
         is("parent = ?", vec![text(parent)]);

@@ -2,11 +2,10 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
+use crate::host::access::SESSION;
+
 /// Its name.
 const NAME: &str = "baton_session";
-
-/// How long a browser keeps it, in seconds.
-const KEPT: u64 = 30 * 24 * 60 * 60;
 
 /// The session that these headers carry.
 pub fn session(headers: &HeaderMap) -> Option<&str> {
@@ -16,9 +15,12 @@ pub fn session(headers: &HeaderMap) -> Option<&str> {
     pairs.find_map(|pair| pair.trim().strip_prefix(NAME)?.strip_prefix('='))
 }
 
-/// Makes a browser send this session from now on.
-pub fn set(session: &str) -> Option<HeaderValue> {
-    let value = format!("{NAME}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={KEPT}");
+/// Makes a browser send this session from now on; when secure, only over TLS.
+pub fn set(session: &str, is_secure: bool) -> Option<HeaderValue> {
+    let secure = if is_secure { "; Secure" } else { "" };
+    let kept = SESSION.as_secs();
+    let value =
+        format!("{NAME}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={kept}{secure}");
     HeaderValue::from_str(&value).ok()
 }
 

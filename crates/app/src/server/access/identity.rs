@@ -1,30 +1,35 @@
 //! Who a request is from: put among its extensions before any handler, extracted by handlers.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header::HeaderName};
-use baton_core::ids::{AttemptId, UserId};
+use baton_core::ids::{AttemptId, ProjectId, UserId};
 use baton_core::run::event::Actor;
 
-use super::super::error::Problem;
-use crate::host::access::Role;
+use super::super::error::{Answer, Problem};
+use crate::host::Host;
+use crate::host::access::{Access, Role, Shown};
 
 /// By this, something inside an attempt says so; it never gives a right, it takes some.
 const ATTEMPT: HeaderName = HeaderName::from_static("x-baton-attempt");
 
 /// Who asks, and what they may.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Identity {
     /// Who it is written down as: a user, or an attempt of a run.
     pub by: Actor,
-    /// The user whose rights these are.
-    pub user: UserId,
-    /// The user's name.
-    pub username: String,
-    /// What they may.
-    pub role: Role,
+    who: Who,
+}
+
+#[derive(Debug, Clone)]
+enum Who {
+    /// The Unix socket.
+    Local,
+    Known(Arc<Access>, Shown),
+    Nobody,
 }
 
 impl Identity {
@@ -33,9 +38,25 @@ impl Identity {
     pub fn local() -> Self {
         Self {
             by: Actor::User(UserId::LOCAL),
-            user: UserId::LOCAL,
-            username: "local".into(),
-            role: Role::Admin,
+            who: Who::Local,
+        }
+    }
+
+    /// Somebody who has shown who they are.
+    #[must_use]
+    pub fn known(access: Arc<Access>, shown: Shown) -> Self {
+        Self {
+            by: Actor::User(shown.user),
+            who: Who::Known(access, shown),
+        }
+    }
+
+    /// One who has shown nothing.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self {
+            by: Actor::System,
+            who: Who::Nobody,
         }
     }
 
@@ -54,6 +75,90 @@ impl Identity {
         self.by = Actor::Attempt(id);
         Ok(self)
     }
+
+    /// Whether they came over the Unix socket, and from outside any attempt.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!((&self.who, &self.by), (Who::Local, Actor::User(_)))
+    }
+
+    /// The user whose rights these are.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        match &self.who {
+            Who::Known(_, shown) => shown.user,
+            Who::Local | Who::Nobody => UserId::LOCAL,
+        }
+    }
+
+    /// The user's name.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        match &self.who {
+            Who::Local => "local",
+            Who::Known(_, shown) => &shown.username,
+            Who::Nobody => "",
+        }
+    }
+
+    /// Whether it is anybody.
+    #[must_use]
+    pub fn is_somebody(&self) -> bool {
+        !matches!(self.who, Who::Nobody)
+    }
+
+    /// What they may where no project is meant, as it is now.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match &self.who {
+            Who::Local => Role::Admin,
+            Who::Known(access, shown) => access.role(shown),
+            Who::Nobody => Role::Nobody,
+        }
+    }
+
+    /// What they may in this project, as it is now.
+    #[must_use]
+    pub fn role_in(&self, project: ProjectId) -> Role {
+        match &self.who {
+            Who::Local => Role::Admin,
+            Who::Known(access, shown) => access.role_in(shown, project),
+            Who::Nobody => Role::Nobody,
+        }
+    }
+
+    /// Whether they may look at this project.
+    #[must_use]
+    pub fn sees(&self, project: ProjectId) -> bool {
+        self.role_in(project) >= Role::Viewer
+    }
+
+    /// The projects that they may look at; `None` is all. Blocks.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn seen_projects(&self, host: &Host) -> Answer<Option<Vec<ProjectId>>> {
+        if self.role() == Role::Admin {
+            return Ok(None);
+        }
+        let all = host.projects.all()?.into_iter().map(|project| project.id);
+        Ok(Some(all.filter(|id| self.sees(*id)).collect()))
+    }
+
+    /// Nothing, when they may do in this project what this role may.
+    ///
+    /// # Errors
+    /// 403, or 404 when they may not even look.
+    pub fn may_in(&self, project: ProjectId, needed: Role) -> Answer<()> {
+        let role = self.role_in(project);
+        if role >= needed {
+            return Ok(());
+        }
+        match role >= Role::Viewer {
+            true => Err(super::forbidden(needed)),
+            false => Err(Problem::not_found("there is no such thing")),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Identity {
@@ -66,11 +171,5 @@ impl<S: Send + Sync> FromRequestParts<S> for Identity {
 
 /// The identity among these extensions. Every way in puts one there; without it nobody is asking.
 pub fn of(extensions: &axum::http::Extensions) -> Identity {
-    let nobody = || Identity {
-        by: Actor::System,
-        user: UserId::LOCAL,
-        username: "nobody".into(),
-        role: Role::Nobody,
-    };
-    extensions.get().cloned().unwrap_or_else(nobody)
+    extensions.get().cloned().unwrap_or_else(Identity::nobody)
 }

@@ -1,50 +1,144 @@
 //! Who may do what: every request gets an [`Identity`] or is refused here, before any handler.
 //!
 //! The Unix socket is the user `local`; over the network a token or the web app's cookie is needed.
+//! `rights` holds the table of what each endpoint needs.
 
 mod cookie;
 mod identity;
+mod origin;
+mod protection;
+mod rights;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use baton_core::run::event::Actor;
+use serde_json::json;
 
-use super::error::Problem;
+use super::error::{Answer, Problem};
+use super::live::Audience;
 use crate::host::Host;
+use crate::host::access::Role;
 
 pub use cookie::{clear as clear_cookie, session as session_cookie, set as set_cookie};
 pub use identity::{Identity, of as identity_of};
+pub use protection::{Protection, protect};
+pub use rights::is_api;
+
+/// How the network reaches this server.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// The names it is known by.
+    pub names: Vec<String>,
+    /// A proxy stands in front, which says who asks and speaks TLS.
+    pub behind_proxy: bool,
+    /// It speaks TLS itself.
+    pub tls: bool,
+}
+
+/// Where a request is from.
+#[derive(Debug, Clone, Copy)]
+pub struct From(pub Option<IpAddr>);
+
+/// What the layer needs.
+#[derive(Clone)]
+pub struct Gate {
+    /// The host.
+    pub host: Arc<Host>,
+    /// How it is reached.
+    pub network: Arc<Network>,
+}
 
 /// A request that came over the Unix socket: from whoever may read the data directory.
-pub async fn local(mut request: Request, next: Next) -> Result<Response, Problem> {
-    let identity = Identity::local().inside(request.headers())?;
-    request.extensions_mut().insert(identity);
-    Ok(next.run(request).await)
+pub async fn local(State(host): State<Arc<Host>>, mut request: Request, next: Next) -> Response {
+    let identity = Identity::local().inside(request.headers());
+    request.extensions_mut().insert(From(None));
+    enter(&host, identity, request, next).await
 }
 
 /// A request that came over the network: it shows a token or a session, or asks for what is open
 /// to all.
-pub async fn network(
-    State(host): State<Arc<Host>>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    match known(&host, request.headers()) {
-        Some(identity) => {
-            let identity = identity.inside(request.headers())?;
-            request.extensions_mut().insert(identity);
-        }
-        None if is_open(request.uri().path()) => {}
-        None => return Err(unknown()),
-    }
-    Ok(next.run(request).await)
+pub async fn network(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let from = from(&gate.network, &request);
+    request.extensions_mut().insert(From(from));
+    request.extensions_mut().insert(gate.network.clone());
+    let identity = known(&gate, &request);
+    enter(&gate.host, identity, request, next).await
 }
 
-/// Who these headers show to be asking.
-fn known(host: &Host, headers: &HeaderMap) -> Option<Identity> {
+/// Lets in or refuses, and notes what was changed.
+async fn enter(
+    host: &Arc<Host>,
+    identity: Answer<Identity>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let From(from) = *request.extensions().get().unwrap_or(&From(None));
+    let who = identity
+        .as_ref()
+        .cloned()
+        .unwrap_or_else(|_| Identity::nobody());
+    let may = match identity {
+        Ok(who) => may(host, &who, &method, &uri).await,
+        Err(problem) => Err(problem),
+    };
+    let mut response = match may {
+        Ok(()) => {
+            let sees = who.clone();
+            let audience = Audience::of(move |project| sees.sees(project));
+            request.extensions_mut().insert(audience);
+            request.extensions_mut().insert(who.clone());
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    let status = response.status().as_u16();
+    let (user, path) = (who.username(), uri.path());
+    if let Some(from) = from {
+        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let id = protection::identify(&mut response);
+        tracing::info!(target: "baton::access", request = id, %from, user, %method, path, status, ms);
+    }
+    // What was refused for want of credentials is in the access log: strangers write no trail.
+    if !method.is_safe() && who.is_somebody() && path != "/api/host/hand-over" {
+        let inside = match who.by {
+            Actor::Attempt(attempt) => Some(attempt.to_string()),
+            _ => None,
+        };
+        let deed = json!({
+            "user_id": who.user().to_string(),
+            "username": user,
+            "attempt_id": inside,
+            "method": method.as_str(),
+            "path": path,
+            "status": status,
+            "address": from.map(|from| from.to_string()),
+        });
+        host.access.trail().note(crate::host::now(), &deed);
+    }
+    response
+}
+
+async fn may(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri) -> Answer<()> {
+    let path = uri.path();
+    if matches!(who.by, Actor::Attempt(_)) && rights::is_barred_inside(path) {
+        let detail = "a step may not ask this";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+    }
+    rights::check(host, who, method, uri).await
+}
+
+/// Who this request shows to be asking.
+fn known(gate: &Gate, request: &Request) -> Answer<Identity> {
+    let headers = request.headers();
+    origin::check_host(headers, request.uri().host(), &gate.network.names)?;
     let text = |name| {
         headers
             .get(name)
@@ -55,55 +149,45 @@ fn known(host: &Host, headers: &HeaderMap) -> Option<Identity> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let key = headers.get("x-api-key").and_then(|v| v.to_str().ok());
-    match bearer.or(key) {
-        Some(token) => host.access.token(token).then(Identity::local),
-        None => {
-            let session = session_cookie(headers)?;
-            host.access.session(session).then(Identity::local)
-        }
+    let access = &gate.host.access;
+    let token = bearer.or(key);
+    let session = session_cookie(headers).filter(|_| token.is_none());
+    origin::check_origin(request.method(), headers, session.is_some())?;
+    let shown = match (token, session) {
+        (Some(token), _) => access.token(token),
+        (None, Some(session)) => access.session(session),
+        (None, None) => None,
+    };
+    let identity = match shown {
+        Some(shown) => Identity::known(access.clone(), shown),
+        None => return Ok(Identity::nobody()),
+    };
+    identity.inside(headers)
+}
+
+/// Where a request is from: the last address that the proxy in front has added, if there is one.
+fn from(network: &Network, request: &Request) -> Option<IpAddr> {
+    let forwarded = |headers: &HeaderMap| {
+        let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+        last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+    };
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+    match network.behind_proxy {
+        true => forwarded(request.headers()).or(peer),
+        false => peer,
     }
 }
 
-/// What answers anybody: signs of life, signing in, what brings its own proof, and the web app,
-/// which is everything that is not the API's.
-fn is_open(path: &str) -> bool {
-    const OPEN: [&str; 4] = ["/healthz", "/readyz", "/api/auth/link", "/api/auth/login"];
-    const PROVED: [&str; 2] = ["/api/hooks/", "/api/stakwork/webhook"];
-    OPEN.contains(&path) || PROVED.iter().any(|begin| path.starts_with(begin)) || !is_api(path)
-}
-
-/// Whether a path is the API's, and so never one of the web app's.
-pub fn is_api(path: &str) -> bool {
-    const API: [&str; 7] = [
-        "/api",
-        "/metrics",
-        "/mcp",
-        "/socket.io",
-        "/pusher",
-        "/app",
-        "/healthz",
-    ];
-    let below = |begin: &str| {
-        let rest = path.strip_prefix(begin);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    API.into_iter().any(below)
-}
-
-fn unknown() -> Problem {
+/// Nobody is known to ask.
+pub fn unauthenticated() -> Problem {
     let detail =
         "sign in: send `Authorization: Bearer TOKEN`, or open the link that `baton serve` printed";
     Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
 }
 
-/// Adds what every answer over the network says, refusals too.
-pub async fn headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await.into_response();
-    let unauthorized = response.status() == StatusCode::UNAUTHORIZED;
-    let headers = response.headers_mut();
-    if unauthorized {
-        let scheme = HeaderValue::from_static("Bearer realm=\"baton\"");
-        headers.insert(header::WWW_AUTHENTICATE, scheme);
-    }
-    response
+/// They may not do this.
+pub fn forbidden(needed: Role) -> Problem {
+    let detail = format!("this needs the role {}", needed.word());
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
 }

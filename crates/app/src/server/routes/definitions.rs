@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::access::Identity;
 use super::super::asking::{Body, Params, Segment};
 use super::super::describe::{Data, Definition, Page, PageParams, ProjectParam, Validation};
 use super::super::error::{Answer, Problem};
@@ -34,7 +35,7 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
     params(PageParams, ProjectParam),
     responses((status = 200, description = "By project and key.", body = Page<Definition>))
 )]
-async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
+async fn list(State(host): State, identity: Identity, params: Params) -> Answer<Json<Value>> {
     let only = match params.get("project_id") {
         Some(id) => Some(find::project(&host, id).await?),
         None => None,
@@ -45,7 +46,8 @@ async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
             Some(project) => vec![project],
             None => host.projects.all()?,
         };
-        let found = projects.iter().flat_map(on_disk);
+        let seen = projects.iter().filter(|project| identity.sees(project.id));
+        let found = seen.flat_map(on_disk);
         let row = |found: Found| {
             let mut row = wire::definition::file(&found, false);
             row["stats"] = stats(host, &views, found.id)?;

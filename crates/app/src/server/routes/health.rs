@@ -35,7 +35,7 @@ async fn health(State(host): State) -> Json<Value> {
         "pid": std::process::id(),
         "generation": host.generation,
         "background": host.background,
-        "listen": host.address().map(|address| address.to_string()),
+        "listen": host.address(),
     }))
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::access::Identity;
 use super::super::asking::Params;
 use super::super::describe::{Data, Insights, InsightsParams};
 use super::super::error::{Answer, Problem};
@@ -32,7 +33,7 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
     responses((status = 200, description = "Sums over the time's newest 1000 runs.",
         body = Data<Insights>))
 )]
-async fn insights(State(host): State, params: Params) -> Answer<Json<Value>> {
+async fn insights(State(host): State, identity: Identity, params: Params) -> Answer<Json<Value>> {
     let to = time(&params, "to")?.unwrap_or_else(now);
     let usual = u64::try_from(USUAL.as_millis()).unwrap_or(u64::MAX);
     let from = time(&params, "from")?;
@@ -51,14 +52,19 @@ async fn insights(State(host): State, params: Params) -> Answer<Json<Value>> {
         Some(id) => Some(find::project(&host, id).await?.id),
         None => None,
     };
-    let asked = Asked {
+    let mut asked = Asked {
         project,
+        seen: None,
         from,
         to,
         group,
     };
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    let data = find::blocking(&host, move |host| figures(host, &views, &asked)).await?;
+    let data = find::blocking(&host, move |host| {
+        asked.seen = identity.seen_projects(host)?;
+        figures(host, &views, &asked)
+    })
+    .await?;
     Ok(Json(json!({"data": data})))
 }
 

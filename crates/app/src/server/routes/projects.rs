@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::access::Identity;
 use super::super::asking::{Body, Params, Segment};
 use super::super::describe::{Data, Definition, List, Page, PageParams, Project};
 use super::super::error::{Answer, Problem};
@@ -76,10 +77,11 @@ async fn register(
     params(PageParams),
     responses((status = 200, description = "Oldest first.", body = Page<Project>))
 )]
-async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
+async fn list(State(host): State, identity: Identity, params: Params) -> Answer<Json<Value>> {
     let all = find::blocking(&host, |host| Ok(host.projects.all()?)).await?;
     let rows = all
         .iter()
+        .filter(|project| identity.sees(project.id))
         .map(|one| (one.id.to_string(), wire::project(one)));
     Ok(Json(page(rows.collect(), &params)?))
 }

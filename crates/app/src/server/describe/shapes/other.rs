@@ -125,3 +125,53 @@ pub struct Leaving {
     status: String,
     pid: u32,
 }
+
+/// A link that signs in once.
+#[derive(Serialize, ToSchema)]
+pub struct SignInLink {
+    token: String,
+    /// Null where the server has no address.
+    url: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct User {
+    id: String,
+    username: String,
+    name: Option<String>,
+    /// `viewer`, `operator` or `admin`.
+    role: String,
+    disabled: bool,
+    has_password: bool,
+    created_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Token {
+    id: String,
+    user_id: String,
+    name: String,
+    role: String,
+    created_at: String,
+    expires_at: Option<String>,
+    /// Its value; only when it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    token: Option<String>,
+}
+
+/// A member of a project.
+#[derive(Serialize, ToSchema)]
+pub struct Member {
+    user_id: String,
+    username: String,
+    name: Option<String>,
+    role: String,
+}
+
+/// Something that somebody did; what else it says depends on what it is.
+#[derive(Serialize, ToSchema)]
+pub struct Deed {
+    id: String,
+    at: String,
+}
