@@ -78,7 +78,7 @@ pub fn described() -> OpenApiRouter<Arc<Host>> {
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 7] = [
+const LATER: [(&str, &str); 6] = [
     ("/api/v1", "the run status of agent workflows"),
     ("/api/tasks", "tasks"),
     ("/api/chat", "chat"),
