@@ -22,10 +22,13 @@ SOAK ?=
 # The same for the tests with the real agents.
 AGENTS ?=
 
+# The same for the end-to-end tests of the web app.
+E2E ?=
+
 # And for the fuzz targets.
 FUZZ ?=
 
-.PHONY: help run build web test lint fmt tidy deny deps unit bench soak test-agents fuzz clean
+.PHONY: help run build web test web-test browser lint fmt tidy deny deps unit bench soak test-agents fuzz clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +50,7 @@ web: # the web app, in web/dist, which is built into the binary
 		touch crates/app/src/server/ui.rs; # cargo does not notice files that are new in a folder \
 	fi
 
-test: deps fmt lint deny unit ## install what the tests need, then run every check and every test
+test: deps browser fmt lint deny web-test unit ## install what the tests need, then run every check and every test
 
 fmt: ## check the formatting (repair it with `cargo fmt`)
 	cargo fmt --all --check
@@ -64,6 +67,9 @@ deny: $(DENY) ## check licences, banned crates and sources of the dependencies (
 unit: ## run every test of the workspace (tidy included); none at all is a failure
 	@.ci/tests
 
+web-test: web ## check the web app: types, imports, models, and end to end in Chromium; E2E="words" picks
+	@.ci/web $(E2E)
+
 bench: ## run the benches of the workspace, optimised; one line of JSON per result on stdout
 	@cargo bench --quiet --locked --workspace --bench '*'
 
@@ -79,8 +85,11 @@ fuzz: ## run the fuzz targets, ten minutes each; FUZZ="name name" picks some, FU
 clean: ## delete what `make run` stored
 	rm -rf .make-run
 
-deps: # what cargo does not bring: a C compiler for SQLite, git for checkpoints
+deps: # what cargo does not bring: a C compiler for SQLite, git for checkpoints, Node.js for the web app
 	@.ci/deps
+
+browser: # what the end-to-end tests of the web app drive
+	@.ci/deps chromium:chromium
 
 # Unoptimised: it builds in about 80 seconds on two cores, and checks this tree in under one.
 $(DENY):

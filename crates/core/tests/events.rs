@@ -270,6 +270,8 @@ fn created_with_a_worktree() -> RunCreated {
             setup: Some("pnpm install".into()),
             finish: Finish::Merge,
             shared: false,
+            generation: 0,
+            newest: None,
             parent: None,
         }),
         ..plainly_created()
@@ -418,14 +420,17 @@ fn steps() -> Vec<Event> {
         },
         ended(ChildOutcome::Completed {
             outputs: Big::new(r#"{"said":"yes"}"#),
+            commit: None,
         }),
         ended(ChildOutcome::Failed {
             message: "step `a` failed".into(),
             code: None,
+            commit: None,
         }),
         ended(ChildOutcome::Failed {
             message: "merge_conflict: it would conflict".into(),
             code: Some(ErrorCode::MergeConflict),
+            commit: None,
         }),
         ended(ChildOutcome::Cancelled {}),
         Event::ChildAbandoned {
@@ -629,6 +634,7 @@ fn sessions() -> Vec<Event> {
                 commit: Some("78".repeat(20)),
                 merged_into: None,
                 conflicts: vec!["src/app.py".into()],
+                checkpoint: None,
                 detail: "It would conflict.".into(),
             },
         },

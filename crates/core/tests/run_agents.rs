@@ -19,7 +19,7 @@ use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, News, Refusal, ResumeFrom, files_before, inherited};
 use baton_core::run::event::{
     Action, Actor, AttemptEnd, ChildOutcome, ErrorCode, Event, Finished, PauseReason, PauseThen,
-    StepError, StepOutput, Workspace,
+    ResetReason, StepError, StepOutput, Workspace,
 };
 use baton_core::run::work::{AgentWork, Work};
 use baton_core::run::{ChildOrder, Message, State, Step};
@@ -70,6 +70,13 @@ steps:
   - {id: one, type: script, command: 'true', needs: []}
 ";
 
+const CHILD_FIRST: &str = "
+name: Child first
+steps:
+  - {id: child, type: workflow, workflow: child, args: {}, continue_on_error: true}
+  - {id: last, type: script, command: 'true'}
+";
+
 const CHILDREN: &str = "
 name: Children
 steps:
@@ -104,6 +111,8 @@ fn in_worktree(source: &str) -> Driver {
         setup: None,
         finish: Finish::Keep,
         shared: false,
+        generation: 0,
+        newest: None,
         parent: None,
     };
     Driver::placed(source, PauseThen::Stay, vec![], Some(workspace))
@@ -230,6 +239,47 @@ fn the_files_of_one_attempt_are_not_those_of_the_next() {
 }
 
 #[test]
+fn a_child_that_worked_in_the_files_leaves_a_checkpoint_to_go_back_to() {
+    for failed in [false, true] {
+        let mut run = in_worktree(CHILD_FIRST);
+        let commit = Some(format!("{:040}", 7));
+        let outcome = match failed {
+            false => ChildOutcome::Completed {
+                outputs: Big::new("{}"),
+                commit: commit.clone(),
+            },
+            true => ChildOutcome::Failed {
+                message: "no".into(),
+                code: None,
+                commit: commit.clone(),
+            },
+        };
+        ends_child(&mut run, outcome);
+        let checkpoint = &run.run.checkpoints[&0];
+        assert_eq!(
+            (checkpoint.after.as_str(), &checkpoint.commit),
+            ("child", &commit)
+        );
+        assert!(!checkpoint.partial);
+        let last = ResetReason::Step("last".into());
+        let files = run.run.files_without(&["last".into()], &last);
+        assert_eq!(files, commit.as_deref(), "before what follows it");
+        let first = ResetReason::Step("child".into());
+        let both = ["child".into(), "last".into()];
+        assert_eq!(run.run.files_without(&both, &first), None, "before itself");
+    }
+}
+
+#[test]
+fn a_child_that_touched_no_files_leaves_none() {
+    let mut run = in_worktree(CHILD_FIRST);
+    let outputs = Big::new("{}");
+    let commit = None;
+    ends_child(&mut run, ChildOutcome::Completed { outputs, commit });
+    assert!(run.run.checkpoints.is_empty());
+}
+
+#[test]
 fn a_checkpoint_beside_a_step_that_waits_with_half_its_work_done_is_partial() {
     let mut run = driver(BESIDE);
     ends(&mut run, "agent", limit(None));
@@ -237,7 +287,8 @@ fn a_checkpoint_beside_a_step_that_waits_with_half_its_work_done_is_partial() {
     ends(&mut run, "one", well());
     assert!(run.run.checkpoints[&0].partial, "all three wait");
     let outputs = Big::new("{}");
-    ends_child(&mut run, ChildOutcome::Completed { outputs });
+    let commit = None;
+    ends_child(&mut run, ChildOutcome::Completed { outputs, commit });
     ends(&mut run, "two", well());
     assert!(run.run.checkpoints[&1].partial, "the agent and the script");
     for step in ["agent", "flaky"] {
@@ -434,7 +485,15 @@ fn a_merge_conflict_of_a_child_is_not_retried() {
     for (code, retried) in [(Some(ErrorCode::MergeConflict), false), (None, true)] {
         let mut run = in_worktree(CHILDREN);
         let message = "no".into();
-        ends_child(&mut run, ChildOutcome::Failed { message, code });
+        let commit = None;
+        ends_child(
+            &mut run,
+            ChildOutcome::Failed {
+                message,
+                code,
+                commit,
+            },
+        );
         match &step(&run, "each.0").state {
             State::Backoff { .. } => assert!(retried),
             State::Failed(error) => assert_eq!(Some(error.code), code),
@@ -485,6 +544,7 @@ fn a_completed_run_goes_back_only_when_its_branch_is_finished() {
         commit: None,
         merged_into: None,
         conflicts: vec![],
+        checkpoint: None,
         detail: "done".into(),
     };
     run.send(&Command::FilesFinished { outcome }).unwrap();

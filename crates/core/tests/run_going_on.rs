@@ -178,6 +178,7 @@ fn a_child_that_fails_while_its_parent_is_paused_fails_it_once_it_goes_on() {
     let outcome = ChildOutcome::Failed {
         message: "no".into(),
         code: None,
+        commit: None,
     };
     let ended = Command::ChildEnded {
         key: key.clone(),

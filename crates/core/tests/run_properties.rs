@@ -192,10 +192,12 @@ fn outcome(how: u8) -> ChildOutcome {
     match how {
         0 | 1 => ChildOutcome::Completed {
             outputs: Big::new(r#"{"said":"yes"}"#),
+            commit: (how == 1).then(|| "ab".repeat(20)),
         },
         2 => ChildOutcome::Failed {
             message: "no".into(),
             code: None,
+            commit: None,
         },
         _ => ChildOutcome::Cancelled {},
     }
@@ -241,6 +243,7 @@ fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
                 commit: None,
                 merged_into: None,
                 conflicts: vec![],
+                checkpoint: None,
                 detail: "The work is on branch baton/run.".into(),
             },
         },

@@ -334,9 +334,16 @@ impl Engine {
                 workflow,
                 args,
                 isolated,
+                generation,
+                newest,
             } => {
+                let parents = source.workspace.clone().map(|workspace| Workspace {
+                    generation: *generation,
+                    newest: newest.clone(),
+                    ..workspace
+                });
                 let (directory, workspace) =
-                    self.place_of_child(source, *child, workflow, isolated.as_deref());
+                    self.place_of_child(source, parents, *child, workflow, isolated.as_deref());
                 let request = StartRequest {
                     run: Some(*child),
                     project: source.project.clone(),
@@ -366,6 +373,7 @@ impl Engine {
                 let outcome = ChildOutcome::Failed {
                     message,
                     code: None,
+                    commit: None,
                 };
                 let command = Command::ChildEnded {
                     key: key.clone(),
@@ -431,17 +439,18 @@ impl Engine {
     fn place_of_child(
         &self,
         parent: &RunCreated,
+        files: Option<Workspace>,
         child: RunId,
         key: &str,
         isolated: Option<&str>,
     ) -> (String, Option<Workspace>) {
-        match (&parent.workspace, isolated) {
+        match (files, isolated) {
             (Some(workspace), Some(base)) => {
                 let runners = &self.inner.outside.runners;
-                runners.isolate(workspace, child, key, base)
+                runners.isolate(&workspace, child, key, base)
             }
             (workspace, _) => {
-                let shared = workspace.clone().map(|workspace| Workspace {
+                let shared = workspace.map(|workspace| Workspace {
                     shared: true,
                     ..workspace
                 });

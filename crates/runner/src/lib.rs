@@ -23,8 +23,8 @@ mod wire;
 
 pub use attempt_dir::{AttemptDir, InvalidAttemptId};
 pub use host::{
-    Conversation, Entry, LaunchError, MAX_CONVERSATION_LINE, Notice, Outcome, Shepherd, TakeBack,
-    TakeBackError, launch, take_back,
+    Conversation, Entry, LaunchError, MAX_CONVERSATION_LINE, Note, Notice, Outcome, Shepherd,
+    TakeBack, TakeBackError, launch, take_back,
 };
 pub use record::{End, ExitRecord};
 pub use shepherd::{EXIT_BAD_USAGE, EXIT_CLAIMED, shepherd_main};

@@ -31,9 +31,17 @@ pub(crate) enum ToShepherd {
         id: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Value>,
+        /// How far the host had read in the session's `raw`; none: as far as it is now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
     },
     /// An order without a text: noted once, and acknowledged by `said`.
-    Note { id: String, note: Option<Value> },
+    Note {
+        id: String,
+        note: Option<Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
+    },
     /// Send a signal to the main process only, once. `INT` is known.
     Signal { signal: String },
     /// End the child's standard input.

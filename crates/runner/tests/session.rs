@@ -10,10 +10,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
 use baton_runner::{
-    AttemptSpec, Conversation, End, Entry, MAX_CONVERSATION_LINE, Notice, Outcome, SessionSpec,
-    Shepherd, Stdin, StopGrace, TakeBack, take_back,
+    AttemptSpec, Conversation, End, Entry, MAX_CONVERSATION_LINE, Note, Notice, Outcome,
+    SessionSpec, Shepherd, Stdin, StopGrace, TakeBack, take_back,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Lab, PATIENCE, lives, record, until};
 
 /// An agent that answers each line it is told, until it is told `end`.
@@ -120,6 +120,11 @@ fn stopped(reason: &str) -> End {
     End::Stopped { reason }
 }
 
+fn note(order: Value) -> Note {
+    let after = None;
+    Note { order, after }
+}
+
 fn raw(lab: &Lab) -> String {
     lab.read("session/raw.jsonl")
 }
@@ -224,6 +229,32 @@ fn an_order_that_no_connection_survives_is_refused() {
 }
 
 #[test]
+fn an_order_stands_where_its_host_had_read_to_however_much_was_said_since() {
+    let lab = Lab::new();
+    let spec = with_session(&lab, lab.shell(&format!("echo one; echo two; {ECHO}")));
+    let host = Host::of(lab.launch(&spec));
+    let mut live = reader(&spec);
+    // Both lines are there; the host has gone through the first, and a part of the second.
+    host.read_until(&mut reader(&spec), "two", |entry| is_line(entry, "two"));
+    assert_eq!(live.read(5).unwrap(), [line(0, "one")]);
+    let after = Some(live.read_to());
+    let order = json!("hurry");
+    let place = Note { order, after };
+    host.shepherd.say("1", "end\n", Some(place)).unwrap();
+    host.await_said("1");
+    assert_eq!(record(host.end()).end, End::Exited { code: 0 });
+    let note = Some(json!("hurry"));
+    let id = "1".to_owned();
+    let expected = [
+        line(0, "one"),
+        Entry::Said { id, note },
+        line(4, "two"),
+        line(8, "got end"),
+    ];
+    assert_eq!(reader(&spec).rest().unwrap(), expected);
+}
+
+#[test]
 fn raw_lines_and_orders_come_back_in_the_order_they_happened() {
     let lab = Lab::new();
     let spec = with_session(&lab, lab.shell(&format!("echo ready; {ECHO}")));
@@ -232,13 +263,13 @@ fn raw_lines_and_orders_come_back_in_the_order_they_happened() {
     let mut entries = host.read_until(&mut live, "ready", |entry| is_line(entry, "ready"));
     for round in 0..20 {
         let id = format!("order-{round}");
-        let note = Some(json!({ "round": round }));
+        let note = Some(note(json!({ "round": round })));
         host.shepherd.say(&id, &format!("{round}\n"), note).unwrap();
         let answer = format!("got {round}");
         entries.extend(host.read_until(&mut live, &answer, |entry| is_line(entry, &answer)));
     }
     host.shepherd
-        .note("note", Some(json!("interrupt")))
+        .note("note", Some(note(json!("interrupt"))))
         .unwrap();
     host.await_said("note");
     host.say("end", "end\n");

@@ -395,6 +395,7 @@ impl Runners for SimRunners {
             commit: finish.files.newest,
             merged_into: None,
             conflicts: vec![],
+            checkpoint: None,
             detail: "The work is on its branch.".into(),
         };
         reports.finished(finish.run, outcome);

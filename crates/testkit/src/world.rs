@@ -178,6 +178,8 @@ fn workspace() -> Workspace {
         setup: None,
         finish: Finish::Keep,
         shared: false,
+        generation: 0,
+        newest: None,
         parent: None,
     }
 }

@@ -31,6 +31,14 @@ export class Live {
     this.socket = new LiveSocket({
       told: (told) => this.#told(told),
       resync: () => void this.cache.invalidateQueries(),
+      heard: (topics) => {
+        const isOf = (key: readonly unknown[]) => topics === "all" || topics.includes(`project:${String(key[1])}`);
+        void this.cache.invalidateQueries({
+          predicate: ({ queryKey: key }) => (key[0] === "board" && isOf(key)) || ((key[0] === "run" || key[0] === "messages") && (topics === "all" || topics.some((topic) => topic.startsWith("run:")))),
+        });
+      },
+      // A socket does not say why it was refused; where it is for want of a session, this is told so.
+      refused: () => void get(endpoints.me()).catch(() => undefined),
       link: (link) => {
         if (this.link === link) return;
         this.link = link;
@@ -82,6 +90,8 @@ export class Live {
       const run = told.data.execution_id as string | undefined;
       if (!run) continue;
       const project = told.data.project_id as string;
+      const projects = this.cache.getQueryData<{ id: string }[]>(keys.projects);
+      if (projects && !projects.some((each) => each.id === project)) void this.cache.invalidateQueries({ queryKey: keys.projects });
       const runs = byProject.get(project) ?? new Map<string, Told[]>();
       runs.set(run, [...(runs.get(run) ?? []), told]);
       byProject.set(project, runs);

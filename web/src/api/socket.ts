@@ -13,6 +13,10 @@ export interface SocketEvents {
   /** What was missed is not to be had: read everything anew. */
   resync: () => void;
   link: (link: Link) => void;
+  /** From now on these are told: what was read before may miss what happened in between. */
+  heard: (topics: string[] | "all") => void;
+  /** It could not be opened: the server is away, or does not know who this is. */
+  refused: () => void;
 }
 
 export class LiveSocket {
@@ -23,6 +27,8 @@ export class LiveSocket {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = true;
   #wasLive = false;
+  /** Whether something was subscribed to on this connection already. */
+  #later = false;
 
   constructor(readonly events: SocketEvents) {}
 
@@ -78,7 +84,12 @@ export class LiveSocket {
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(address);
     this.#socket = socket;
+    let wasOpen = false;
     socket.onopen = () => {
+      wasOpen = true;
+      // Until the first subscription everything is told, so there is no gap between the two.
+      if (!this.#wasLive) this.events.heard("all");
+      this.#later = false;
       this.#wait = FIRST_WAIT;
       const topics = [...this.#topics.keys()];
       if (topics.length > 0) this.#say({ type: "subscribe", topics, after: this.#pos });
@@ -90,6 +101,11 @@ export class LiveSocket {
     socket.onmessage = (message) => {
       const told = parse(message.data);
       if (!told) return;
+      if (told.type === "subscribed") {
+        if (this.#later) this.events.heard((told.data.topics as string[] | undefined) ?? []);
+        this.#later = true;
+        return;
+      }
       if (told.type === "resync") {
         this.#pos = undefined;
         this.events.resync();
@@ -105,6 +121,7 @@ export class LiveSocket {
     socket.onclose = () => {
       if (this.#socket === socket) this.#socket = null;
       if (this.#closed) return;
+      if (!wasOpen) this.events.refused();
       this.events.link("offline");
       this.#timer = setTimeout(() => this.#connect(), this.#wait * (0.75 + Math.random() / 2));
       this.#wait = Math.min(this.#wait * 1.7, LONGEST_WAIT);

@@ -79,7 +79,7 @@ export function Shell() {
         )}
         <div className="nav">
           {places.map((place) => (
-            <Link key={place.to} to={place.to} title={place.label} aria-label={isRun ? place.label : undefined} aria-current={isHere(place.to) ? "page" : undefined}>
+            <Link key={place.to} to={place.to} title={place.label} aria-label={isRun ? (place.to === "/" && waiting.length > 0 ? `Board, ${waiting.length} need you` : place.label) : undefined} aria-current={isHere(place.to) ? "page" : undefined}>
               <Icon name={place.icon} />
               {isRun ? null : place.label}
               {place.to === "/" && waiting.length > 0 ? (

@@ -85,3 +85,8 @@ export function phaseLabel(phase: string, labels: Record<string, string> | null 
   const label = labels?.[phase];
   return label && label !== phase ? label : sentence(phase);
 }
+
+/** A sentence of the server with its times as they are here. */
+export function localTimes(text: string): string {
+  return text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (iso) => dayAndTime(iso));
+}

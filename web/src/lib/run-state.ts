@@ -1,6 +1,6 @@
 /** Pure: what a run's badge and step bar show. One badge a run, by priority. */
 import type { Question, Run, Step } from "~/api/types";
-import { duration, plural, timeOfDay } from "./format";
+import { duration, localTimes, plural, timeOfDay } from "./format";
 
 export type BadgeState =
   | "needs"
@@ -52,7 +52,7 @@ export function asks(run: Run): Ask[] {
         until: step.waiting.until ?? null,
       });
     } else if (step.waiting?.reason === "question") {
-      found.push({ step, kind: "question", questions: [], words: "Answer a question", since: step.waiting.since, until: null });
+      found.push({ step, kind: "question", questions: [], words: "Answer question", since: step.waiting.since, until: null });
     }
   }
   return found.sort((a, b) => a.since.localeCompare(b.since));
@@ -63,7 +63,7 @@ function askWords(open: Question[]): string {
   if (open.length === 1 && first.ask.asks === "permission") return `Allow ${first.ask.tool}`;
   if (open.length === 1 && first.ask.asks === "plan") return "Approve the plan";
   const count = open.reduce((sum, q) => sum + (q.ask.asks === "choices" ? q.ask.items.length : 1), 0);
-  return count === 1 ? "Answer a question" : `Answer ${plural(count, "question")}`;
+  return count === 1 ? "Answer question" : `Answer ${plural(count, "question")}`;
 }
 
 export function runBadge(run: Run, now: number): BadgeFacts {
@@ -188,7 +188,7 @@ export function nowLine(run: Run): { text: string; todos: string | null } {
   const done = todos.filter((todo) => todo.status === "completed").length;
   const count = todos.length > 0 ? `${done}/${todos.length}` : null;
   if (run.pause_requested_at) return { text: `After “${step?.name ?? "the step"}”`, todos: count };
-  if (run.waiting?.detail) return { text: firstLine(run.waiting.detail), todos: count };
+  if (run.waiting?.detail) return { text: firstLine(localTimes(run.waiting.detail)), todos: count };
   const current = todos.find((todo) => todo.status === "in_progress");
   return { text: current?.active_form ?? current?.content ?? step?.session?.tool?.title ?? step?.name ?? "", todos: count };
 }

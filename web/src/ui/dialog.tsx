@@ -15,12 +15,18 @@ interface Props {
   children: ReactNode;
 }
 
+/** Where nothing asks for the focus, the dialog has it: not its button to close. */
+function focusItself(event: Event): void {
+  event.preventDefault();
+  (event.currentTarget as HTMLElement | null)?.focus();
+}
+
 export function Dialog({ open, onClose, title, about, head, footer, size = "md", children }: Props) {
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="scrim" />
-        <Radix.Content className={`dialog dialog--${size}`} {...(about ? {} : { "aria-describedby": undefined })}>
+        <Radix.Content className={`dialog dialog--${size}`} {...(about ? {} : { "aria-describedby": undefined })} onOpenAutoFocus={focusItself}>
           <div className="dialog-h">
             <Radix.Title className="cut">{title}</Radix.Title>
             {about ? <Radix.Description className="sr">{about}</Radix.Description> : null}

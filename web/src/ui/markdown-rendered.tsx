@@ -31,11 +31,25 @@ const components: Components = {
   ),
 };
 
+interface Node {
+  type: string;
+  children?: Node[];
+}
+
+/** HTML in a text is text: shown as it was written, and neither run nor lost. */
+function htmlAsText() {
+  const walk = (node: Node): void => {
+    if (node.type === "raw") node.type = "text";
+    node.children?.forEach(walk);
+  };
+  return walk;
+}
+
 const schema = { ...defaultSchema, tagNames: (defaultSchema.tagNames ?? []).filter((tag) => !["input", "picture", "source"].includes(tag)) };
 
 function Rendered({ text }: { text: string }) {
   return (
-    <ReactMarkdown remarkPlugins={[remarkGfm]} rehypePlugins={[[rehypeSanitize, schema]]} components={components}>
+    <ReactMarkdown remarkPlugins={[remarkGfm]} rehypePlugins={[htmlAsText, [rehypeSanitize, schema]]} components={components}>
       {text}
     </ReactMarkdown>
   );

@@ -65,8 +65,8 @@ export function Pick<T extends string>({ label, shown, value, options, onPick, s
     <Menu
       label={label}
       trigger={
-        <button type="button" className={`pick ${small ? "pick--sm" : ""}`} aria-label={`${label}: ${current?.label ?? value}`}>
-          {shown ? <span className="muted">{shown}</span> : null}
+        <button type="button" className={`pick ${small ? "pick--sm" : ""}`} aria-label={shown ? undefined : `${label}: ${current?.label ?? value}`}>
+          {shown ? <span className="muted">{shown}</span> : null}{" "}
           <span className="cut">{current?.label ?? value}</span>
           <Icon name="down" size="xs" />
         </button>

@@ -1,5 +1,6 @@
 //! `baton doctor`: whether all that Baton needs is there. Starts nothing but to hear its version.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::process::Command;
 
@@ -15,6 +16,7 @@ use super::{project, validate};
 use crate::client::{Client, Error};
 use crate::config;
 use crate::host::agents::{self, Found, Login};
+use crate::host::on_path;
 
 /// Say whether all that Baton needs is there.
 #[derive(Debug, Args)]
@@ -29,16 +31,16 @@ enum Is {
 }
 
 struct Finding {
-    name: &'static str,
+    name: Cow<'static, str>,
     is: Is,
     detail: String,
     /// An agent, for programs.
     agent: Option<Value>,
 }
 
-fn finding(name: &'static str, is: Is, detail: impl Into<String>) -> Finding {
+fn finding(name: impl Into<Cow<'static, str>>, is: Is, detail: impl Into<String>) -> Finding {
     Finding {
-        name,
+        name: name.into(),
         is,
         detail: detail.into(),
         agent: None,
@@ -60,6 +62,7 @@ impl Doctor {
         findings.extend(definitions(dir.as_deref(), context));
         findings.extend([kernel(), git()]);
         findings.extend(agents(&context.directory).await);
+        findings.extend(named_agents(dir.as_deref(), &context.directory));
         let bad = findings.iter().any(|finding| finding.is == Is::Bad);
         if context.json {
             let word = |is| match is {
@@ -279,6 +282,28 @@ async fn agents(directory: &Path) -> Vec<Finding> {
     let look = move || agents::all(&agents::own_environment(), &directory);
     let found = tokio::task::spawn_blocking(look).await;
     found.unwrap_or_default().iter().map(agent).collect()
+}
+
+/// Those with a name in baton.toml.
+fn named_agents(project: Option<&Path>, directory: &Path) -> Vec<Finding> {
+    // Settings that cannot be read are a finding of their own.
+    let named = config::load(project).map(|config| config.agents);
+    let one = |(name, agent): (String, config::NamedAgent)| {
+        let kind = agent.kind.word();
+        let words = agent.words().unwrap_or_default();
+        let program = words.first().map_or(kind, String::as_str);
+        let path = std::env::var("PATH").ok();
+        let found = on_path(program, path.as_deref(), project.unwrap_or(directory));
+        let (is, place) = match &found {
+            Some(path) => (Is::Good, path.display().to_string()),
+            None => (Is::Note, format!("`{program}` is not found")),
+        };
+        let model = agent.model.map(|model| format!(", model {model}"));
+        let model = model.unwrap_or_default();
+        let detail = format!("from baton.toml: {kind}{model} ({place})");
+        finding(name, is, detail)
+    };
+    named.unwrap_or_default().into_iter().map(one).collect()
 }
 
 fn agent(found: &Found) -> Finding {

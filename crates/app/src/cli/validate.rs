@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use baton_core::definition::{Diagnostic, Severity, Source, parse, render};
+use baton_core::definition::{Diagnostic, Severity, Source, parse_with_agents, render};
 use clap::Args;
 use serde_json::json;
 
@@ -143,7 +143,10 @@ pub fn check(file: &Path, directory: &Path) -> Result<Checked, Failure> {
         file: &name,
         text: &text,
     };
-    let diagnostics = parse(&source).diagnostics;
+    let project = super::project::nearest(directory);
+    let config = crate::config::load(project.as_deref()).map_err(Failure::usage)?;
+    let agents: Vec<String> = config.agents.into_keys().collect();
+    let diagnostics = parse_with_agents(&source, &agents).diagnostics;
     Ok(Checked {
         file: name,
         text,

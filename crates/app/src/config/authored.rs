@@ -6,6 +6,7 @@ use std::time::Duration;
 use baton_core::time::parse_duration;
 use serde::{Deserialize, Deserializer, de};
 
+use super::agents::Agents;
 use super::suggest::nearest;
 use super::{ConfigError, OnTimeout};
 
@@ -69,15 +70,6 @@ pub struct Artifacts {
 #[allow(missing_docs)]
 pub struct Webhooks {
     pub allow_private: Option<bool>,
-}
-
-/// `[agents]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Agents {
-    pub silence: Option<Length>,
-    pub retrying: Option<Length>,
 }
 
 /// `[pause]`.

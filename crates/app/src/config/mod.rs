@@ -1,6 +1,7 @@
 //! Settings: read from the user's file, the project's file and the environment, resolved once into
 //! plain values. `default.toml` lists every key.
 
+mod agents;
 mod authored;
 pub mod suggest;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use agents::{BUILT_IN, Kind, NamedAgent};
 use authored::{Authored, Bytes, Length};
 
 /// Every key with its default and what it means.
@@ -38,6 +40,8 @@ pub struct Config {
     pub agent_silence: Duration,
     /// How long an agent's model service may only fail.
     pub agent_retrying: Duration,
+    /// Agents with a name of the user's own choice.
+    pub agents: BTreeMap<String, NamedAgent>,
     /// How long a live connection may take nothing.
     pub live_patience: Duration,
     /// The largest artifact that is taken.
@@ -61,6 +65,7 @@ impl Default for Config {
             env_allow: Vec::new(),
             agent_silence: Duration::from_secs(1800),
             agent_retrying: Duration::from_secs(300),
+            agents: BTreeMap::new(),
             live_patience: Duration::from_secs(10),
             artifacts_max_bytes: 100 << 20,
             webhooks_allow_private: false,
@@ -269,6 +274,7 @@ impl Config {
         if let Some(names) = authored.env.allow {
             self.env_allow = names;
         }
+        self.agents.extend(authored.agents.named);
         let secrets = authored.secrets.into_iter();
         self.secrets
             .extend(secrets.map(|(name, secret)| (name, secret.env)));

@@ -27,6 +27,7 @@ impl Files {
 #[test]
 fn the_default_file_says_the_defaults() {
     let mut config = Config {
+        agents: BTreeMap::new(),
         agent_silence: Duration::from_secs(1800),
         agent_retrying: Duration::from_secs(300),
         orphan_grace: Duration::ZERO,
@@ -48,10 +49,66 @@ fn the_default_file_says_the_defaults() {
     assert_eq!(config, Config::default());
 }
 
+/// The example of an agent in the default file.
+fn example() -> String {
+    let from = DEFAULT.find("# [agents.reviewer]").unwrap();
+    let lines = DEFAULT[from..]
+        .lines()
+        .take_while(|line| line.starts_with("# "));
+    lines.map(|line| format!("{}\n", &line[2..])).collect()
+}
+
+#[test]
+fn an_agent_is_named_by_the_user_or_the_project_whose_word_is_the_last() {
+    let project = "[agents]\nsilence = \"1m\"\n[agents.mine]\nkind = \"acp\"\ncommand = \"my 'own agent'\"\nargs = [\"--acp\"]\n";
+    let files = Files::new(&example(), project);
+    let config = files.load(&[]).unwrap();
+    let reviewer = &config.agents["reviewer"];
+    assert_eq!(
+        (reviewer.kind, reviewer.model.as_deref()),
+        (Kind::Claude, Some("opus"))
+    );
+    let words = ["/opt/claude/bin/claude", "--add-dir", "/srv/shared"];
+    assert_eq!(reviewer.words().unwrap(), words);
+    assert_eq!(
+        config.agents["mine"].words().unwrap(),
+        ["my", "own agent", "--acp"]
+    );
+    assert_eq!(config.agent_silence, Duration::from_secs(60));
+    let project = "[agents.reviewer]\nkind = \"codex\"\n";
+    let config = Files::new(&example(), project).load(&[]).unwrap();
+    assert_eq!(config.agents["reviewer"].words().unwrap(), ["codex"]);
+}
+
+#[test]
+fn an_agent_that_cannot_be_is_refused_with_what_would_be_right() {
+    for (text, said) in [
+        ("[agents]\nsilense = \"1m\"", "did you mean `silence`?"),
+        ("[agents.a]\nkind = \"clawd\"", "`claude`"),
+        ("[agents.a]\nkind = \"acp\"", "name its program"),
+        (
+            "[agents.a]\nkind = \"acp\"\ncommand = \"x 'y\"",
+            "not closed",
+        ),
+        ("[agents.a]\nkind = \"codex\"\nmodle = \"x\"", "modle"),
+        ("[agents.codex]\nkind = \"codex\"", "built in"),
+        ("[agents.'a b']\nkind = \"codex\"", "a letter first"),
+        (
+            "[agents.a]\nkind = \"codex\"\nenv = {\"A=B\" = \"x\"}",
+            "names no variable",
+        ),
+    ] {
+        let error = Files::new(text, "").load(&[]).unwrap_err().to_string();
+        assert!(error.contains(said), "{text}: {error}");
+    }
+}
+
 #[test]
 fn the_commented_keys_of_the_default_file_are_keys() {
     let is_key = |line: &&str| line.starts_with("# ") && line.contains(" = ");
-    let keys: Vec<&str> = DEFAULT.lines().filter(is_key).collect();
+    let of_agent = example();
+    let keys = DEFAULT.lines().filter(is_key);
+    let keys: Vec<&str> = keys.filter(|line| !of_agent.contains(&line[2..])).collect();
     assert_eq!(keys.len(), 2, "{keys:?}");
     for key in keys {
         let text = key.trim_start_matches("# ");

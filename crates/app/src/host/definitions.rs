@@ -148,11 +148,19 @@ fn read(project: ProjectId, project_path: &str, key: &str, ending: &str) -> Opti
         found.definition = compiled.definition;
         found.diagnostics = compiled.diagnostics;
     } else {
-        let parsed = definition::parse(&definition::Source {
+        let source = definition::Source {
             key,
             file: &found.path,
             text: &text,
-        });
+        };
+        // Settings that cannot be read are told where a run begins.
+        let parsed = match crate::config::load(Some(Path::new(project_path))) {
+            Ok(config) => {
+                let agents: Vec<String> = config.agents.into_keys().collect();
+                definition::parse_with_agents(&source, &agents)
+            }
+            Err(_) => definition::parse(&source),
+        };
         found.definition = parsed.definition;
         found.diagnostics = parsed.diagnostics;
         found.source = Some(Arc::clone(&text));

@@ -46,7 +46,7 @@ pub use clock::now;
 pub use environments::RunEnvironments;
 pub use network::Serving;
 pub use projects::Projects;
-pub use runners::{artifact_path, executions, kind_of, numbered, safe_name};
+pub use runners::{artifact_path, executions, kind_of, numbered, on_path, safe_name};
 pub use secrets::Secrets;
 pub use settings::millis;
 

@@ -154,6 +154,8 @@ fn in_git(
         setup: written.as_ref().and_then(|w| w.setup.clone()),
         finish: written.map_or(Finish::Keep, |w| w.finish),
         shared: false,
+        generation: 0,
+        newest: None,
         parent: None,
     };
     Ok(Some(at(workspace)))
@@ -190,6 +192,8 @@ pub fn forked(
         branch: branch_name(key, &run.to_string()),
         base,
         shared: false,
+        generation: 0,
+        newest: None,
         parent: None,
         ..of.clone()
     })

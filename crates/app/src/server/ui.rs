@@ -19,6 +19,12 @@ const INDEX: &str = "index.html";
 /// Where the build puts files with a hash in their names.
 const HASHED: &str = "assets/";
 
+/// What the app may do: load and ask from here alone, and run or draw nothing that stands in the page
+/// itself, so that no text of a run can ever act.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' \
+data: blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
+form-action 'self'; frame-ancestors 'none'";
+
 const NOT_BUILT: &str = "<!doctype html><meta charset=\"utf-8\"><title>Baton</title>\
 <h1>Baton is running</h1>\
 <p>This binary was built without the web app. Build both with <code>make build</code>, which needs \
@@ -63,6 +69,13 @@ fn file_answer(name: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
         false => Response::new(Body::from(file.data)),
     };
     let headers = response.headers_mut();
+    for (header, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(header, HeaderValue::from_static(value));
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);

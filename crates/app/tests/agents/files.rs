@@ -289,3 +289,37 @@ steps:
     let branches = office.git(&["branch", "--list", "baton/file-*"]);
     assert_eq!(branches.lines().count(), 2, "{branches}");
 }
+
+#[test]
+fn going_back_past_a_child_run_restores_what_it_did() {
+    let office = Office::with_git();
+    office.world.define(
+        "adds",
+        "name: Adds\nsteps:\n  - {id: add, type: script, command: 'echo two >> log.txt'}\n",
+    );
+    let around = "
+name: Around
+worktree: worktree
+steps:
+  - {id: one, type: script, command: 'echo one >> log.txt'}
+  - {id: child, type: workflow, workflow: adds}
+  - {id: three, type: script, command: 'echo three >> log.txt; cat log.txt'}
+  - {id: ask, type: approval, message: 'ok?'}
+";
+    let run = office.run("around", around);
+    office.when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
+    let checkpoints = office.world.get(&format!("{run}/checkpoints"));
+    assert_eq!(checkpoints["data"].as_array().unwrap().len(), 3);
+    for from in ["three", "child"] {
+        office.post(&format!("{run}/pause"), &json!({}));
+        office.when(&run, "paused", |run| run["status"] == "paused");
+        let (status, said) = office.post(&format!("{run}/resume"), &json!({"from_step": from}));
+        assert_eq!(status, 200, "{said}");
+        let asks = office.when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
+        assert_eq!(
+            step(&asks, "three")["result"],
+            "one\ntwo\nthree\n",
+            "from {from}"
+        );
+    }
+}

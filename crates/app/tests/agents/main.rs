@@ -7,6 +7,7 @@ mod code;
 mod files;
 mod limits;
 mod living;
+mod named;
 mod office;
 #[path = "../support/mod.rs"]
 mod support;

@@ -15,4 +15,6 @@ mod validate;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use draft::MAX_SOURCE;
 pub use model::*;
-pub use validate::{Parsed, Source, parse, parse_bundle, parse_head, parse_step};
+pub use validate::{
+    Parsed, Source, parse, parse_bundle, parse_head, parse_step, parse_with_agents,
+};

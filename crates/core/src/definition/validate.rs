@@ -51,6 +51,16 @@ pub struct Parsed {
 /// are not checked: that needs a project.
 #[must_use]
 pub fn parse(source: &Source<'_>) -> Parsed {
+    read(source, None)
+}
+
+/// The same, and an agent must be built in or one of these.
+#[must_use]
+pub fn parse_with_agents<'a>(source: &Source<'a>, agents: &'a [String]) -> Parsed {
+    read(source, Some(agents))
+}
+
+fn read<'a>(source: &Source<'a>, agents: Option<&'a [String]>) -> Parsed {
     // Editors on Windows put a byte order mark first.
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(source.text);
     let mut report = Report::new(source.file, text);
@@ -63,6 +73,7 @@ pub fn parse(source: &Source<'_>) -> Parsed {
     let mut check = Check {
         report,
         uses: Vec::new(),
+        agents,
         plain: false,
     };
     let definition = check.definition(source.key, &draft.root);
@@ -80,6 +91,8 @@ struct Check<'a> {
     report: Report<'a>,
     /// The templates read so far; their names are checked when all steps are known.
     uses: Vec<Use>,
+    /// The names of agents beside those that are built in; `None`: any may be.
+    agents: Option<&'a [String]>,
     /// Strings come from a program: none is a template.
     plain: bool,
 }

@@ -83,12 +83,25 @@ pub struct Workspace {
     pub setup: Option<String>,
     /// What becomes of the branch at the end.
     pub finish: Finish,
-    /// It is the parent run's: only made ready, never checkpointed, restored or finished from here.
+    /// It is the parent run's: made ready and kept in checkpoints, but neither finished nor brought back for
+    /// a rewind of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
+    /// How often its parent's files had been brought back when this child began: who uses them
+    /// first may have to do so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
+    /// The newest commit of its parent's files then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
     /// The parent run's, into which this isolated child's work is merged back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Box<Workspace>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What became of an ended run's branch.
@@ -105,6 +118,9 @@ pub struct Finished {
     /// Files in which the merge would have conflicts: nothing was merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<String>,
+    /// Holds the files of its parent with an isolated child's work in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// In words: for the thread.
     pub detail: String,
 }

@@ -453,12 +453,18 @@ pub struct RunError {
 pub enum ChildOutcome {
     Completed {
         outputs: Big,
+        /// Holds the files of its parent as it left them, if it worked in them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
     },
     Failed {
         message: String,
         /// What the step fails with, if not that its child failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<ErrorCode>,
+        /// Holds the files of its parent as it left them, if it worked in them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
     },
     Cancelled {},
 }
@@ -535,7 +541,7 @@ impl Event {
             Self::ApprovalRequested { message, .. } => vec![message],
             Self::ChildStarted { args, .. } => vec![args],
             Self::ChildEnded {
-                outcome: ChildOutcome::Completed { outputs },
+                outcome: ChildOutcome::Completed { outputs, .. },
                 ..
             } => vec![outputs],
             Self::ItemsListed { items, .. } => vec![items],

@@ -37,6 +37,12 @@ pub enum Message {
         /// It has a worktree of its own, from this commit of its parent's files.
         #[serde(default)]
         isolated: Option<String>,
+        /// How often its parent's files were brought back.
+        #[serde(default)]
+        generation: u32,
+        /// The newest commit of its parent's files.
+        #[serde(default)]
+        newest: Option<String>,
     },
     /// Tell a child run.
     TellChild {
@@ -95,7 +101,7 @@ impl Outbox {
     pub(super) fn bigs(&mut self) -> impl Iterator<Item = &mut Big> {
         self.open.values_mut().flat_map(|message| match message {
             Message::TellParent {
-                outcome: ChildOutcome::Completed { outputs },
+                outcome: ChildOutcome::Completed { outputs, .. },
                 ..
             } => vec![outputs],
             Message::StartSuccessor(successor) => {

@@ -238,6 +238,23 @@ impl Run {
             .find_map(|(_, c)| c.commit.as_deref())
     }
 
+    /// How its files are to stand when a child begins in them: its first process brings them there.
+    pub(super) fn files_for_children(&self) -> (u32, Option<String>) {
+        let workspace = self.created.workspace.as_ref();
+        let generation = match workspace {
+            Some(workspace) if workspace.shared => workspace.generation,
+            _ => self.files.generation,
+        };
+        let began = workspace.and_then(|workspace| workspace.newest.clone());
+        (generation, self.files.newest.clone().or(began))
+    }
+
+    /// The newest commit of the files that it shares with its parent: its end tells it to that one.
+    pub(super) fn shared_files(&self) -> Option<String> {
+        let shared = self.created.workspace.as_ref().is_some_and(|w| w.shared);
+        self.files.newest.clone().filter(|_| shared)
+    }
+
     /// Whether going back takes its files back too.
     pub(super) fn has_own_files(&self) -> bool {
         self.created.workspace.as_ref().is_some_and(|w| !w.shared)

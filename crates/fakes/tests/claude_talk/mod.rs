@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 pub type Agent = fn(&Setup) -> Result<(Start, Box<dyn Driver>), Refused>;
 
 /// How long an agent may say nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 enum Event {
     Line(String),

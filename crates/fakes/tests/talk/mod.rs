@@ -17,6 +17,9 @@ use std::time::Duration;
 use baton_agents::{Driver, Exit, Order, Output, Start, Turn};
 use baton_core::activity::{Activity, Question};
 
+/// How long a real agent may say nothing: on a busy machine its start alone takes ten seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// What went into the driver, in its order.
 enum Went {
     Line(String),
@@ -119,7 +122,7 @@ impl Talk {
                     return found;
                 }
             }
-            match self.lines.recv_timeout(Duration::from_secs(60)) {
+            match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
                     let outputs = self.driver.line(&line);
                     self.went.push(Went::Line(line));
@@ -160,7 +163,12 @@ impl Talk {
     /// Waits for its end.
     pub fn end(mut self, fresh: Box<dyn Driver>) -> Vec<Output> {
         loop {
-            let line = match self.lines.recv_timeout(Duration::from_secs(10)) {
+            let is_over = |output: &Output| matches!(output, Output::Turn(_));
+            let patience = match self.outputs.iter().any(is_over) {
+                true => Duration::from_secs(10),
+                false => PATIENCE,
+            };
+            let line = match self.lines.recv_timeout(patience) {
                 Ok(line) => line,
                 Err(RecvTimeoutError::Disconnected) => break,
                 // As a host does with what does not end by itself.

@@ -33,6 +33,16 @@ pub struct Shepherd {
     stops: AtomicBool,
 }
 
+/// What is kept with an order in the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What was asked for; it must hold no secret.
+    pub order: Value,
+    /// How far the conversation was read when the order was given ([`crate::Conversation::read_to`]):
+    /// there every reader finds it again. `None`: as far as the session is when the order arrives.
+    pub after: Option<u64>,
+}
+
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -118,26 +128,28 @@ impl Shepherd {
     /// it; one that finds the standard input closed never is. Orders reach the child in the order
     /// they were given.
     ///
-    /// With a session, when it was given is kept along with `note`, which must hold no secret; the
-    /// text is kept nowhere. Until it is acknowledged it is said again after each reconnect, so
+    /// With a session, when it was given is kept along with `note`; the text is kept nowhere. Until it is acknowledged it is said again after each reconnect, so
     /// that a broken connection is no error here; the end of the attempt comes from
     /// [`Shepherd::wait`].
     ///
     /// Fails only for a text too long to be sent, from 8 MiB (of control characters) on; 47 MiB
     /// of plain text pass.
-    pub fn say(&self, id: &str, text: &str, note: Option<Value>) -> io::Result<()> {
+    pub fn say(&self, id: &str, text: &str, note: Option<Note>) -> io::Result<()> {
+        let (note, after) = parts(note);
         self.order(ToShepherd::Stdin {
             text: text.to_owned(),
             id: Some(id.to_owned()),
             note,
+            after,
         })
     }
 
     /// As [`Shepherd::say`], for an order that the child is not told: it is only noted, also when
     /// there is no standard input.
-    pub fn note(&self, id: &str, note: Option<Value>) -> io::Result<()> {
+    pub fn note(&self, id: &str, note: Option<Note>) -> io::Result<()> {
         let id = id.to_owned();
-        self.order(ToShepherd::Note { id, note })
+        let (note, after) = parts(note);
+        self.order(ToShepherd::Note { id, note, after })
     }
 
     /// Sends SIGINT to the main process alone, once. It has no id and is not repeated: where the
@@ -154,6 +166,7 @@ impl Shepherd {
             text: text.to_owned(),
             id: None,
             note: None,
+            after: None,
         })
     }
 
@@ -284,4 +297,8 @@ impl Drop for Shepherd {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn parts(note: Option<Note>) -> (Option<Value>, Option<u64>) {
+    note.map_or((None, None), |note| (Some(note.order), note.after))
 }

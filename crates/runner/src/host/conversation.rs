@@ -1,7 +1,7 @@
 //! Reading a session's conversation: what the agent said, and where in it each order stands.
 //!
-//! Owns the one order of both: a line stands before an order if its end was there when the order
-//! was taken. So every reader gets the same entries in the same order, however far it reads at a
+//! Owns the one order of both: a line stands before an order if it was read when the order was given
+//! (or, where that was not said, if its end was there when the order was taken). So every reader gets the same entries in the same order, however far it reads at a
 //! time and whenever. It understands no line of an agent.
 
 use std::collections::VecDeque;
@@ -115,6 +115,12 @@ impl Conversation {
         }
         self.orders_before(self.raw.at + 1, &mut entries);
         Ok(entries)
+    }
+
+    /// Up to which byte of `raw` it was read: all whole lines before it were handed out. What is
+    /// noted of an order given now ([`crate::Note::after`]).
+    pub fn read_to(&self) -> u64 {
+        self.raw.at
     }
 
     /// How many bytes `raw` has now; 0 when it cannot be said.

@@ -10,7 +10,7 @@ mod orders;
 mod reaper;
 mod settle;
 
-pub use connection::{Notice, Outcome, Shepherd};
+pub use connection::{Note, Notice, Outcome, Shepherd};
 pub use conversation::{Conversation, Entry, MAX_LINE as MAX_CONVERSATION_LINE};
 pub use launch::{LaunchError, launch};
 pub use settle::{TakeBack, TakeBackError, take_back};

@@ -1,7 +1,8 @@
 //! The conversation with an agent, on disk: `raw`, what it says, and `said`, when it was told what.
 //!
 //! Owns both files, their limit, and what `after` means: an order stands behind the bytes of `raw`
-//! that were there when it was taken. It never sees an order's text.
+//! that its host had read when it gave it, where the host says so, else behind those that were there
+//! when it was taken. It never sees an order's text.
 
 use std::fs::File;
 use std::io;
@@ -99,12 +100,13 @@ impl Session {
         self.said.is_stuck()
     }
 
-    /// Notes an order, behind what the child has said so far.
-    pub(crate) fn record(&mut self, id: &str, note: Option<&Value>) {
+    /// Notes an order, behind byte `after` of `raw`, or else what the child has said so far.
+    pub(crate) fn record(&mut self, id: &str, note: Option<&Value>, after: Option<u64>) {
         self.look();
+        let there = self.raw_bytes();
         let line = Line {
             id,
-            after: self.raw_bytes(),
+            after: after.map_or(there, |after| after.min(there)),
             note,
             at: unix_ms(),
         };

@@ -185,8 +185,15 @@ impl<'a> Watch<'a> {
     fn obey(&mut self, message: ToShepherd) {
         match message {
             ToShepherd::Stop {} => self.begin_stop(stopped("stop")),
-            ToShepherd::Stdin { text, id, note } => self.order(Some(text), id, note.as_ref()),
-            ToShepherd::Note { id, note } => self.order(None, Some(id), note.as_ref()),
+            ToShepherd::Stdin {
+                text,
+                id,
+                note,
+                after,
+            } => self.order(Some(text), id, note.as_ref(), after),
+            ToShepherd::Note { id, note, after } => {
+                self.order(None, Some(id), note.as_ref(), after);
+            }
             ToShepherd::Signal { signal } if signal == "INT" => self.tree.signal_main(Signal::INT),
             ToShepherd::CloseStdin {} => {
                 self.stdin.close();
@@ -197,7 +204,13 @@ impl<'a> Watch<'a> {
     }
 
     /// Carries out an order, unless that was done before.
-    fn order(&mut self, text: Option<String>, id: Option<String>, note: Option<&Value>) {
+    fn order(
+        &mut self,
+        text: Option<String>,
+        id: Option<String>,
+        note: Option<&Value>,
+        after: Option<u64>,
+    ) {
         if let Some(done) = id.as_deref().and_then(|id| self.stdin.order(id)) {
             if done && let Some(id) = id {
                 self.acknowledge(id);
@@ -208,7 +221,7 @@ impl<'a> Watch<'a> {
             return;
         }
         if let (Some(session), Some(id)) = (&mut self.session, &id) {
-            session.record(id, note);
+            session.record(id, note, after);
         }
         match (text, id) {
             (Some(text), id) => self.stdin.push(id, text),

@@ -1,10 +1,10 @@
 /** The board before anything has run: what is there, what is missing, and the next command. */
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { write } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
-import { queries } from "~/api/queries";
+import { keys, queries } from "~/api/queries";
 import type { Definition, Project, Run } from "~/api/types";
 import { wish } from "~/features/orders/use-orders";
 import { problems, initial } from "~/lib/schema";
@@ -76,6 +76,7 @@ export function FirstRun({ project, definitions }: { project: Project | undefine
             text={project ? project.path : "A project is a directory with definitions. Run this in one:"}
             end={project ? undefined : <Copy text="baton init" />}
           />
+          {project ? null : <AddProject />}
           {ready.length > 0 ? (
             <Way
               done
@@ -105,6 +106,38 @@ export function FirstRun({ project, definitions }: { project: Project | undefine
         </div>
       </div>
     </div>
+  );
+}
+
+function AddProject() {
+  const cache = useQueryClient();
+  const refused = useRefusal();
+  const [path, setPath] = useState("");
+  const [busy, setBusy] = useState(false);
+  const add = async () => {
+    setBusy(true);
+    try {
+      await write("POST", endpoints.projects(), { path: path.trim() });
+      await cache.invalidateQueries({ queryKey: keys.projects });
+    } catch (error) {
+      refused(error, "The project was not added");
+    }
+    setBusy(false);
+  };
+  return (
+    <form
+      className="way"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void add();
+      }}
+    >
+      <StateIcon state="todo" icon="queued" />
+      <input className="input mono" aria-label="Directory of a project" placeholder="/path/to/a/project" value={path} onChange={(event) => setPath(event.target.value)} />
+      <Button type="submit" icon="plus" busy={busy} can={path.trim() ? true : "Write its directory first"}>
+        Add project
+      </Button>
+    </form>
   );
 }
 

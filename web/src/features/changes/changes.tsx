@@ -74,7 +74,7 @@ export default function Changes({ run }: { run: Run }) {
                 <button type="button" className="cp-act" onClick={() => set({ from: checkpoint.number > 1 ? String(checkpoint.number - 1) : undefined, to: key })}>
                   only this step
                 </button>
-                <button type="button" className="cp-act" onClick={() => setRewinding(key)} aria-label={`Rewind to checkpoint ${checkpoint.number}, ${nameOf(checkpoint.step_id)}`}>
+                <button type="button" className="cp-act" onClick={() => setRewinding(key)} aria-label={`rewind to here, checkpoint ${checkpoint.number}, ${nameOf(checkpoint.step_id)}`}>
                   rewind to here
                 </button>
               </span>

@@ -37,7 +37,10 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
   const { window: log, search } = reader;
   // An end of line at the end is no line of its own.
   const count = log.lines.length > 0 && log.lines.at(-1) === "" && log.isAtEnd ? log.lines.length - 1 : log.lines.length;
+  // Long lines are broken as long as all of it is here; of a longer log every line has the same height, so that places can be reckoned.
+  const wraps = log.isAtStart && log.isAtEnd && count < 20_000;
   const rows = useVirtualizer({ count, getScrollElement: () => box.current, estimateSize: () => LINE, overscan: 30, paddingStart: 8, paddingEnd: 8 });
+  useEffect(() => rows.measure(), [rows, wraps]);
 
   useLayoutEffect(() => {
     const element = box.current;
@@ -142,6 +145,8 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
           {rows.getVirtualItems().map((row) => (
             <Line
               key={row.key}
+              index={row.index}
+              measure={wraps ? rows.measureElement : undefined}
               start={row.start}
               text={log.lines[row.index] ?? ""}
               number={log.isAtStart ? row.index + 1 : null}
@@ -186,12 +191,12 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
   );
 }
 
-const Line = memo(function Line({ start, text, number, query, isMarked, isLast }: { start: number; text: string; number: number | null; query: string; isMarked: boolean; isLast: boolean }) {
+const Line = memo(function Line({ index, measure, start, text, number, query, isMarked, isLast }: { index: number; measure: ((element: Element | null) => void) | undefined; start: number; text: string; number: number | null; query: string; isMarked: boolean; isLast: boolean }) {
   const [isWhole, setWhole] = useState(false);
   const isLong = text.length > LONGEST && !isWhole;
   const shown = isLong ? text.slice(0, LONGEST) : text.slice(0, 200_000);
   return (
-    <div className={`log-line ${isMarked ? "cur" : ""}`} style={{ transform: `translateY(${start}px)` }}>
+    <div ref={measure} data-index={index} className={`log-line ${measure ? "log-line--wrap" : ""} ${isMarked ? "cur" : ""}`} style={{ transform: `translateY(${start}px)` }}>
       <i aria-hidden="true">{number}</i>
       <span>
         {query && plain(shown).toLowerCase().includes(query.toLowerCase()) ? (

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
 import type { Run, Step } from "~/api/types";
-import { count, cut, dayAndTime, money, phaseLabel, plural, sentence } from "~/lib/format";
+import { count, cut, dayAndTime, localTimes, money, phaseLabel, plural, sentence } from "~/lib/format";
 import { stepState } from "~/lib/run-state";
 import { StepIcon, WorkerTag } from "~/ui/badge";
 import { Icon } from "~/ui/icon";
@@ -102,7 +102,7 @@ function Row({ run, line, isOpen, toggle, onStep }: { run: Run; line: Extract<Li
           {items > 0 ? <span className="pill">{plural(items, "item")}</span> : null}
           {step.attempt > 1 ? <span className="pill">{step.attempt} attempts</span> : null}
         </span>
-        {about ? <span className={`t12 cut ov-about ${step.status === "failed" ? "is-bad" : ""}`}>{cut(about.split("\n", 1)[0]!, 240)}</span> : null}
+        {about ? <span className={`t12 cut ov-about ${step.status === "failed" ? "is-bad" : ""}`}>{cut(localTimes(about).split("\n", 1)[0]!, 240)}</span> : null}
       </button>
       <span className="ov-who no-phone">
         <WorkerTag step={step} />

@@ -5,6 +5,7 @@ import { elapsed, isOver } from "~/lib/run-state";
 import { agentName, Badge, StepIcon } from "~/ui/badge";
 import { CopyButton } from "~/ui/copy";
 import { Json } from "~/ui/json";
+import { Output } from "~/ui/output";
 import { Markdown } from "~/ui/markdown";
 import { Empty } from "~/ui/state";
 
@@ -38,7 +39,7 @@ export default function Result({ run }: { run: Run }) {
         {failed.map((step) => (
           <section key={step.id} className="part">
             <h2>{step.name} failed</h2>
-            <pre className="block">{cut(step.error_message ?? "", 8000)}</pre>
+            <Output text={step.error_message ?? ""} most={8000} />
           </section>
         ))}
         {run.outputs !== undefined && run.outputs !== null ? (
@@ -72,7 +73,7 @@ export default function Result({ run }: { run: Run }) {
               <span className="grow" />
               <CopyButton text={step.result ?? ""} label={`Copy what ${step.name} said`} />
             </div>
-            {step.type === "agent" ? <Markdown text={step.result ?? ""} /> : <pre className="block">{cut(step.result ?? "", 20_000)}</pre>}
+            {step.type === "agent" ? <Markdown text={step.result ?? ""} /> : <Output text={step.result ?? ""} />}
           </section>
         ))}
       </div>

@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { Run } from "~/api/types";
 import { useOrders } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
-import { clock, count, duration, money, timeOfDay } from "~/lib/format";
+import { clock, count, duration, localTimes, money, timeOfDay } from "~/lib/format";
 import { useNow } from "~/lib/now";
 import { paths } from "~/lib/paths";
 import { canCancel, canDelete, canFork, canPause, canResume, canRetry, canSkipWait } from "~/lib/run-can";
@@ -169,7 +169,7 @@ function Why({ run, onLook, isConversation }: { run: Run; onLook: () => void; is
       <span className="cut">
         <b className="strong">{waitTitle[wait.reason]}</b>
         <span className="soft">
-          {wait.detail ? `: ${wait.detail.split("\n", 1)[0]!.slice(0, 240)}` : ""}
+          {wait.detail ? `: ${localTimes(wait.detail).split("\n", 1)[0]!.slice(0, 240)}` : ""}
           {left > 0 ? `. Goes on by itself in ${left < 90_000 ? clock(left) : duration(left)}` : ""}
         </span>
       </span>

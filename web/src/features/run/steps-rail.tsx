@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
 import type { Run, Step } from "~/api/types";
-import { cut, money, phaseLabel, plural, sentence } from "~/lib/format";
+import { cut, localTimes, money, phaseLabel, plural, sentence } from "~/lib/format";
 import { stepState } from "~/lib/run-state";
 import { StepIcon, WorkerTag } from "~/ui/badge";
 import { Since } from "~/ui/time";
@@ -111,7 +111,7 @@ function subLine(step: Step) {
   if (step.status === "pending" && !step.started_at) return null;
   if (step.status === "skipped") return step.skip_reason ? `skipped: ${sentence(step.skip_reason).toLowerCase()}` : "skipped";
   if (step.status === "failed") return cut(step.error_message?.split("\n", 1)[0] ?? "failed", 90);
-  if (step.waiting) return cut(step.waiting.detail?.split("\n", 1)[0] ?? step.waiting.reason, 90);
+  if (step.waiting) return cut(localTimes(step.waiting.detail ?? "").split("\n", 1)[0] || step.waiting.reason, 90);
   const parts = [
     step.session?.cost_usd ? money(step.session.cost_usd) : null,
     step.attempt > 1 ? (step.status === "running" ? `attempt ${step.attempt} of ${Math.max(step.max_attempts, step.attempt)}` : `${step.attempt} attempts`) : null,

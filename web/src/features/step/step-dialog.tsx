@@ -22,6 +22,7 @@ import { Button } from "~/ui/button";
 import { Copy, CopyButton } from "~/ui/copy";
 import { Dialog } from "~/ui/dialog";
 import { Json } from "~/ui/json";
+import { Output } from "~/ui/output";
 import { Markdown } from "~/ui/markdown";
 import { Empty, Failure, Skeleton } from "~/ui/state";
 import { useRefusal } from "~/ui/toast";
@@ -115,7 +116,7 @@ function Summary({ run, row }: { run: Run; row: Step }) {
       {step.error_message ? (
         <section className="part">
           <h3>What went wrong</h3>
-          <pre className="block is-bad">{cut(step.error_message, 8000)}</pre>
+          <Output text={step.error_message} most={8000} bad />
         </section>
       ) : null}
       {todos.length > 0 ? (
@@ -138,7 +139,7 @@ function Summary({ run, row }: { run: Run; row: Step }) {
             <span className="grow" />
             <CopyButton text={step.result} label="Copy the result" />
           </div>
-          {step.type === "agent" || step.type === "approval" ? <Markdown text={step.result} /> : <pre className="block">{cut(step.result, 20_000)}</pre>}
+          {step.type === "agent" || step.type === "approval" ? <Markdown text={step.result} /> : <Output text={step.result} />}
         </section>
       ) : null}
       {step.data !== undefined && step.data !== null ? (
@@ -160,7 +161,7 @@ function Summary({ run, row }: { run: Run; row: Step }) {
       {step.stderr ? (
         <section className="part">
           <h3>Errors it printed</h3>
-          <pre className="block">{cut(step.stderr, 8000)}</pre>
+          <Output text={step.stderr} most={8000} />
         </section>
       ) : null}
       {(step.warnings ?? []).length > 0 ? (

@@ -116,7 +116,7 @@ function Said({ message, run, onStep }: { message: Message; run: Run; onStep: (k
         <div className={isYou ? "said" : ""}>
           <Markdown text={message.content} />
         </div>
-        {(message.artifacts ?? []).map((artifact) => (
+        {(run.artifacts ?? []).filter((artifact) => artifact.workflow_comment_id === String(message.id)).map((artifact) => (
           <ArtifactChip key={artifact.id ?? artifact.name} artifact={artifact} />
         ))}
         {action ? (

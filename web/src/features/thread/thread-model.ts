@@ -157,7 +157,7 @@ export function toolEnd(tool: ToolUse): string {
 }
 
 export function toolWord(tool: ToolUse): string {
-  return { read: "read", edit: "edit", delete: "delete", move: "move", search: "search", execute: "run", fetch: "fetch", think: "think", subagent: "agent", other: tool.name.slice(0, 10) || "tool" }[tool.tool];
+  return { read: "read", edit: "edit", delete: "delete", move: "move", search: "search", execute: "run", fetch: "fetch", think: "think", subagent: "agent", other: "tool" }[tool.tool];
 }
 
 export function toolText(tool: ToolUse): string {

@@ -48,7 +48,7 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
   }, []);
   const width = Math.max(200, room - names) * zoom;
   const span = model.to - model.from;
-  const x = (at: number) => ((at - model.from) / span) * (width - 24) + 8;
+  const x = (at: number) => ((at - model.from) / span) * (width - 44) + 8;
   const marks = ticks(model.from, model.to, width);
   const withSeconds = marks.length > 1 && marks[1]! - marks[0]! < 60_000;
   const rows = useVirtualizer({

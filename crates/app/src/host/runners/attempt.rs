@@ -16,7 +16,7 @@ use baton_runner::{
     Shepherd, Stdin, TakeBack,
 };
 
-use super::agent::{self, Activities, Begin, Commentary, Limits, Places, Prepared, Talk};
+use super::agent::{self, Activities, Begin, Commentary, Limits, Places, Prepared, Talk, Who};
 use super::environment::Vendor;
 use super::{ShepherdRunners, artifacts, environment, logs};
 use crate::host::clock::SystemClock;
@@ -240,13 +240,14 @@ impl ShepherdRunners {
         taken_back: bool,
     ) -> Result<Ready, Box<AttemptEnd>> {
         let inner = &self.inner;
-        let vendor = agent::vendor(&work.agent);
+        let who = Who::of(launch, &work.agent, dir.path(), taken_back)
+            .map_err(|error| Box::new(failed(error.code, error.message)))?;
         let env = if taken_back {
             // It has its environment; only how to speak with it is asked for.
             Ok(BTreeMap::new())
         } else {
             let env = self.environment(launch)?;
-            environment::of_child(env, &inner.secrets, launch, &work.env, vendor)
+            environment::of_child(env, &inner.secrets, launch, &work.env, who.vendor())
         };
         let env = env.map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?;
         let places = Places {
@@ -260,7 +261,7 @@ impl ShepherdRunners {
             stdin,
             session,
             driver,
-        } = agent::prepare(launch, work, env, &places)
+        } = agent::prepare(launch, work, who, env, &places)
             .map_err(|error| Box::new(failed(error.code, error.message)))?;
         let Some(reports) = self.reports(launch.attempt) else {
             return Err(Box::new(AttemptEnd::Stopped {}));

@@ -185,11 +185,7 @@ impl ShepherdRunners {
 
     /// Keeps the files as an attempt left them, and tells the run.
     pub(super) fn keep_files(&self, launch: &Launch, reports: &dyn Reports) {
-        let Some(files) = launch
-            .files
-            .as_ref()
-            .filter(|files| !files.workspace.shared)
-        else {
+        let Some(files) = &launch.files else {
             return;
         };
         let subject = format!("{} (attempt {})", launch.key, launch.try_number);
@@ -240,13 +236,26 @@ impl ShepherdRunners {
 
 fn restore(files: &FilesAt) -> Restore {
     if files.workspace.shared {
-        return Restore::default();
+        let as_parent = of_parent(&files.workspace);
+        return Restore {
+            commit: files.newest.clone().or(as_parent.commit),
+            ..as_parent
+        };
     }
     // Before the first checkpoint they go back to what the run began from.
     let began = || (files.generation > 0).then(|| files.workspace.base.clone());
     Restore {
         generation: files.generation,
         commit: files.newest.clone().or_else(began),
+    }
+}
+
+/// The files of a parent as they stood when its child began.
+fn of_parent(workspace: &Workspace) -> Restore {
+    let began = || (workspace.generation > 0).then(|| workspace.base.clone());
+    Restore {
+        generation: workspace.generation,
+        commit: workspace.newest.clone().or_else(began),
     }
 }
 
@@ -265,6 +274,8 @@ pub(super) fn isolated(
         base: base.to_owned(),
         finish: Finish::Keep,
         shared: false,
+        generation: 0,
+        newest: None,
         parent: Some(Box::new(parent.clone())),
         ..parent.clone()
     };
@@ -279,6 +290,7 @@ fn merge_back(workspace: &Workspace, parent: &Workspace) -> Finished {
         commit,
         merged_into,
         conflicts,
+        checkpoint: None,
         detail,
     };
     let (ours, theirs) = (spec(parent), spec(workspace));
@@ -287,13 +299,22 @@ fn merge_back(workspace: &Workspace, parent: &Workspace) -> Finished {
     loop {
         tries += 1;
         // A parent without a process of its own has not needed its files yet.
-        let there = baton_worktree::ensure(&ours, &Restore::default());
+        let there = baton_worktree::ensure(&ours, &of_parent(parent));
         match there.and_then(|_| baton_worktree::merge_back(&ours, &theirs)) {
             Ok(merged) => {
                 let files = merged.files_changed;
                 let detail = format!("Its work ({files} files) was merged into its parent's.");
                 let into = Some(parent.branch.clone());
-                return finished(Some(merged.head), into, vec![], detail);
+                let subject = format!("Branch {branch} was merged");
+                let kept = baton_worktree::checkpoint(&ours, &subject, Some(&merged.before));
+                let checkpoint = kept.unwrap_or_else(|error| {
+                    tracing::warn!(branch, %error, "the merged files could not be kept as a checkpoint");
+                    None
+                });
+                return Finished {
+                    checkpoint: checkpoint.map(|checkpoint| checkpoint.commit),
+                    ..finished(Some(merged.head), into, vec![], detail)
+                };
             }
             Err(Error::MergeConflict { paths }) => {
                 let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
@@ -352,6 +373,7 @@ fn finish_now(finish: &FinishFiles) -> Finished {
             commit: None,
             merged_into: None,
             conflicts: vec![],
+            checkpoint: None,
             detail: "The run worked in the project's own directory.".into(),
         },
         Err(error) => Finished {
@@ -359,6 +381,7 @@ fn finish_now(finish: &FinishFiles) -> Finished {
             commit: None,
             merged_into: None,
             conflicts: vec![],
+            checkpoint: None,
             detail: format!("The branch {} was left as it is: {error}", workspace.branch),
         },
     }
@@ -392,6 +415,7 @@ fn told(workspace: &Workspace, how: &How, done: baton_worktree::Finished) -> Fin
                 .collect(),
             _ => vec![],
         },
+        checkpoint: None,
         detail,
     }
 }

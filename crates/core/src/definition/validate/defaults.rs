@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::definition::draft::{Kind, Node};
+use crate::definition::suggest::nearest;
 use crate::definition::template::Text;
 use crate::definition::{OnLost, OnUsageLimit, Retry};
 
 use super::Check;
 use super::fields::{self, Fields};
 use super::places::Place;
+
+/// Agents that need no settings.
+const BUILT_IN: [&str; 3] = ["claude", "codex", "gemini"];
 
 pub(super) const ON_LOST: &[(&str, OnLost)] = &[
     ("rerun", OnLost::Rerun),
@@ -126,6 +130,13 @@ impl Check<'_> {
         }
     }
 
+    fn knows(&self, agent: &str) -> bool {
+        let named = self
+            .agents
+            .is_none_or(|all| all.iter().any(|name| name == agent));
+        named || agent.contains(':') || BUILT_IN.contains(&agent)
+    }
+
     /// `claude`, `codex`, `gemini`, `acp:<command>`, `command:<command>` or a name from the settings.
     pub(super) fn agent_name(&mut self, fields: &Fields<'_>) -> Option<String> {
         let node = fields.get("agent")?;
@@ -141,6 +152,24 @@ impl Check<'_> {
                         .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
             }
         };
+        if fits && !self.knows(&agent) {
+            let named = self.agents.unwrap_or_default().iter().map(String::as_str);
+            let known = BUILT_IN.into_iter().chain(named);
+            let message = format!("there is no agent `{agent}`");
+            let help = match nearest(&agent, known.clone()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "there are {}; others are named in baton.toml: `[agents.{agent}]`",
+                    known
+                        .map(|name| format!("`{name}`"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
+            };
+            self.report
+                .error_with(node.span, "unknown_agent", message, &help);
+            return None;
+        }
         if fits {
             return Some(agent);
         }

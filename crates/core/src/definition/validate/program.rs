@@ -107,6 +107,7 @@ impl<'a> Check<'a> {
         Self {
             report: Report::new(file, text),
             uses: Vec::new(),
+            agents: None,
             plain: true,
         }
     }

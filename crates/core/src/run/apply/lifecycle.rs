@@ -200,6 +200,7 @@ impl Run {
             .map_err(|error| self.illegal("run_completed", format!("bad outputs: {error}")))?;
         let outcome = ChildOutcome::Completed {
             outputs: Big::new(outputs),
+            commit: self.shared_files(),
         };
         self.files.finishing = self.created.workspace.as_ref().is_some_and(|w| !w.shared);
         self.finish(
@@ -224,6 +225,7 @@ impl Run {
         let outcome = ChildOutcome::Failed {
             message: error.message.clone(),
             code: None,
+            commit: self.shared_files(),
         };
         self.finish(
             Status::Failed {

@@ -184,12 +184,15 @@ impl Run {
                 expires,
                 isolated,
             } => {
+                let (generation, newest) = self.files_for_children();
                 self.outbox.push(Message::StartChild {
                     key: key.clone(),
                     child: *child,
                     workflow: workflow.clone(),
                     args: args.as_str().to_owned(),
                     isolated: isolated.clone(),
+                    generation,
+                    newest,
                 });
                 let state = State::Child {
                     run: *child,

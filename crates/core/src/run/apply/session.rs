@@ -228,7 +228,8 @@ impl Run {
         }
         if outcome.conflicts.is_empty() {
             let outputs = Big::new(outputs.to_string());
-            self.tell_parent(ChildOutcome::Completed { outputs });
+            let commit = outcome.checkpoint.clone();
+            self.tell_parent(ChildOutcome::Completed { outputs, commit });
             return Ok(());
         }
         let message = format!("merge_conflict: {}", outcome.detail);
@@ -240,7 +241,11 @@ impl Run {
             },
         };
         let code = Some(ErrorCode::MergeConflict);
-        self.tell_parent(ChildOutcome::Failed { message, code });
+        self.tell_parent(ChildOutcome::Failed {
+            message,
+            code,
+            commit: None,
+        });
         Ok(())
     }
 }

@@ -167,6 +167,18 @@ impl Run {
         })
     }
 
+    /// The files as the child of this step left them, after the step's end: going back to it, or to
+    /// what follows it, brings them back.
+    pub(super) fn checkpoint_of_child(&self, place: At, commit: Option<&String>) -> Option<Event> {
+        let step = self.step(place)?;
+        Some(Event::CheckpointTaken {
+            number: self.next_checkpoint,
+            after: step.key.clone(),
+            partial: self.others_are_at_work(place),
+            commit: Some(commit?.clone()),
+        })
+    }
+
     pub(super) fn checkpoint(&self, place: At, partial: bool) -> Event {
         let after = self
             .step(place)

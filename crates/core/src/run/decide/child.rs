@@ -41,40 +41,46 @@ impl Run {
             outcome: outcome.clone(),
         }];
         let (code, message) = match outcome {
-            ChildOutcome::Completed { outputs } => {
+            ChildOutcome::Completed { outputs, commit } => {
                 let output = StepOutput {
                     result: Some(outputs.clone()),
                     data: Some(outputs.clone()),
                     ..StepOutput::default()
                 };
                 events.push(Event::StepCompleted { key, output });
+                events.extend(self.checkpoint_of_child(place, commit.as_ref()));
                 return Ok(events);
             }
             _ if matches!(self.status, Status::Cancelling(_)) => return Ok(events),
-            ChildOutcome::Failed { message, code } => {
+            ChildOutcome::Failed { message, code, .. } => {
                 (*code, format!("child run {child} failed: {message}"))
             }
             ChildOutcome::Cancelled {} => (None, format!("child run {child} was cancelled")),
+        };
+        let commit = match outcome {
+            ChildOutcome::Failed { commit, .. } => commit.as_ref(),
+            _ => None,
         };
         let code = code.unwrap_or(ErrorCode::ChildFailed);
         let error = StepError { code, message };
         let retry = self.declared(place).retry;
         let failures = self.step(place).map_or(0, |step| step.failures.len()) + 1;
         let failures = u32::try_from(failures).unwrap_or(u32::MAX);
-        events.push(if error.code.is_retryable() && failures < retry.attempts {
+        if error.code.is_retryable() && failures < retry.attempts {
             let wait = backoff(&retry, failures, context.mint.random());
-            Event::RetryScheduled {
+            events.push(Event::RetryScheduled {
                 key,
                 until: context.now.plus(wait),
                 failure: error,
-            }
+            });
         } else {
             let output = StepOutput {
                 result: Some(Big::new("")),
                 ..StepOutput::default()
             };
-            Event::StepFailed { key, error, output }
-        });
+            events.push(Event::StepFailed { key, error, output });
+            events.extend(self.checkpoint_of_child(place, commit));
+        }
         Ok(events)
     }
 }

@@ -9,8 +9,8 @@ use baton_core::run::work::AgentWork;
 use baton_engine::ports::Launch;
 use baton_runner::SessionSpec;
 
-use super::super::environment::Vendor;
 use super::answer;
+use super::who::Who;
 use crate::host::files;
 
 /// A session's log is no longer than this; then its agent is stopped.
@@ -40,16 +40,6 @@ pub struct Places {
     pub taken_back: bool,
 }
 
-/// Whose keys the agent of this name gets.
-pub fn vendor(agent: &str) -> Vendor {
-    match AgentKind::parse(agent) {
-        Ok((AgentKind::Claude, _)) => Vendor::Anthropic,
-        Ok((AgentKind::Codex, _)) => Vendor::OpenAi,
-        Ok((AgentKind::Gemini, _)) => Vendor::Google,
-        Ok((AgentKind::Acp | AgentKind::Command, _)) | Err(_) => Vendor::Nobody,
-    }
-}
-
 /// Makes an agent ready. With the same work it makes the same again, but for what was found on the
 /// machine: a session is taken back by the driver that this makes.
 ///
@@ -58,6 +48,7 @@ pub fn vendor(agent: &str) -> Vendor {
 pub fn prepare(
     launch: &Launch,
     work: &AgentWork,
+    who: Who,
     mut env: BTreeMap<String, String>,
     places: &Places,
 ) -> Result<Prepared, StepError> {
@@ -68,12 +59,14 @@ pub fn prepare(
         code: ErrorCode::AgentSetup,
         message,
     };
-    let (kind, words) = AgentKind::parse(&work.agent).map_err(|r| setup_error(r.to_string()))?;
-    let words = if words.is_empty() {
-        vec![work.agent.clone()]
-    } else {
-        words
-    };
+    let Who {
+        kind,
+        words,
+        model,
+        env: own,
+    } = who;
+    let own = own.into_iter();
+    env.extend(own.filter(|(name, _)| !work.env.contains_key(name)));
     let program = match find(kind, words.clone(), &env, &launch.directory) {
         // It is running: only how to speak with it is asked for.
         Err(_) if places.taken_back => words,
@@ -92,7 +85,7 @@ pub fn prepare(
         program,
         prompt,
         system_prompt: work.system_prompt.clone(),
-        model: work.model.clone(),
+        model: work.model.clone().or(model),
         permission: permission(work.permission.as_deref()),
         max_turns: work.max_turns,
         allow_tools: tools.allow,

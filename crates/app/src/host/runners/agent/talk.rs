@@ -6,6 +6,7 @@
 //! about the run.
 
 mod replay;
+mod transcript;
 mod verdict;
 mod watchdog;
 
@@ -20,7 +21,7 @@ use baton_core::run::decide::News;
 use baton_core::run::event::AttemptEnd;
 use baton_core::time::Timestamp;
 use baton_engine::ports::{Clock, Reports, Word};
-use baton_runner::{Conversation, ExitRecord, Shepherd};
+use baton_runner::{Conversation, ExitRecord, Note, Shepherd};
 use serde_json::Value;
 
 use super::activities::Activities;
@@ -93,6 +94,8 @@ struct State {
     given: HashSet<String>,
     /// Messages said and not confirmed.
     untaken: BTreeSet<u32>,
+    /// Where the agent keeps its transcript, if it says.
+    transcript: Option<String>,
     /// A turn has ended and nothing was decided about it yet.
     open: Option<(Turn, Instant)>,
     /// How the last turn ended.
@@ -177,6 +180,7 @@ impl Talk {
             caught_up: false,
             given: HashSet::new(),
             untaken: BTreeSet::new(),
+            transcript: None,
             open: None,
             last: None,
             value: None,
@@ -268,6 +272,7 @@ impl Talk {
         let mut state = self.lock();
         state.shepherd = None;
         let _torn = state.go_to_the_end();
+        state.look_into_transcript();
         let held_back = state.commentary.flush();
         state.comment(held_back);
         state.tell_past();
@@ -351,7 +356,7 @@ impl State {
         let outputs = self.driver.order(order);
         let writes = outputs.iter().any(|o| matches!(o, Output::Send { .. }));
         if !writes && let Some(shepherd) = &self.shepherd {
-            let noted = shepherd.note(&name(order), serde_json::to_value(order).ok());
+            let noted = shepherd.note(&name(order), self.place(order));
             self.check_said(noted);
         }
         self.act(outputs, Some(order));
@@ -371,7 +376,7 @@ impl State {
     }
 
     fn act(&mut self, outputs: Vec<Output>, order: Option<&Order>) {
-        let mut note = order.and_then(|order| serde_json::to_value(order).ok());
+        let mut note = order.and_then(|order| self.place(order));
         for output in outputs {
             match output {
                 Output::Send { id, text } => {
@@ -392,6 +397,9 @@ impl State {
                 }
                 Output::Activity { parent, activity } => self.see(parent, activity),
                 Output::Session { id, transcript } => {
+                    if transcript.is_some() {
+                        self.transcript.clone_from(&transcript);
+                    }
                     self.reports.news(
                         self.attempt,
                         News::Session {
@@ -446,6 +454,14 @@ impl State {
                 Output::Limited { resets_at } => self.limited = Some(resets_at),
             }
         }
+    }
+
+    /// What is noted of an order: its driver got it when it had read so far, and gets it there again
+    /// in a replay, however much the agent has said that was not read yet.
+    fn place(&self, order: &Order) -> Option<Note> {
+        let order = serde_json::to_value(order).ok()?;
+        let after = Some(self.conversation.read_to());
+        Some(Note { order, after })
     }
 
     fn check_said(&mut self, said: std::io::Result<()>) {

@@ -25,6 +25,7 @@ impl State {
         };
         let outputs = self.driver.ended(&exit);
         self.act(outputs, None);
+        self.look_into_transcript();
         self.tell_past();
         self.judge(record, parked)
     }

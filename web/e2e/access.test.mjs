@@ -1,0 +1,58 @@
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, fits, settled, test } from "./harness.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+test("axe finds nothing serious on any page, in both themes, wide and narrow", async ({ open }) => {
+  const { world, page } = await open();
+  world.baton("run", "implement-feature", "--detach", "--arg", "featureName=Rotate tokens", "--name", "Rotate tokens");
+  world.baton("run", "flaky", "--detach");
+  world.baton("run", "waits", "--detach");
+  world.baton("run", "asks", "--detach");
+  await page.getByRole("button", { name: "Look and decide" }).nth(1).waitFor();
+  const views = ["conversation", "overview", "timeline", "graph", "logs", "changes", "artifacts", "result"];
+  const addresses = [
+    "/", "/?definition=implement-feature", "/?new=implement-feature", "/workflows", "/tasks", "/features", "/insights",
+    ...["browser", "projects", "agents", "users", "tokens", "webhooks", "budgets", "providers"].map((section) => `/settings?section=${section}`),
+    ...views.map((view) => `/runs/1/${view}`),
+    "/runs/2/overview", "/runs/4/conversation", "/runs/1/overview?step=research", "/runs/99/overview",
+  ];
+  const found = [];
+  for (const [theme, width] of [["light", 1440], ["dark", 1440], ["dark", 390]]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+    for (const address of addresses) {
+      await page.goto(world.url + address);
+      await page.locator("main").first().waitFor();
+      await settled(page);
+      await fits(page);
+      // Through the protocol: the page's own policy allows no script of ours in it.
+      const result = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ["violations"] })`);
+      for (const violation of result.violations) {
+        if (violation.impact !== "serious" && violation.impact !== "critical") continue;
+        found.push(`${address} ${theme} ${width}: ${violation.id}: ${violation.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`);
+      }
+    }
+  }
+  expect(found.length === 0, `nothing serious:\n${[...new Set(found)].join("\n")}`);
+});
+
+test("the JavaScript that the first view needs is under 200 KB, compressed", async () => {
+  const dist = fileURLToPath(new URL("../dist", import.meta.url));
+  const manifest = JSON.parse(readFileSync(join(dist, ".vite/manifest.json"), "utf8"));
+  const seen = new Set();
+  const walk = (key) => {
+    if (seen.has(key)) return;
+    seen.add(key);
+    for (const next of manifest[key].imports ?? []) walk(next);
+  };
+  walk("index.html");
+  const size = [...seen].reduce((sum, key) => sum + gzipSync(readFileSync(join(dist, manifest[key].file))).length, 0);
+  expect(size < 200 * 1024, `less than 204800 bytes, not ${size}`);
+  const html = readFileSync(join(dist, "index.html"), "utf8");
+  expect(!/<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle=|\son\w+=/.test(html), "no inline script and no inline style in the page");
+});

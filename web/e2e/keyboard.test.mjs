@@ -1,0 +1,63 @@
+import { expect, same, test } from "./harness.mjs";
+import { until } from "./world.mjs";
+
+test("with the keyboard alone a run is started, found, answered and left", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: ["quick.yaml", "flaky.yaml"] } });
+  const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
+  const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
+  world.baton("run", "flaky", "--detach", "--name", "Another one");
+  await page.getByRole("article", { name: "Another one" }).waitFor();
+
+  await press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  await press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+
+  await press("c");
+  await page.getByRole("dialog", { name: /New run/ }).waitFor();
+  await until("a definition to have the focus", async () => {
+    await press("Tab");
+    return (await focused()).includes("Quick check");
+  });
+  await press("Enter");
+  await page.getByLabel(/^Who/).waitFor();
+  await page.keyboard.type(" ");
+  await press("Control+Enter");
+  await page.getByRole("heading", { name: "Quick check" }).waitFor();
+
+  await press("g", "b");
+  await page.getByRole("heading", { name: "Board" }).waitFor();
+  await page.getByRole("article", { name: "Quick check" }).getByText("Look and decide").waitFor();
+  await press("/");
+  await page.keyboard.type("quick");
+  await page.getByRole("article", { name: "Another one" }).waitFor({ state: "detached" });
+  await press("Escape");
+  await page.getByRole("article", { name: "Another one" }).waitFor();
+  await press("j");
+  await until("a card to have the focus", async () => (await focused()) === "Quick check" || (await press("h"), false));
+  await press("l");
+  same(await focused(), "Another one", "the card on the right");
+  await press("h", "Enter");
+  await page.waitForURL(/\/runs\/2\/conversation/);
+
+  await press("r");
+  expect(await page.getByLabel("Message this run").evaluate((box) => box === document.activeElement), "the message box to have the focus");
+  await page.keyboard.type("On my way");
+  await press("Control+Enter");
+  await page.getByRole("log", { name: "Conversation" }).getByText("On my way").waitFor();
+  await press("Escape");
+  await until("Approve to have the focus", async () => {
+    await press("Shift+Tab");
+    return (await focused()) === "Approve";
+  });
+  await press("Enter");
+  await page.getByText("Done", { exact: true }).first().waitFor();
+  await press("8");
+  await page.waitForURL(/\/result/);
+
+  await press("Control+k");
+  await page.keyboard.type("another one");
+  await page.getByRole("option", { name: /Another one/ }).waitFor();
+  await press("Enter");
+  await page.getByRole("heading", { name: "Another one" }).waitFor();
+});

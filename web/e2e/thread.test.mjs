@@ -1,0 +1,74 @@
+// Document 4's three examples, with a fake agent that works until it is let go.
+import { expect, test } from "./harness.mjs";
+import { until } from "./world.mjs";
+
+async function working(open) {
+  const { world, page } = await open({ world: { definitions: ["working.yaml"] } });
+  world.write("src/limit.ts", "export {};\n");
+  world.baton("run", "working", "--detach", "--name", "Rate limit");
+  await page.getByRole("article", { name: "Rate limit" }).getByRole("link").click();
+  const thread = page.getByRole("log", { name: "Conversation" });
+  await thread.getByText(/Starting work agent/).waitFor();
+  await thread.getByText("I have read the limiter.").waitFor();
+  return { world, page, thread };
+}
+
+const say = async (page, action, words) => {
+  await page.getByRole("button", { name: /What the message does/ }).click();
+  await page.getByRole("menuitem", { name: new RegExp(`^${action}`) }).click();
+  await page.getByLabel("Message this run").fill(words);
+  await page.getByLabel("Message this run").press("Control+Enter");
+};
+
+test("a person pauses in the thread, says more, and resumes; thread and header say each", async ({ open }) => {
+  const { world, page, thread } = await working(open);
+  await say(page, "Pause", "Please pause - I need to add something to the requirements");
+  await thread.getByText("Please pause - I need to add something").waitFor();
+  await page.getByText("Pausing at the next safe point").first().waitFor();
+  world.write("go", "");
+  await page.getByText(/^Paused/).first().waitFor();
+  await thread.getByText(/paused/i).last().waitFor();
+  await say(page, "Resume", "Resume - I have updated the requirements");
+  await thread.getByText("Resume - I have updated the requirements").waitFor();
+  await page.getByText("Done", { exact: true }).first().waitFor();
+});
+
+test("a person redirects; the thread names the new run and leads to it", async ({ open }) => {
+  const { world, page, thread } = await working(open);
+  await say(page, "Redirect", "Actually, make this a dropdown menu instead of a button");
+  const link = thread.getByRole("link", { name: /#2/ });
+  await link.waitFor();
+  await until("the first run to be cancelled", () => world.baton("show", "1").status === "cancelled");
+  await page.getByText("Cancelled", { exact: true }).first().waitFor();
+  await link.click();
+  await page.waitForURL(/\/runs\/2\//);
+  world.write("go", "");
+  await page.getByText("Done", { exact: true }).first().waitFor();
+});
+
+test("an instruction reaches the agent while it works, and how far it got is said below it", async ({ open }) => {
+  const { world, page, thread } = await working(open);
+  await page.getByText("Reaches Claude while at work").waitFor();
+  await say(page, "Instruction", "Note: The authentication system uses JWT tokens stored in httpOnly cookies");
+  const said = thread.locator(".msg", { hasText: "Note: The authentication system" });
+  await said.locator('.ack[data-status="acknowledged"], .ack[data-status="processed"]').waitFor();
+  world.write("go", "");
+  await thread.getByText(/work agent completed/).waitFor();
+  expect((await said.count()) === 1, "the message to stand in the thread once");
+});
+
+test("an agent's question and its wish to act are answered in the thread", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: ["asks.yaml"] } });
+  world.baton("run", "asks", "--detach", "--name", "Sign-in");
+  await page.getByRole("article", { name: "Sign-in" }).getByRole("button", { name: "Look and decide" }).click();
+  const question = page.getByRole("group", { name: "Question" });
+  await question.getByText("Should a code work on a second device?").first().waitFor();
+  await question.getByRole("radio", { name: /No, only where/ }).check();
+  await question.getByRole("button", { name: "Send answer" }).click();
+  await question.getByRole("button", { name: "Allow", exact: true }).waitFor();
+  await question.getByText("auth.txt").first().waitFor();
+  await question.getByRole("button", { name: "Deny with a reason" }).click();
+  await question.getByLabel("Reason").fill("Not into this file");
+  await question.getByRole("button", { name: "Deny", exact: true }).click();
+  await question.waitFor({ state: "detached" });
+});
