@@ -272,7 +272,7 @@ fn nonsense_is_refused_in_words() {
     world.run_until(&run, "completed");
     let unknown = format!("run_{}", "0".repeat(32));
     let cases = [
-        (world.get("/nowhere"), 404),
+        (world.get("/api/nowhere"), 404),
         (world.get("/api/tasks"), 404),
         (world.get("/api/workflow-executions/%ff%fe"), 400),
         (world.get("/api/workflow-executions/nothing"), 404),
