@@ -76,10 +76,7 @@ impl Run {
             CallKind::Comment | CallKind::Log => {
                 let options: Value = serde_json::from_str(ask.options.as_str()).ok()?;
                 let content = options.get("content")?.as_str()?;
-                let content = content
-                    .get(..MESSAGE_LIMIT.min(content.len()))
-                    .unwrap_or_default();
-                let content = content.to_owned();
+                let content = content[..content.floor_char_boundary(MESSAGE_LIMIT)].to_owned();
                 let metadata = serde_json::json!({"from": call.kind.word(), "line": call.line});
                 *messages += 1;
                 Some(Event::MessagePosted(Box::new(MessagePosted {
