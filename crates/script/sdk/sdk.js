@@ -370,6 +370,8 @@
       const words = isError ? (step === "" ? `${error.name}: ${error.message}` : error.message) : `it threw ${stringify(error) ?? String(error)}`;
       host.threw(words, (isError && error.stack) || "", step, (error instanceof StepError && error.line) || "");
     };
+    const { fileName, lineNumber, columnNumber } = config.execute;
+    host.begins(String(fileName), Number(lineNumber) || 1, Number(columnNumber) || 1);
     (async () => config.execute(ctx))().then(ended, threw);
   };
 

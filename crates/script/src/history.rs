@@ -1,5 +1,7 @@
 //! What a run's journal tells its program.
 
+use std::collections::{HashMap, HashSet};
+
 use baton_core::run::big::Big;
 use baton_core::run::program::{CallKind, FunctionEnd, Program};
 use baton_core::run::{Run, State, Step};
@@ -11,7 +13,8 @@ use crate::isolate::{Opening, Outcome, function_outcome};
 /// All that a program begins with.
 pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
     let created = &run.created;
-    let digest = Sha256::digest(created.run.to_string());
+    let (origin, first) = run.program_origin();
+    let digest = Sha256::digest(origin.to_string());
     let word = |n: usize| {
         let bytes = digest.iter().skip(n * 4).take(4);
         bytes.fold(0, |word: u32, byte| (word << 8) | u32::from(*byte)) | 1
@@ -39,9 +42,13 @@ pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
             },
         }),
         args: run.args.clone(),
-        at: run.created_at.millis(),
+        at: first.millis(),
         seed: [word(0), word(1), word(2), word(3)],
         calls: program.calls.iter().map(|made| made.call.clone()).collect(),
+        taken_over: created
+            .program
+            .as_ref()
+            .map_or(0, |prefix| prefix.calls.len()),
         functions: functions.collect(),
         outcomes: outcomes(run, program, 0),
     }
@@ -50,10 +57,11 @@ pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
 /// The outcomes that a program has not heard, when it has heard this many.
 pub(crate) fn outcomes(run: &Run, program: &Program, heard: usize) -> Vec<Outcome> {
     let new = program.outcomes.get(heard..).unwrap_or_default();
+    let calls = last_calls(program, new);
     new.iter()
-        .filter_map(|&index| {
-            let step = run.steps.get(index)?;
-            let call = program.calls.iter().rposition(|m| m.step == Some(index))?;
+        .filter_map(|index| {
+            let step = run.steps.get(*index)?;
+            let call = *calls.get(index)?;
             Some(Outcome {
                 call,
                 told: told(step).to_string(),
@@ -61,6 +69,21 @@ pub(crate) fn outcomes(run: &Run, program: &Program, heard: usize) -> Vec<Outcom
             })
         })
         .collect()
+}
+
+/// The last call that asked for each of these steps: mostly one of the last.
+fn last_calls(program: &Program, steps: &[usize]) -> HashMap<usize, usize> {
+    let mut open: HashSet<usize> = steps.iter().copied().collect();
+    let mut found = HashMap::new();
+    for (n, made) in program.calls.iter().enumerate().rev() {
+        if open.is_empty() {
+            break;
+        }
+        if let Some(step) = made.step.filter(|step| open.remove(step)) {
+            found.insert(step, n);
+        }
+    }
+    found
 }
 
 fn function_end(step: &Step) -> Option<FunctionEnd> {

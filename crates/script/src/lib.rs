@@ -15,6 +15,7 @@ mod pool;
 mod programs;
 mod protocol;
 mod types;
+mod watch;
 mod worker;
 
 pub use check::Replayed;

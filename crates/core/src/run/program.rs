@@ -305,7 +305,7 @@ impl Run {
     }
 
     /// How many of the program's calls it makes alike when these steps are undone.
-    fn calls_that_stay(&self, program: &Program, undone: &BTreeSet<usize>) -> usize {
+    pub(super) fn calls_that_stay(&self, program: &Program, undone: &BTreeSet<usize>) -> usize {
         let first = program
             .outcomes
             .iter()

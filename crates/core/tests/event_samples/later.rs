@@ -38,12 +38,14 @@ pub fn redirects_and_files(created: &RunCreated, posted: &MessagePosted) -> Vec<
             run: OTHER,
             instruction: "Make it a menu".into(),
             inherited: created.inherited.clone(),
+            program: None,
             base: Some("c0ffee".into()),
         })),
         Event::RedirectRequested(Box::new(Successor {
             run: OTHER,
             instruction: "Make it a menu".into(),
             inherited: vec![],
+            program: None,
             base: None,
         })),
         Event::Redirected {

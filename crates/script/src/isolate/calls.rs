@@ -25,6 +25,8 @@ pub(super) struct Calls {
     limits: Limits,
     /// The calls that the journal has, to be made alike.
     pub(super) recorded: Vec<Call>,
+    /// So many of them are compared without their options.
+    pub(super) taken_over: usize,
     /// How the recorded functions ended: the outcome that the program is told.
     pub(super) ends: HashMap<usize, String>,
     /// Calls made so far.
@@ -49,7 +51,7 @@ pub(super) struct Calls {
     /// How it ended.
     pub(super) end: Option<ProgramEnd>,
     /// The last place that made a call.
-    pub(super) last: Option<super::Place>,
+    pub(super) last: super::LastPlace,
 }
 
 impl Calls {
@@ -63,6 +65,7 @@ impl Calls {
             positions,
             limits,
             recorded: Vec::new(),
+            taken_over: 0,
             ends: HashMap::new(),
             made: 0,
             fresh: Vec::new(),
@@ -74,7 +77,7 @@ impl Calls {
             open: BTreeSet::new(),
             fault: None,
             end: None,
-            last: None,
+            last: super::LastPlace::default(),
         }
     }
 
@@ -148,7 +151,9 @@ impl Calls {
         }
         let place = self.positions.first(stack);
         let line = place.as_ref().map(ToString::to_string).unwrap_or_default();
-        self.last = place;
+        if let Some(place) = place {
+            self.last.set(place);
+        }
         let mut attempts = 1;
         if let CallKind::Step | CallKind::Function = kind {
             let value: Value = serde_json::from_str(options).map_err(|error| error.to_string())?;
@@ -169,7 +174,8 @@ impl Calls {
         let mut ended = false;
         match self.recorded.get(n) {
             Some(recorded) => {
-                if let Some(fault) = differs(recorded, &call) {
+                let same_run = n >= self.taken_over;
+                if let Some(fault) = differs(recorded, &call, same_run) {
                     let message = fault.message.clone();
                     self.fault = Some(fault);
                     return Err(message);
@@ -272,7 +278,8 @@ fn named(call: &Call) -> String {
     }
 }
 
-fn differs(recorded: &Call, now: &Call) -> Option<Fault> {
+/// How a call differs from the recorded one; with `options` also in these.
+fn differs(recorded: &Call, now: &Call, options: bool) -> Option<Fault> {
     let other = recorded.kind != now.kind || recorded.key != now.key;
     let message = if other {
         format!(
@@ -280,7 +287,7 @@ fn differs(recorded: &Call, now: &Call) -> Option<Fault> {
             named(recorded),
             named(now)
         )
-    } else if recorded.hash != now.hash {
+    } else if options && recorded.hash != now.hash {
         format!(
             "Nondeterministic: the recorded run asked for {} with other options than the replay{}",
             named(recorded),
@@ -313,6 +320,14 @@ pub(super) fn offer<'js>(
     };
     host.set("done", Function::new(ctx.clone(), done)?)?;
     let own = Rc::clone(calls);
+    let begins = move |file: String, line: u32, column: u32| {
+        let calls = own.borrow();
+        if let Some(place) = calls.positions.place(&file, line, column) {
+            calls.last.set(place);
+        }
+    };
+    host.set("begins", Function::new(ctx.clone(), begins)?)?;
+    let own = Rc::clone(calls);
     let ended = move |text: String| {
         let mut calls = own.borrow_mut();
         let (size, most) = (text.len(), calls.limits.value);
@@ -332,6 +347,8 @@ pub(super) fn offer<'js>(
         let place = calls.positions.first(&stack).map(|place| place.to_string());
         let error = if step.is_empty() {
             let mut fault = kind_of(&words, &calls.limits);
+            // What has no stack is placed at the last call.
+            let place = place.or_else(|| calls.last.get().map(|place| place.to_string()));
             if let Some(place) = place {
                 fault.message = format!("{} ({place})", fault.message);
             }
@@ -352,13 +369,22 @@ pub(super) fn offer<'js>(
     host.set("threw", Function::new(ctx.clone(), threw)?)
 }
 
+/// What the SDK says of a thrown `null`: the engine throws one when there is no memory left for the
+/// error that would say so.
+const THREW_NULL: &str = "it threw null";
+
 /// Which limit the words of an exception are about.
 fn kind_of(words: &str, limits: &Limits) -> ProgramError {
+    let megabytes = limits.memory >> 20;
     let (code, message) = if words.contains("out of memory") {
-        let megabytes = limits.memory >> 20;
         (
             ProgramFault::Memory,
             format!("it needs more than {megabytes} MB of memory"),
+        )
+    } else if words == THREW_NULL {
+        (
+            ProgramFault::Memory,
+            format!("it needs more than {megabytes} MB of memory, or it threw null"),
         )
     } else if words.contains("stack overflow") || words.contains("call stack size") {
         (

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use baton_core::definition::parse_bundle;
 use baton_core::run::program::{Ask, Call, CallKind, ProgramEnd, ProgramFault};
 use rquickjs::{CatchResultExt, Function, Object, Persistent};
 use serde::{Deserialize, Serialize};
@@ -12,8 +11,7 @@ use serde_json::{Value, json};
 
 use super::calls::{self, Calls};
 use super::engine::Engine;
-use super::{Fault, Limits};
-use crate::bundle::Bundle;
+use super::{Fault, Known, LastPlace, Limits};
 
 /// New calls that are told before the program waits for anything.
 const BATCH: usize = 64;
@@ -31,6 +29,10 @@ pub(crate) struct Opening {
     pub(crate) seed: [u32; 4],
     /// The recorded calls.
     pub(crate) calls: Vec<Call>,
+    /// So many of the first ones were made by the run that this one was forked from: its directory
+    /// and args are others, so their options may be.
+    #[serde(default)]
+    pub(crate) taken_over: usize,
     /// The ends of recorded functions, by the number of the call: outcomes as JSON text.
     pub(crate) functions: Vec<(usize, String)>,
     /// The outcomes so far, in order.
@@ -70,24 +72,12 @@ pub(crate) struct Running {
 
 impl Running {
     /// An isolate for this run; nothing of it runs yet.
-    pub(crate) fn new(
-        bundle: &Rc<Bundle>,
-        text: &str,
-        opening: &Opening,
-        limits: &Limits,
-    ) -> Result<Self, Fault> {
-        let bad = |why: String| Fault::new(ProgramFault::Threw, why);
-        let parsed = parse_bundle("", &bundle.entry, text).map_err(bad)?;
-        let definition = parsed
-            .definition
-            .ok_or_else(|| Fault::new(ProgramFault::Threw, "its definition has errors"))?;
-        let engine = Engine::new(bundle, limits)?;
-        let mut calls = Calls::new(
-            Rc::new(definition),
-            Rc::clone(&engine.positions),
-            limits.clone(),
-        );
+    pub(crate) fn new(known: &Known, opening: &Opening, limits: &Limits) -> Result<Self, Fault> {
+        let definition = known.definition()?;
+        let engine = Engine::new(&known.positions, limits)?;
+        let mut calls = Calls::new(definition, Rc::clone(&known.positions), limits.clone());
         calls.recorded.clone_from(&opening.calls);
+        calls.taken_over = opening.taken_over;
         calls.told = opening.calls.len();
         calls.ends = opening.functions.iter().cloned().collect();
         Ok(Self {
@@ -95,7 +85,7 @@ impl Running {
             calls: Rc::new(RefCell::new(calls)),
             host: None,
             inbox: opening.outcomes.iter().cloned().collect(),
-            entry: bundle.entry.clone(),
+            entry: known.bundle.entry.clone(),
         })
     }
 
@@ -136,6 +126,11 @@ impl Running {
         Ok(())
     }
 
+    /// Where it is last known to have been.
+    pub(crate) fn place(&self) -> LastPlace {
+        self.calls.borrow().last.clone()
+    }
+
     /// Adds outcomes that it has not heard.
     pub(crate) fn hear(&mut self, outcomes: Vec<Outcome>) {
         self.inbox.extend(outcomes);
@@ -157,7 +152,7 @@ impl Running {
         let mut asks: Vec<Ask> = calls.fresh.drain(..whole).collect();
         let end = match fault {
             Some(fault) => {
-                let last = calls.last.clone();
+                let last = calls.last.get();
                 let fault = match fault.code {
                     ProgramFault::Nondeterministic | ProgramFault::Size => fault,
                     _ => fault.at(last),

@@ -1,6 +1,8 @@
 //! Events of a run's program.
 
 use super::super::big::Big;
+use super::super::event::Inherited;
+use super::super::prefix::Prefix;
 use super::super::program::{Call, CallKind, Made, ProgramEnd};
 use super::super::state::{At, Run};
 use super::Illegal;
@@ -27,6 +29,19 @@ impl Run {
             });
         }
         Ok(())
+    }
+
+    /// Takes the beginning of another run's program over, and the ends of its steps.
+    pub(super) fn take_over(
+        &mut self,
+        prefix: &Prefix,
+        inherited: &[Inherited],
+    ) -> Result<(), Illegal> {
+        let none = Big::new("{}");
+        for call in &prefix.calls {
+            self.called(call, prefix.options.get(&call.key).unwrap_or(&none))?;
+        }
+        inherited.iter().try_for_each(|end| self.inherit(end))
     }
 
     pub(super) fn program_ended(&mut self, end: &ProgramEnd) -> Result<(), Illegal> {
