@@ -545,6 +545,7 @@ fn run_events() -> Vec<Event> {
         sessions(),
         later,
         programs,
+        later::forks_of_programs(&created()),
     ]
     .concat()
 }

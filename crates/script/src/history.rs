@@ -19,12 +19,23 @@ pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
         let bytes = digest.iter().skip(n * 4).take(4);
         bytes.fold(0, |word: u32, byte| (word << 8) | u32::from(*byte)) | 1
     };
-    let functions = program.calls.iter().enumerate().filter_map(|(n, made)| {
-        let step = run.steps.get(made.step?)?;
-        (made.call.kind == CallKind::Function)
-            .then(|| function_end(step))
-            .flatten()
-            .map(|end| (n, function_outcome(&end)))
+    let calls = || program.calls.iter().enumerate();
+    let last: HashMap<usize, usize> = calls()
+        .filter_map(|(n, made)| Some((made.step?, n)))
+        .collect();
+    let functions = calls().filter_map(|(n, made)| {
+        let (CallKind::Function | CallKind::Again, Some(index)) = (made.call.kind, made.step)
+        else {
+            return None;
+        };
+        let step = run.steps.get(index)?;
+        let is_last = last.get(&index) == Some(&n);
+        match function_end(step).filter(|_| is_last) {
+            Some(end) => Some((n, Some(function_outcome(&end)))),
+            // That try threw, and another one was to follow.
+            None if !is_last || !step.failures.is_empty() => Some((n, None)),
+            None => None,
+        }
     });
     Opening {
         run: json!({
@@ -62,8 +73,17 @@ pub(crate) fn outcomes(run: &Run, program: &Program, heard: usize) -> Vec<Outcom
         .filter_map(|index| {
             let step = run.steps.get(*index)?;
             let call = *calls.get(index)?;
+            if program.calls.get(call)?.call.kind == CallKind::Function {
+                return Some(Outcome {
+                    call,
+                    again: true,
+                    told: String::new(),
+                    at: 0,
+                });
+            }
             Some(Outcome {
                 call,
+                again: false,
                 told: told(step).to_string(),
                 at: step.ended_at?.millis(),
             })
@@ -79,7 +99,8 @@ fn last_calls(program: &Program, steps: &[usize]) -> HashMap<usize, usize> {
         if open.is_empty() {
             break;
         }
-        if let Some(step) = made.step.filter(|step| open.remove(step)) {
+        let is_first = made.call.kind != CallKind::Again;
+        if let Some(step) = made.step.filter(|step| is_first && open.remove(step)) {
             found.insert(step, n);
         }
     }

@@ -241,7 +241,7 @@ pub(crate) fn split(epoch: u32, turned: Turned) -> Vec<Asked> {
     };
     let count = asks.len();
     for (n, ask) in asks.into_iter().enumerate() {
-        let ends = ask.call.kind == CallKind::Function;
+        let ends = matches!(ask.call.kind, CallKind::Function | CallKind::Again);
         batch.push(ask);
         if ends && n + 1 < count {
             put(std::mem::take(&mut batch), None);

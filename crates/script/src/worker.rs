@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
+use baton_core::definition::Diagnostic;
 use baton_core::ids::RunId;
 use baton_core::run::program::ProgramEnd;
 
@@ -51,6 +52,41 @@ fn serve(from: &mut impl io::Read, watch: Watch) -> io::Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Carries out orders in this process, for tests of the protocol: frames in, and the answers' frames.
+/// Limits are these, whatever the orders say.
+///
+/// # Errors
+/// What ends a worker: a frame that is none, or a bundle that is none.
+pub fn carry_out_here(from: &mut impl io::Read, limits: &Limits) -> io::Result<Vec<u8>> {
+    let mut worker = Worker {
+        limits: limits.clone(),
+        ..Worker::default()
+    };
+    let mut told = Vec::new();
+    while let Some(order) = protocol::read::<Order>(from)? {
+        if !matches!(order, Order::Limits(_)) {
+            worker.carry_out(order, &mut |answer| protocol::write(&mut told, &answer))?;
+        }
+    }
+    Ok(told)
+}
+
+/// Hears answers as a host does, for tests of the protocol; gives their number.
+///
+/// # Errors
+/// What makes a host give a worker up.
+pub fn hear_here(from: &mut impl io::Read) -> io::Result<usize> {
+    let mut count = 0;
+    while let Some(answer) = protocol::read::<Answer>(from)? {
+        count += 1;
+        if let Answer::Compiled(compiled) = answer {
+            let found = compiled.diagnostics.into_iter();
+            drop(found.map(Into::into).collect::<Vec<Diagnostic>>());
+        }
+    }
+    Ok(count)
 }
 
 impl Limits {

@@ -39,11 +39,14 @@ export default defineWorkflow({
 
 /// Programs in isolates of one thread, which answers at once.
 struct OnThread {
-    orders: Mutex<mpsc::Sender<(Box<Run>, mpsc::Sender<Vec<Asked>>)>>,
+    orders: Mutex<mpsc::Sender<Order>>,
 }
 
+/// A run that is to go on, and where to say what it asks for.
+type Order = (Box<Run>, mpsc::Sender<Vec<Asked>>);
+
 fn on_thread() -> Arc<dyn Programs> {
-    let (orders, inbox) = mpsc::channel::<(Box<Run>, mpsc::Sender<Vec<Asked>>)>();
+    let (orders, inbox) = mpsc::channel::<Order>();
     std::thread::spawn(move || {
         let mut isolates: HashMap<RunId, Direct> = HashMap::new();
         while let Ok((run, reply)) = inbox.recv() {

@@ -25,7 +25,7 @@ fn samples() -> Vec<(&'static str, String, Value)> {
         (
             "hello",
             include_str!("../../app/src/cli/init/hello.ts").to_owned(),
-            json!({"name": "world"}),
+            json!({"name": "world", "greetings": ["Hello", "Hallo"]}),
         ),
         (
             "README",

@@ -172,7 +172,10 @@ fn declared(types: &str, name: &str) -> BTreeSet<String> {
 #[test]
 fn the_types_have_the_fields_that_the_engine_takes() {
     let files = baton_script::editor_files();
-    let (_, types) = files.iter().find(|(name, _)| name.ends_with("baton.d.ts")).unwrap();
+    let (_, types) = files
+        .iter()
+        .find(|(name, _)| name.ends_with("baton.d.ts"))
+        .unwrap();
     for (interface, table) in baton_core::definition::program_fields() {
         let more: &[&str] = match interface {
             "FunctionStepConfig" => &["fn", "type"],

@@ -24,6 +24,8 @@ pub struct Prefix {
     pub calls: Vec<Call>,
     /// The options of the steps that they declared.
     pub options: BTreeMap<Key, Big>,
+    /// The steps of the outcomes that were heard, in that order.
+    pub outcomes: Vec<Key>,
 }
 
 /// What a run begins with that takes another one's place, or goes another way.
@@ -55,9 +57,17 @@ impl Run {
     /// What another run takes over of a program when these steps are undone. `None`: it has none.
     pub(super) fn prefix(&self, undone: BTreeSet<usize>) -> Option<TakenOver> {
         let program = self.program.as_ref()?;
+        // A function that is to be tried again begins anew.
+        let mut undone = undone;
+        let is_open =
+            |step: &usize| !self.program_hears(*step) && !self.steps[*step].state.is_ended();
+        let called = program.calls.iter().filter_map(|made| made.step);
+        undone.extend(called.filter(is_open));
         let undone = self.with_forgotten(undone);
         let calls = &program.calls[..self.calls_that_stay(program, &undone)];
         let steps: BTreeSet<usize> = calls.iter().filter_map(|made| made.step).collect();
+        let heard = program.outcomes.iter();
+        let heard = heard.filter(|step| steps.contains(step) && !undone.contains(step));
         let declared = steps.iter().filter_map(|&step| program.declared.get(step));
         let (of, at) = self.program_origin();
         let prefix = Prefix {
@@ -67,6 +77,7 @@ impl Run {
             options: declared
                 .map(|declared| (declared.key.clone(), declared.options.clone()))
                 .collect(),
+            outcomes: heard.map(|&step| self.steps[step].key.clone()).collect(),
         };
         // In the order in which they came: that is the order in which the program hears of them.
         let kept = steps.iter().filter(|step| !undone.contains(step));

@@ -27,8 +27,11 @@ pub(super) struct Calls {
     pub(super) recorded: Vec<Call>,
     /// So many of them are compared without their options.
     pub(super) taken_over: usize,
-    /// How the recorded functions ended: the outcome that the program is told.
-    pub(super) ends: HashMap<usize, String>,
+    /// How the recorded functions ended: the outcome that the program is told; `None`: it threw, and
+    /// another try was to follow.
+    pub(super) ends: HashMap<usize, Option<String>>,
+    /// Functions that have not ended, by their first calls.
+    tries: HashMap<usize, Try>,
     /// Calls made so far.
     pub(super) made: usize,
     /// New ones that were not told yet.
@@ -54,6 +57,16 @@ pub(super) struct Calls {
     pub(super) last: super::LastPlace,
 }
 
+/// A function that has not ended.
+struct Try {
+    /// Its first call.
+    call: Call,
+    /// The number of the call for the current try.
+    current: usize,
+    /// Tries that may follow.
+    left: u32,
+}
+
 impl Calls {
     pub(super) fn new(
         definition: Rc<Definition>,
@@ -67,6 +80,7 @@ impl Calls {
             recorded: Vec::new(),
             taken_over: 0,
             ends: HashMap::new(),
+            tries: HashMap::new(),
             made: 0,
             fresh: Vec::new(),
             told: 0,
@@ -84,15 +98,7 @@ impl Calls {
     /// A function that waits for something, which functions cannot.
     pub(super) fn waiting_function(&self) -> Option<Fault> {
         let n = self.running?;
-        let call = match self.recorded.get(n) {
-            Some(call) => Some(call),
-            None => {
-                let fresh = n
-                    .checked_sub(self.told)
-                    .and_then(|index| self.fresh.get(index));
-                fresh.map(|ask| &ask.call)
-            }
-        };
+        let call = self.tries.get(&n).map(|tried| &tried.call);
         let key = call.map_or("?", |call| call.key.as_str());
         let line = call.map_or("", |call| call.line.as_str());
         let message = format!(
@@ -125,7 +131,9 @@ impl Calls {
                     n => format!("{id}~{n}"),
                 }
             }
-            CallKind::Comment | CallKind::Log | CallKind::Checkpoint => id.to_owned(),
+            CallKind::Again | CallKind::Comment | CallKind::Log | CallKind::Checkpoint => {
+                id.to_owned()
+            }
         }
     }
 
@@ -171,7 +179,7 @@ impl Calls {
             rests: false,
         };
         let n = self.made;
-        let mut ended = false;
+        let (mut ended, mut tried) = (false, false);
         match self.recorded.get(n) {
             Some(recorded) => {
                 let same_run = n >= self.taken_over;
@@ -180,9 +188,13 @@ impl Calls {
                     self.fault = Some(fault);
                     return Err(message);
                 }
-                if let Some(end) = self.ends.remove(&n) {
-                    ended = true;
-                    self.due.insert(n, Some(end));
+                match self.ends.remove(&n) {
+                    Some(Some(end)) => {
+                        ended = true;
+                        self.due.insert(n, Some(end));
+                    }
+                    Some(None) => tried = true,
+                    None => {}
                 }
             }
             None => self.fresh.push(Ask {
@@ -197,25 +209,102 @@ impl Calls {
                 self.open.insert(n);
             }
             CallKind::Function if !ended => {
-                self.due.insert(n, None);
+                let left = attempts.saturating_sub(1 + u32::from(tried));
+                let call = call.clone();
+                let current = n;
+                self.tries.insert(
+                    n,
+                    Try {
+                        call,
+                        current,
+                        left,
+                    },
+                );
+                if !tried {
+                    self.due.insert(n, None);
+                }
             }
-            CallKind::Function => {}
+            CallKind::Function | CallKind::Again => {}
             CallKind::Comment | CallKind::Log | CallKind::Checkpoint => {
                 self.due.insert(n, Some("{}".to_owned()));
             }
         }
         let told = json!({
-            "n": n, "key": call.key, "line": call.line, "ended": ended, "attempts": attempts,
+            "n": n, "key": call.key, "line": call.line, "ended": ended,
         });
         Ok(told.to_string())
     }
 
-    /// A function ended: with JSON, or with what it threw.
-    fn done(&mut self, n: usize, returned: bool, text: &str, stack: &str) {
+    /// The number of the call for the current try of a function.
+    pub(super) fn try_of(&self, n: usize) -> usize {
+        self.tries.get(&n).map_or(n, |tried| tried.current)
+    }
+
+    /// Whether a function waits for its next try.
+    pub(super) fn tries_again(&self) -> bool {
+        !self.tries.is_empty()
+    }
+
+    /// The backoff of a function is over: it is called once more.
+    pub(super) fn again(&mut self, n: usize) -> Result<(), Fault> {
+        let number = self.made;
+        let Some(tried) = self.tries.get_mut(&n) else {
+            let message = "Nondeterministic: the recorded run tried a function again that the replay has not called";
+            return Err(Fault::new(ProgramFault::Nondeterministic, message));
+        };
+        let call = Call {
+            kind: CallKind::Again,
+            heard: self.heard,
+            rests: false,
+            ..tried.call.clone()
+        };
+        tried.current = number;
+        let mut runs = true;
+        match self.recorded.get(number) {
+            Some(recorded) => {
+                if let Some(fault) = differs(recorded, &call, number >= self.taken_over) {
+                    return Err(fault);
+                }
+                match self.ends.remove(&number) {
+                    Some(Some(end)) => {
+                        self.tries.remove(&n);
+                        self.due.insert(n, Some(end));
+                        runs = false;
+                    }
+                    Some(None) => {
+                        tried.left = tried.left.saturating_sub(1);
+                        runs = false;
+                    }
+                    None => {}
+                }
+            }
+            None => self.fresh.push(Ask {
+                call,
+                options: Big::new("{}"),
+                end: None,
+            }),
+        }
+        self.made += 1;
+        if runs {
+            self.due.insert(n, None);
+        }
+        Ok(())
+    }
+
+    /// A function ended: with JSON, or with what it threw; `last`: it is not tried again.
+    fn done(&mut self, n: usize, returned: bool, text: &str, stack: &str, last: bool) {
         if self.running != Some(n) {
             return;
         }
         self.running = None;
+        let current = self.try_of(n);
+        let goes_on = !returned
+            && !last
+            && self.tries.get_mut(&n).is_some_and(|tried| {
+                let goes_on = tried.left > 0;
+                tried.left = tried.left.saturating_sub(1);
+                goes_on
+            });
         let (end, told) = if returned && text.len() > self.limits.value {
             let size = text.len();
             let most = self.limits.value;
@@ -232,11 +321,18 @@ impl Calls {
             let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
             threw(format!("{text}{place}"))
         };
-        let fresh = n.checked_sub(self.told);
+        let end = match end {
+            FunctionEnd::Threw(error) if goes_on => FunctionEnd::Tried(error),
+            end => end,
+        };
+        let fresh = current.checked_sub(self.told);
         if let Some(ask) = fresh.and_then(|index| self.fresh.get_mut(index)) {
             ask.end = Some(end);
         }
-        self.due.insert(n, Some(told));
+        if !goes_on {
+            self.tries.remove(&n);
+            self.due.insert(n, Some(told));
+        }
     }
 }
 
@@ -255,7 +351,7 @@ pub(crate) fn function_outcome(end: &FunctionEnd) -> String {
         FunctionEnd::Returned(data) => {
             format!("{{\"status\":\"completed\",\"data\":{}}}", data.as_str())
         }
-        FunctionEnd::Threw(error) => {
+        FunctionEnd::Threw(error) | FunctionEnd::Tried(error) => {
             json!({"status": "failed", "error": error.message, "code": error.code}).to_string()
         }
     }
@@ -315,8 +411,8 @@ pub(super) fn offer<'js>(
     };
     host.set("call", Function::new(ctx.clone(), call)?)?;
     let own = Rc::clone(calls);
-    let done = move |n: usize, returned: bool, text: String, stack: String| {
-        own.borrow_mut().done(n, returned, &text, &stack);
+    let done = move |n: usize, returned: bool, text: String, stack: String, last: bool| {
+        own.borrow_mut().done(n, returned, &text, &stack, last);
     };
     host.set("done", Function::new(ctx.clone(), done)?)?;
     let own = Rc::clone(calls);

@@ -33,8 +33,9 @@ pub(crate) struct Opening {
     /// and args are others, so their options may be.
     #[serde(default)]
     pub(crate) taken_over: usize,
-    /// The ends of recorded functions, by the number of the call: outcomes as JSON text.
-    pub(crate) functions: Vec<(usize, String)>,
+    /// The ends of recorded functions, by the number of the call: outcomes as JSON text; `None`: it
+    /// threw, and another try was to follow.
+    pub(crate) functions: Vec<(usize, Option<String>)>,
     /// The outcomes so far, in order.
     pub(crate) outcomes: Vec<Outcome>,
 }
@@ -44,6 +45,9 @@ pub(crate) struct Opening {
 pub(crate) struct Outcome {
     /// The number of the call that asked for it.
     pub(crate) call: usize,
+    /// It was a function that threw: it is tried again now.
+    #[serde(default)]
+    pub(crate) again: bool,
     /// JSON text: status, data and so on.
     pub(crate) told: String,
     /// When it ended, in milliseconds.
@@ -146,7 +150,8 @@ impl Running {
         let mut calls = self.calls.borrow_mut();
         let fault = calls.fault.take().or(fault);
         // A call whose function has not ended is told when it has.
-        let unended = |ask: &Ask| ask.call.kind == CallKind::Function && ask.end.is_none();
+        let is_function = |ask: &Ask| matches!(ask.call.kind, CallKind::Function | CallKind::Again);
+        let unended = |ask: &Ask| is_function(ask) && ask.end.is_none();
         let whole = calls.fresh.iter().position(unended);
         let whole = whole.unwrap_or(calls.fresh.len());
         let mut asks: Vec<Ask> = calls.fresh.drain(..whole).collect();
@@ -193,16 +198,26 @@ impl Running {
                     };
                 }
                 match calls.due.pop_first() {
-                    Some((call, Some(told))) => Outcome { call, told, at: 0 },
+                    Some((call, Some(told))) => Outcome {
+                        call,
+                        again: false,
+                        told,
+                        at: 0,
+                    },
                     Some((call, None)) => {
                         calls.running = Some(call);
+                        let current = calls.try_of(call);
                         drop(calls);
-                        self.run_function(call)?;
+                        self.run_function(call, current)?;
                         continue;
                     }
                     None => match self.inbox.pop_front() {
                         Some(outcome) => {
                             calls.heard += 1;
+                            if outcome.again {
+                                calls.again(outcome.call)?;
+                                continue;
+                            }
                             if !calls.open.remove(&outcome.call) {
                                 let message = "Nondeterministic: the recorded run heard of a step that the replay has not asked for";
                                 return Err(Fault::new(ProgramFault::Nondeterministic, message));
@@ -227,7 +242,7 @@ impl Running {
         if let Some(fault) = calls.not_made() {
             return Err(fault);
         }
-        if calls.open.is_empty() {
+        if calls.open.is_empty() && !calls.tries_again() {
             if let Some(fault) = self.engine.unhandled() {
                 return Err(fault);
             }
@@ -237,10 +252,10 @@ impl Running {
         Ok(false)
     }
 
-    /// Runs a function to its end while the program itself waits: nothing else runs meanwhile, so
+    /// Runs a function, of which this is the current call, to its end while the program itself waits: nothing else runs meanwhile, so
     /// that a replay, which does not run it, differs in nothing.
-    fn run_function(&self, call: usize) -> Result<(), Fault> {
-        self.tell("run", call, "", 0)?;
+    fn run_function(&self, call: usize, current: usize) -> Result<(), Fault> {
+        self.tell("run", call, "", current as u64)?;
         self.engine.jobs()?;
         self.tell("ran", call, "", 0)?;
         if self.engine.is_over() {

@@ -17,6 +17,7 @@ impl Run {
                 let declared = self.declare(&call.key, options);
                 Some(declared.map_err(|why| self.illegal("called", why))?)
             }
+            CallKind::Again => Some(self.place(&call.key, "called")?.step),
             CallKind::Comment | CallKind::Log | CallKind::Checkpoint => None,
         };
         if let (CallKind::Step, Some(step)) = (call.kind, step) {
@@ -41,7 +42,14 @@ impl Run {
         for call in &prefix.calls {
             self.called(call, prefix.options.get(&call.key).unwrap_or(&none))?;
         }
-        inherited.iter().try_for_each(|end| self.inherit(end))
+        inherited.iter().try_for_each(|end| self.inherit(end))?;
+        let heard = prefix.outcomes.iter();
+        let heard = heard.map(|key| Ok(self.place(key, "run_created")?.step));
+        let heard = heard.collect::<Result<_, Illegal>>()?;
+        if let Some(program) = &mut self.program {
+            program.outcomes = heard;
+        }
+        Ok(())
     }
 
     pub(super) fn program_ended(&mut self, end: &ProgramEnd) -> Result<(), Illegal> {
