@@ -65,6 +65,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
+    /// These.
+    #[cfg(test)]
+    pub fn of(pairs: &[(&str, &str)]) -> Self {
+        let one = |(name, value): &(&str, &str)| ((*name).to_owned(), vec![(*value).to_owned()]);
+        Self(pairs.iter().map(one).collect())
+    }
+
     /// A parameter's last value; an empty one counts as not given.
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name)?.last()?;
