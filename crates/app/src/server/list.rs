@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::asking::{Caller, Params};
-use super::describe::{Page as ListOf, PageParams, Run as RunShape, RunParams};
+use super::describe::{NumberedPageParams, Page as ListOf, Run as RunShape, RunParams};
 use super::error::{Answer, Problem};
 use super::wire::run::Beside;
 use super::{find, wire};
@@ -75,7 +75,7 @@ async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> 
     path = "/api/workflow-executions",
     tag = "Runs",
     operation_id = "list_runs",
-    params(PageParams, RunParams),
+    params(NumberedPageParams, RunParams),
     responses((status = 200, description = "Newest first.", body = ListOf<RunShape>))
 )]
 pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<Json<Value>> {

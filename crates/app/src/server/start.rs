@@ -78,7 +78,8 @@ impl Limits {
     tag = "Runs",
     operation_id = "start_run",
     request_body = Start,
-    responses((status = 201, description = "It starts at once; `status` is `pending`.", body = Data<Run>))
+    responses((status = 201, description = "It starts at once; `status` is `pending`.", body = Data<Run>),
+        (status = 404, description = "There is no such project, definition or run."))
 )]
 pub async fn start(
     State(host): State,

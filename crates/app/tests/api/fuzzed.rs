@@ -1,14 +1,14 @@
-//! Schemathesis (from PyPI, in a virtual environment below `target/`) asks whatever the document
+//! Schemathesis (from PyPI, installed by `.ci/deps` below `target/`) asks whatever the document
 //! allows, and much that it does not.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::json;
 
 use crate::server_support::World;
 
-/// Pinned, so that a new release of it cannot turn a green tree red.
+/// The version that `.ci/deps` installs.
 const VERSION: &str = "4.32.5";
 
 const ONE: &str = "
@@ -27,25 +27,11 @@ const LEFT_OUT: [&str; 6] = [
     "change_webhook",
 ];
 
-/// Its program; `None` where it cannot be installed.
+/// Its program, which `.ci/deps` installs; `None` where it is not.
 fn schemathesis() -> Option<PathBuf> {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()?
-        .join("tools");
-    let home = home.join(format!("schemathesis-{VERSION}"));
-    let program = home.join("bin/schemathesis");
-    if program.exists() {
-        return Some(program);
-    }
-    let run = |command: &mut Command| {
-        let done = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
-        done.is_ok_and(|status| status.success())
-    };
-    let is_made = run(Command::new("python3").args(["-m", "venv"]).arg(&home))
-        && run(Command::new(home.join("bin/pip"))
-            .args(["install", "--quiet"])
-            .arg(format!("schemathesis=={VERSION}")));
-    is_made.then_some(program)
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let home = target.join(format!("tools/schemathesis-{VERSION}"));
+    Some(home.join("bin/schemathesis")).filter(|program| program.exists())
 }
 
 #[test]
@@ -53,11 +39,9 @@ fn nothing_a_client_can_send_breaks_the_server_or_its_description() {
     let Some(program) = schemathesis() else {
         assert!(
             std::env::var_os("CI").is_none(),
-            "CI needs schemathesis {VERSION} from PyPI"
+            "`make deps` installs schemathesis {VERSION}"
         );
-        eprintln!(
-            "SKIPPED: schemathesis {VERSION} can not be installed here: the API is not fuzzed"
-        );
+        eprintln!("SKIPPED: schemathesis {VERSION} is not installed (`make deps`)");
         return;
     };
     let mut world = World::idle(&[("one", ONE)]);
@@ -69,7 +53,7 @@ fn nothing_a_client_can_send_breaks_the_server_or_its_description() {
     let config = world.data_dir().join("schemathesis.toml");
     // What fits the schema can still name nothing, or not fit the state.
     let text = "[checks.positive_data_acceptance]\n\
-        expected-statuses = [\"2xx\", 401, 403, 404, 409, 422]\n";
+        expected-statuses = [\"2xx\", 401, 403, 404, 409, 422, 429]\n";
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(program);
     command.arg("--config-file").arg(&config).arg("run");
@@ -85,8 +69,9 @@ fn nothing_a_client_can_send_breaks_the_server_or_its_description() {
         "all",
         "--seed",
         "1",
+        // With more, Python 3.11's parser fails now and then.
         "--workers",
-        "2",
+        "1",
         "--no-color",
     ]);
     command.args(["--request-timeout", "20", "--generation-database", "none"]);

@@ -7,6 +7,7 @@ mod shapes;
 
 use std::sync::OnceLock;
 
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 pub use shapes::*;
 
@@ -14,13 +15,13 @@ use super::routes;
 
 /// What no handler names, and every one can answer.
 #[derive(utoipa::OpenApi)]
-#[openapi(components(schemas(Problem, Unfit)))]
+#[openapi(components(schemas(Problem, Unfit, ActivityKind)))]
 pub struct Common;
 
 /// Refusals: status, when, and whether this operation can meet them.
 type Refusal = (&'static str, &'static str, fn(&Operation<'_>) -> bool);
 
-const REFUSALS: [Refusal; 11] = [
+const REFUSALS: [Refusal; 13] = [
     (
         "400",
         "The request cannot be read: its query, JSON or headers.",
@@ -30,7 +31,10 @@ const REFUSALS: [Refusal; 11] = [
         !o.is_open
     }),
     ("403", "Not allowed to whoever asks.", |o| !o.is_open),
-    ("404", "There is no such thing.", |o| o.path.contains('{')),
+    ("404", "There is no such thing.", |o| {
+        o.path.contains('{') || o.names_others
+    }),
+    ("408", "The body did not come in time.", |o| o.changes),
     (
         "409",
         "The state does not allow it (`code`, `current_status`), or the `Idempotency-Key` was used with another request.",
@@ -38,6 +42,7 @@ const REFUSALS: [Refusal; 11] = [
     ),
     ("413", "The body is too large.", |o| o.changes),
     ("415", "The body is not `application/json`.", |o| o.has_body),
+    ("421", "The server has no such host name.", |_| true),
     (
         "422",
         "The request is read and does not fit (`errors` says where).",
@@ -60,6 +65,8 @@ struct Operation<'a> {
     path: &'a str,
     changes: bool,
     has_body: bool,
+    /// Its query names something by its id.
+    names_others: bool,
     is_open: bool,
 }
 
@@ -72,6 +79,16 @@ pub fn document() -> &'static str {
         complete(&mut document);
         serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
     })
+}
+
+/// Whether there is such an operation; `path` as it is described.
+pub fn has(method: &Method, path: &str) -> bool {
+    static PATHS: OnceLock<Value> = OnceLock::new();
+    let paths = PATHS.get_or_init(|| {
+        let mut document: Value = serde_json::from_str(document()).unwrap_or_default();
+        document["paths"].take()
+    });
+    paths[path][method.as_str().to_ascii_lowercase()].is_object()
 }
 
 fn complete(document: &mut Value) {
@@ -106,10 +123,13 @@ fn complete(document: &mut Value) {
 }
 
 fn complete_operation(path: &str, method: &str, operation: &mut Value) {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let mut parameters = parameters.filter_map(|parameter| parameter["name"].as_str());
     let about = Operation {
         path,
         changes: !matches!(method, "get" | "head"),
         has_body: operation["requestBody"].is_object(),
+        names_others: parameters.any(|name| name.ends_with("_id")),
         is_open: operation["security"].is_array(),
     };
     for (status, when, meets) in &REFUSALS {
@@ -228,6 +248,19 @@ mod tests {
             committed == document(),
             "docs/openapi.json is stale: `BATON_BLESS=1 cargo nextest run -p baton openapi committed_document`"
         );
+    }
+
+    #[test]
+    fn what_is_referred_to_is_there() {
+        let document: Value = serde_json::from_str(document()).unwrap();
+        let mut named = Vec::new();
+        references(&document, &mut named);
+        for name in named {
+            assert!(
+                document["components"]["schemas"][&name].is_object(),
+                "{name}"
+            );
+        }
     }
 
     #[test]

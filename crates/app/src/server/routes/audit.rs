@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::asking::Params;
-use super::super::describe::{Deed, Page, PageParams};
+use super::super::describe::{Deed, NumberedPageParams, Page};
 use super::super::error::{Answer, Problem};
 use super::super::wire::time;
 use super::super::{State, find};
@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
     path = "/api/audit",
     tag = "Access",
     operation_id = "list_audit",
-    params(PageParams),
+    params(NumberedPageParams),
     responses((status = 200, description = "Newest first.", body = Page<Deed>))
 )]
 async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {

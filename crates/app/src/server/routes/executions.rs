@@ -189,22 +189,30 @@ async fn rewind_preview(
     responses((status = 200, description = "The journal, as clients may see it.", body = Page<JournalEvent>))
 )]
 async fn events(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
-    let after = match params.number("cursor")? {
-        Some(cursor) => cursor,
-        None => params.number("after")?.unwrap_or(0),
+    let (after, skip) = match params.get("cursor") {
+        Some(cursor) => place(cursor)
+            .ok_or_else(|| Problem::bad_request("bad_cursor", "this is no cursor of this list"))?,
+        None => (params.number("after")?.unwrap_or(0), 0),
     };
     let limit = params.limit()?;
     let run = find::run_id(&host, &id).await?;
-    let (data, more) = find::blocking(&host, move |host| {
+    let (data, next) = find::blocking(&host, move |host| {
         let journal = host.journal.as_ref();
         let commits = journal.load(&Aggregate::Run(run), after)?;
         if commits.is_empty() && after == 0 {
             return Err(Refusal::NoRun.into());
         }
-        let more = commits.len() > limit;
         let mut data = Vec::new();
-        for stored in commits.iter().take(limit) {
-            for (index, event) in decode(journal, stored)?.iter().enumerate() {
+        for stored in &commits {
+            let skip = if Some(stored.seq) == after.checked_add(1) {
+                skip
+            } else {
+                0
+            };
+            for (index, event) in decode(journal, stored)?.iter().enumerate().skip(skip) {
+                if data.len() == limit {
+                    return Ok((data, Some(format!("{}.{index}", stored.seq - 1))));
+                }
                 let mut event = wire::word(event);
                 let kind = event.as_object_mut().and_then(|event| event.remove("type"));
                 data.push(json!({
@@ -216,15 +224,18 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
                 }));
             }
         }
-        let last = commits
-            .get(limit.saturating_sub(1))
-            .map(|stored| stored.seq);
-        Ok((data, last.filter(|_| more)))
+        Ok((data, None))
     })
     .await?;
-    Ok(Json(
-        json!({"data": data, "next_cursor": more.map(|seq| seq.to_string())}),
-    ))
+    Ok(Json(json!({"data": data, "next_cursor": next})))
+}
+
+/// A cursor of the journal: the commit it comes after, and how many events of the next one were told.
+fn place(cursor: &str) -> Option<(u64, usize)> {
+    match cursor.split_once('.') {
+        Some((seq, told)) => Some((seq.parse().ok()?, told.parse().ok()?)),
+        None => Some((cursor.parse().ok()?, 0)),
+    }
 }
 
 #[utoipa::path(

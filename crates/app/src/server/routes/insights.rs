@@ -75,5 +75,5 @@ fn time(params: &Params, name: &str) -> Answer<Option<Timestamp>> {
             Problem::bad_request("bad_query", detail)
         })
     };
-    params.get(name).map(parse).transpose()
+    params.given(name).map(parse).transpose()
 }

@@ -15,6 +15,18 @@ pub struct PageParams {
     cursor: Option<String>,
 }
 
+/// A page of a list whose cursor is a number.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct NumberedPageParams {
+    /// Rows of a page; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(pattern = "^[0-9]{0,18}$")]
+    cursor: Option<String>,
+}
+
 /// Which runs. What takes several values is repeated or a comma list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -41,6 +53,7 @@ pub struct ProjectParam {
 #[into_params(parameter_in = Query)]
 pub struct RewindParams {
     /// A step's key or id, or a checkpoint's number.
+    #[param(min_length = 1)]
     to: String,
 }
 
@@ -61,7 +74,8 @@ pub struct EventParams {
     after: Option<u64>,
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
-    /// `next_cursor` of the page before; the same as `after`.
+    /// `next_cursor` of the page before; it counts instead of `after`.
+    #[param(pattern = r"^([0-9]{1,18}(\.[0-9]{1,9})?)?$")]
     cursor: Option<String>,
 }
 

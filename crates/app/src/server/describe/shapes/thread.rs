@@ -65,6 +65,7 @@ pub enum FileType {
 
 /// A file to bring.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UploadArtifact {
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
