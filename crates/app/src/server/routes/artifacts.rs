@@ -41,11 +41,8 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
         Some(step) => Some(find::key_of(&story.run, step)?),
         None => None,
     };
-    let all = story.run.artifacts.values();
-    let all = all.filter(|artifact| key.as_ref().is_none_or(|key| artifact.step == *key));
-    let data: Vec<Value> = all
-        .map(|artifact| wire::artifact::artifact(&story, artifact))
-        .collect();
+    let is_wanted = |artifact: &Artifact| key.as_ref().is_none_or(|key| artifact.step == *key);
+    let data = wire::artifact::list(&story, is_wanted);
     Ok(Json(json!({"data": data, "next_cursor": null})))
 }
 

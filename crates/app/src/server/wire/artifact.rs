@@ -7,6 +7,18 @@ use serde_json::{Value, json};
 use super::super::story::Story;
 use super::{time, word};
 
+/// The artifacts of this run that are wanted, oldest first, those of one attempt by name: ids of
+/// files kept at the same time have no order of their own.
+pub fn list(story: &Story, is_wanted: impl Fn(&Artifact) -> bool) -> Vec<Value> {
+    let all = story.run.artifacts.values();
+    let mut wanted: Vec<&Artifact> = all.filter(|found| is_wanted(found)).collect();
+    wanted.sort_by(|a, b| (a.at, &a.step, &a.name).cmp(&(b.at, &b.step, &b.name)));
+    wanted
+        .into_iter()
+        .map(|found| artifact(story, found))
+        .collect()
+}
+
 /// An artifact of this run.
 #[must_use]
 pub fn artifact(story: &Story, artifact: &Artifact) -> Value {
