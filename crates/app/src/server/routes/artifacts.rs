@@ -54,13 +54,13 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
         Some(step) => Some(find::key_of(&story.run, step)?),
         None => None,
     };
-    let all = story.run.artifacts.values();
-    let all = all.filter(|artifact| key.as_ref().is_none_or(|key| artifact.step == *key));
+    let is_wanted = |artifact: &&Artifact| key.as_ref().is_none_or(|key| artifact.step == *key);
     let row = |artifact: &Artifact| {
-        let key = artifact.id.to_string();
-        (key, wire::artifact::artifact(&story, artifact))
+        let order = wire::artifact::order(artifact);
+        (order, wire::artifact::artifact(&story, artifact))
     };
-    Ok(Json(page(all.map(row).collect(), &params)?))
+    let rows = story.run.artifacts.values().filter(is_wanted).map(row);
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
 #[utoipa::path(
