@@ -2,13 +2,13 @@
 //! came to there, and goes on by itself. It has the other run's randomness and first time, so that
 //! it comes the same way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::big::Big;
 use super::event::{Inherited, InheritedEnd, Key};
-use super::program::Call;
+use super::program::{Call, Declared};
 use super::state::{Run, State, Step};
 use crate::ids::RunId;
 use crate::time::Timestamp;
@@ -23,7 +23,7 @@ pub struct Prefix {
     /// The calls, in order.
     pub calls: Vec<Call>,
     /// The options of the steps that they declared.
-    pub options: BTreeMap<Key, Big>,
+    pub declared: Vec<Declared>,
     /// The steps of the outcomes that were heard, in that order.
     pub outcomes: Vec<Key>,
 }
@@ -40,7 +40,8 @@ pub struct TakenOver {
 impl Prefix {
     /// Every text of it that may be stored by hash.
     pub fn bigs(&mut self) -> Vec<&mut Big> {
-        self.options.values_mut().collect()
+        let declared = self.declared.iter_mut();
+        declared.map(|step| &mut step.options).collect()
     }
 }
 
@@ -74,9 +75,7 @@ impl Run {
             of,
             at,
             calls: calls.iter().map(|made| made.call.clone()).collect(),
-            options: declared
-                .map(|declared| (declared.key.clone(), declared.options.clone()))
-                .collect(),
+            declared: declared.cloned().collect(),
             outcomes: heard.map(|&step| self.steps[step].key.clone()).collect(),
         };
         // In the order in which they came: that is the order in which the program hears of them.

@@ -4,7 +4,7 @@ use baton_core::ids::ArtifactId;
 use baton_core::run::big::Big;
 use baton_core::run::event::*;
 use baton_core::run::prefix::Prefix;
-use baton_core::run::program::{Call, CallKind, ProgramEnd, ProgramError, ProgramFault};
+use baton_core::run::program::{Call, CallKind, Declared, ProgramEnd, ProgramError, ProgramFault};
 use baton_core::time::Timestamp;
 use serde_json::json;
 
@@ -167,7 +167,10 @@ pub fn forks_of_programs(created: &RunCreated) -> Vec<Event> {
         of: OTHER,
         at: created.inherited[0].at,
         calls: vec![call],
-        options: [("a".to_owned(), Big::new("{\"id\":\"a\"}"))].into(),
+        declared: vec![Declared {
+            key: "a".into(),
+            options: Big::new("{\"id\":\"a\"}"),
+        }],
         outcomes: vec!["a".into()],
     };
     vec![

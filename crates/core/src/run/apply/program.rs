@@ -1,5 +1,7 @@
 //! Events of a run's program.
 
+use std::collections::BTreeMap;
+
 use super::super::big::Big;
 use super::super::event::Inherited;
 use super::super::prefix::Prefix;
@@ -39,8 +41,12 @@ impl Run {
         inherited: &[Inherited],
     ) -> Result<(), Illegal> {
         let none = Big::new("{}");
+        let declared = prefix.declared.iter();
+        let options: BTreeMap<&str, &Big> = declared
+            .map(|step| (step.key.as_str(), &step.options))
+            .collect();
         for call in &prefix.calls {
-            self.called(call, prefix.options.get(&call.key).unwrap_or(&none))?;
+            self.called(call, options.get(call.key.as_str()).unwrap_or(&&none))?;
         }
         inherited.iter().try_for_each(|end| self.inherit(end))?;
         let heard = prefix.outcomes.iter();
