@@ -247,6 +247,7 @@ fn created() -> RunCreated {
             ),
             inherited("c", InheritedEnd::Skipped(SkipReason::Condition)),
         ],
+        program: None,
         instruction: Some("Use the new API".into()),
         pause_policy: PausePolicy {
             timeout_ms: 1000,
@@ -288,6 +289,7 @@ fn plainly_created() -> RunCreated {
         budget: Budget::default(),
         slot: None,
         inherited: vec![],
+        program: None,
         instruction: None,
         pause_policy: PausePolicy::default(),
         by: Actor::Parent(OTHER),
@@ -556,6 +558,7 @@ fn run_events() -> Vec<Event> {
         sessions(),
         later,
         programs,
+        later::forks_of_programs(&created()),
     ]
     .concat()
 }

@@ -9,6 +9,7 @@ use baton_core::definition::{Budget, Severity, WorktreeMode};
 use baton_core::ids::{CommandId, RunId};
 use baton_core::run::decide::{files_before, inherited};
 use baton_core::run::event::Parent;
+use baton_core::run::prefix::TakenOver;
 use baton_engine::StartRequest;
 use baton_engine::ports::{Aggregate, Journal};
 use baton_store::Project;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asking::{Body, Caller, Segment};
+use super::describe::{Data, Run};
 use super::error::{Answer, Problem};
 use super::story::Story;
 use super::{State, find, wire};
@@ -29,7 +31,8 @@ use crate::host::workspaces::{self, Wish};
 const MOST_VARIABLES: usize = 10_000;
 
 /// What starts a run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = StartRun)]
 pub struct Start {
     project_id: Option<String>,
     workflow_definition_id: Option<String>,
@@ -43,7 +46,8 @@ pub struct Start {
     environment: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = BudgetLimits)]
 struct Limits {
     usd: Option<f64>,
     tokens: Option<u64>,
@@ -69,6 +73,15 @@ impl Limits {
 }
 
 /// `POST /api/workflow-executions`.
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions",
+    tag = "Runs",
+    operation_id = "start_run",
+    request_body = Start,
+    responses((status = 201, description = "It starts at once; `status` is `pending`.", body = Data<Run>),
+        (status = 404, description = "There is no such project, definition or run."))
+)]
 pub async fn start(
     State(host): State,
     caller: Caller,
@@ -148,7 +161,8 @@ pub async fn start(
         by: caller.by,
         parent,
         budget,
-        inherited: Vec::new(),
+        args_are_read: false,
+        taken: TakenOver::default(),
         instruction: None,
         pause_policy: host.pause_policy,
         id: caller.command.clone(),
@@ -226,7 +240,8 @@ fn wish(body: &Start) -> Answer<Wish> {
 }
 
 /// What makes a fork.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = ForkRun)]
 pub struct Fork {
     from_step: Option<String>,
     args: Option<Value>,
@@ -235,6 +250,14 @@ pub struct Fork {
 }
 
 /// `POST /api/workflow-executions/:id/fork`.
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/fork",
+    tag = "Runs",
+    operation_id = "fork_run",
+    request_body = Fork,
+    responses((status = 201, description = "A new run with `parent_run_id`.", body = Data<Run>))
+)]
 pub async fn fork(
     State(host): State,
     Segment(id): Segment,
@@ -246,7 +269,7 @@ pub async fn fork(
     }
     let parent = find::run_id(&host, &id).await?;
     let from = body.from_step.clone();
-    let (recorded, args, inherited, base) = host
+    let (recorded, args, taken, base) = host
         .engine
         .read(parent, move |run| {
             let ends = inherited(run, from.as_deref());
@@ -264,7 +287,7 @@ pub async fn fork(
         })
     })
     .await?;
-    let inherited = inherited?;
+    let taken = taken?;
     let (directory, workspace) = match (&recorded.workspace, base) {
         (Some(of), Some(base)) => {
             let key = &recorded.definition.key;
@@ -280,6 +303,7 @@ pub async fn fork(
         path: recorded.definition.path.clone(),
         source: recorded.source.as_str().into(),
         name: Some(body.name.unwrap_or_else(|| recorded.name.clone())),
+        args_are_read: body.args.is_none(),
         args: body.args.unwrap_or(args),
         by: caller.by,
         parent: Some(Parent {
@@ -287,7 +311,7 @@ pub async fn fork(
             step: None,
         }),
         budget: Some(recorded.budget),
-        inherited,
+        taken,
         instruction: body.message.or_else(|| recorded.instruction.clone()),
         pause_policy: recorded.pause_policy,
         directory,

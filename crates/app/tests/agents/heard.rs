@@ -26,10 +26,14 @@ fn an_instruction_is_said_again_unless_the_agents_transcript_has_it() {
         let say =
             json!({"content": "Also:\n@write told.txt so it was", "action_type": "instruction"});
         office.post(&format!("/api/workflows/{id}/messages"), &say);
-        let logs = office.world.project.join(".agent/workflows/executions");
-        let said = logs.join(id).join("logs/work/said.jsonl");
         let number = until("it is said to the agent", LIMIT, || {
-            let said = std::fs::read_to_string(&said).ok()?;
+            let attempts = std::fs::read_dir(office.world.data.join("attempts")).ok()?;
+            let said = attempts
+                .flatten()
+                .map(|attempt| attempt.path().join("said.jsonl"));
+            let said: String = said
+                .filter_map(|path| std::fs::read_to_string(path).ok())
+                .collect();
             let (_, rest) = said.split_once("message-")?;
             let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
             (!digits.is_empty()).then(|| digits.to_owned())

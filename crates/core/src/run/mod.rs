@@ -13,6 +13,7 @@ mod names;
 mod outbox;
 mod pause;
 mod plan;
+pub mod prefix;
 pub mod program;
 mod prompt;
 pub mod redirect;
