@@ -3,7 +3,7 @@
 use std::fs;
 
 use baton_runner::{Conversation, End, Entry, Note, Outcome};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::host::{ECHO, Host, is_line, line, note, raw, reader, said, with_session};
 use crate::support::{Lab, record, until};
