@@ -1,7 +1,7 @@
 //! Isolated items of a `foreach`: each works in a worktree of its own, and what it did is merged in
 //! item order, whatever comes between its end and that.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 #[allow(dead_code)]
 mod run_driver;
