@@ -102,7 +102,7 @@ pub const APART: &str = "
 name: Apart
 worktree: worktree
 steps:
-  - {id: flaky_each, type: agent, agent: claude, prompt: 'Look at {{ item }}', foreach: [x, y, z], max_parallel: 3, isolate: true, retry: {attempts: 2, backoff: 1s}}
+  - {id: flaky_each, type: agent, agent: claude, prompt: 'Look at {{ item }}', foreach: [x, y], max_parallel: 2, isolate: true, retry: {attempts: 2, backoff: 1s}}
   - {id: conflicts, type: script, command: 'true', foreach: [x, y], isolate: true, continue_on_error: true}
   - {id: last, type: script, command: 'true'}
 ";
