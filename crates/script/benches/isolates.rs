@@ -54,8 +54,7 @@ fn report(what: &str, times: Vec<(Duration, Duration)>) {
     let (wall, cpu): (Vec<_>, Vec<_>) = times.into_iter().unzip();
     let sorted = |mut times: Vec<Duration>| {
         times.sort_unstable();
-        let at = move |n: usize| times[n].as_secs_f64() * 1e3;
-        at
+        move |n: usize| times[n].as_secs_f64() * 1e3
     };
     let (n, wall, cpu) = (wall.len(), sorted(wall), sorted(cpu));
     println!(
