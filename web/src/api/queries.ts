@@ -5,6 +5,7 @@ import { endpoints } from "./endpoints";
 import type {
   ActivityRow,
   Agent,
+  Deed,
   Definition,
   LogPart,
   Me,
@@ -149,6 +150,15 @@ export const queries = {
       queryKey: ["agents"],
       queryFn: async ({ signal }) => (await get<{ data: Agent[] }>(endpoints.agents(), signal)).data,
       staleTime: 300_000,
+    }),
+
+  audit: () =>
+    infiniteQueryOptions({
+      queryKey: ["audit"],
+      queryFn: ({ pageParam, signal }) => get<Page<Deed>>(endpoints.audit(pageParam), signal),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (page) => page.next_cursor ?? undefined,
+      retry: false,
     }),
 
   /** Anything that answers `{data}`. */

@@ -410,11 +410,80 @@ export interface RewindPreview {
   steps: Step[];
 }
 
+export type Role = "viewer" | "operator" | "admin";
+
 export interface Me {
   id: string;
-  name?: string;
-  username?: string;
-  role: "viewer" | "operator" | "admin";
+  name: string;
+  username: string;
+  role: Role;
+}
+
+export interface User {
+  id: string;
+  username: string;
+  name: string;
+  role: Role;
+  disabled: boolean;
+  has_password: boolean;
+  created_at: string;
+}
+
+export interface Member {
+  user_id: string;
+  username: string;
+  name: string;
+  role: Role;
+}
+
+export interface Token {
+  id: string;
+  user_id: string;
+  name: string;
+  role: Role;
+  created_at: string;
+  expires_at: string | null;
+  /** Its value, in the answer that made it and nowhere else. */
+  token?: string;
+}
+
+export interface Webhook {
+  id: string;
+  url: string;
+  /** Types of events; none: all. */
+  events: string[];
+  project_id: string | null;
+  description: string | null;
+  enabled: boolean;
+  created_at: string;
+  /** In the answer that made it, and nowhere else. */
+  secret?: string;
+}
+
+export interface Delivery {
+  id: string;
+  type: string;
+  state: "waiting" | "delivered" | "failed";
+  attempts: number;
+  next_attempt_at: string | null;
+  last_attempt_at: string | null;
+  last_status: number | null;
+  last_error: string | null;
+  created_at: string;
+  payload: unknown;
+}
+
+/** An entry of the audit trail. */
+export interface Deed {
+  id: string;
+  at: string;
+  user_id: string;
+  username: string;
+  attempt_id: string | null;
+  method: string;
+  path: string;
+  status: number;
+  address: string | null;
 }
 
 export interface LogPart {

@@ -9,7 +9,7 @@ import { useMe, useProject } from "~/features/project/use-project";
 import { useOrders } from "~/features/orders/use-orders";
 import { useMedia } from "~/lib/media";
 import { useNow } from "~/lib/now";
-import { canCancel, canPause, canResume } from "~/lib/run-can";
+import { canCancel, canPause, canResume, canStart } from "~/lib/run-can";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
@@ -185,7 +185,7 @@ export function BoardPage() {
           kind="pri"
           icon="plus"
           keys="C"
-          can={project ? (definitions && definitions.length === 0 ? "There is no definition yet: `baton init` writes one" : true) : "There is no project yet"}
+          can={project ? (definitions && definitions.length === 0 ? "There is no definition yet: `baton init` writes one" : canStart(null, me)) : "There is no project yet"}
           onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, new: search.definition ?? "pick" }) })}
         >
           New run

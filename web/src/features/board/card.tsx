@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 import type { Run } from "~/api/types";
 import { useOrders } from "~/features/orders/use-orders";
+import { useMe } from "~/features/project/use-project";
 import { money } from "~/lib/format";
 import { useNow } from "~/lib/now";
 import { canRetry } from "~/lib/run-can";
@@ -20,6 +21,7 @@ interface Props {
 }
 
 export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Props) {
+  const me = useMe();
   const orders = useOrders();
   const badge = <CardBadge run={run} />;
   const needsYou = runBadge(run, 0).state === "needs";
@@ -100,7 +102,7 @@ export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Prop
       ) : null}
       {run.status === "failed" ? (
         <div className="card-act">
-          <Button size="sm" icon="retry" tabIndex={isFocused ? 0 : -1} can={canRetry(run)} onClick={() => void orders.retry(run)}>
+          <Button size="sm" icon="retry" tabIndex={isFocused ? 0 : -1} can={canRetry(run, me)} onClick={() => void orders.retry(run)}>
             Retry
           </Button>
           <Link className="btn btn--sm" tabIndex={isFocused ? 0 : -1} to="/runs/$run/$tab" params={{ run: String(run.number), tab: "changes" }}>
