@@ -33,8 +33,9 @@ export function Audit() {
 }
 
 function Row({ deed }: { deed: Deed }) {
-  const words = deedWords(deed);
   const refused = refusal(deed.status);
+  // What was refused was not done: then only what was asked for stands there.
+  const words = refused ? null : deedWords(deed);
   return (
     <div className="row">
       <div className="grow">
@@ -49,7 +50,7 @@ function Row({ deed }: { deed: Deed }) {
         ) : null}
       </div>
       {refused ? <Badge state="failed" words={`${deed.status} ${refused}`} /> : null}
-      <span className="muted t12">{deed.address}</span>
+      <span className="muted t12 no-phone">{deed.address}</span>
       <At at={deed.at} seconds />
     </div>
   );

@@ -1,6 +1,6 @@
 /** Settings: this browser, projects, agents, users, tokens, webhooks, the audit trail, budgets and providers. */
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import type { ComponentType } from "react";
+import { type ComponentType, useEffect, useRef } from "react";
 import { useMe } from "~/features/project/use-project";
 import { Empty } from "~/ui/state";
 import { Agents } from "./agents";
@@ -37,6 +37,9 @@ export function SettingsPage() {
   const navigate = useNavigate();
   const me = useMe();
   const current = sections.find((each) => each.key === search.section) ?? sections[0]!;
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the sections are a row that scrolls.
+  useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }), [current]);
   const may = (section: Section) => !section.isAdmins || !me || me.role === "admin";
   return (
     <main className="main" id="main">
@@ -44,7 +47,7 @@ export function SettingsPage() {
         <h1>Settings</h1>
       </header>
       <div className="set">
-        <nav className="set-nav" aria-label="Settings">
+        <nav className="set-nav" ref={nav} aria-label="Settings">
           {sections.filter(may).map((each) => (
             <button key={each.key} type="button" aria-current={each === current ? "page" : undefined} onClick={() => void navigate({ to: ".", search: { section: each.key }, replace: true })}>
               {each.label}

@@ -44,11 +44,10 @@ export function Users() {
           <div className="row">
             <div className="grow">
               <div className="medium anywhere">
-                {user.username} {user.id === me?.id ? <span className="pill">you</span> : null}
+                {user.username} {user.id === me?.id ? <span className="pill">you</span> : null} {user.disabled ? <Badge state="paused" words="Kept out" /> : null}
               </div>
               <div className="sub">{[user.name === user.username ? "" : user.name, user.has_password ? "" : "no password"].filter(Boolean).join(", ")}</div>
             </div>
-            {user.disabled ? <Badge state="paused" words="Kept out" /> : null}
             <Pick small label={`Role of ${user.username}`} value={user.role} options={roles} onPick={(picked) => change(user, { role: picked })} />
             <Menu
               label={`More for ${user.username}`}

@@ -54,13 +54,14 @@ export function Webhooks() {
           <>
             <div className="row">
               <div className="grow">
-                <div className="m12 anywhere">{hook.url}</div>
+                <div className="m12 anywhere">
+                  {hook.url} {hook.enabled ? null : <Badge state="paused" words="Off" />}
+                </div>
                 <div className="sub anywhere">
                   {hook.description ? `${hook.description}: ` : ""}
                   {about(hook)}
                 </div>
               </div>
-              {hook.enabled ? null : <Badge state="paused" words="Off" />}
               <Button size="sm" onClick={() => setOpen(open === hook.id ? null : hook.id)} aria-expanded={open === hook.id}>
                 Deliveries
               </Button>
