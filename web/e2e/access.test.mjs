@@ -17,7 +17,7 @@ test("axe finds nothing serious on any page, in both themes, wide and narrow", a
   const views = ["conversation", "overview", "timeline", "graph", "logs", "changes", "artifacts", "result"];
   const addresses = [
     "/", "/?definition=implement-feature", "/?new=implement-feature", "/workflows", "/tasks", "/features", "/insights",
-    ...["browser", "projects", "agents", "users", "tokens", "webhooks", "audit", "budgets", "providers"].map((section) => `/settings?section=${section}`),
+    ...["browser", "projects", "agents", "users", "tokens", "webhooks", "triggers", "audit", "budgets", "providers"].map((section) => `/settings?section=${section}`),
     ...views.map((view) => `/runs/1/${view}`),
     "/runs/2/overview", "/runs/4/conversation", "/runs/1/overview?step=research", "/runs/99/overview",
   ];

@@ -107,7 +107,7 @@ try {
   if (wants("graph")) {
     const run = await start("graph", "A large graph");
     await until("the graph to ask", () => world.baton("show", String(run.number)).waiting?.reason === "approval", 300_000);
-    for (const [tab, ready] of [["graph", ".node"], ["timeline", ".tlx"], ["overview", "main li"]]) {
+    for (const [tab, ready] of [["graph", ".node"], ["timeline", ".tlx"], ["overview", ".overview"]]) {
       await opened(`${steps} steps, ${tab}`, `/runs/${run.number}/${tab}`, ready);
     }
   }

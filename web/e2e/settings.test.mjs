@@ -172,3 +172,29 @@ test("a webhook is told, signed; what did not arrive is shown and sent again", a
     listener.close();
   }
 });
+
+test("schedules and inbound webhooks of definitions are listed; a signed event starts a run", async ({ open }) => {
+  const { world, page } = await open({
+    world: { definitions: ["quick.yaml"] },
+    before: (world) => {
+      world.env.HOOK_SECRET = "made-up-secret";
+      world.write(
+        ".agent/workflows/definitions/nightly.yaml",
+        "name: Nightly\ntriggers:\n  schedule: {cron: '0 6 * * 1-5', tz: Europe/Berlin}\n  webhook: {secret_env: HOOK_SECRET}\nsteps:\n  - {id: a, type: script, command: echo here}\n",
+      );
+    },
+  });
+  await visit(page, world, "triggers");
+  const row = page.getByRole("listitem").filter({ hasText: "Nightly" });
+  await row.getByText("0 6 * * 1-5").waitFor();
+  await row.getByText(/^next /).waitFor();
+  const address = (await row.locator(".cmd").innerText()).trim();
+  const body = JSON.stringify({ ref: "refs/heads/main" });
+  const signature = `sha256=${createHmac("sha256", world.env.HOOK_SECRET).update(body).digest("hex")}`;
+  const refused = await fetch(address, { method: "POST", headers: { "content-type": "application/json", "x-hub-signature-256": "sha256=00" }, body });
+  same(refused.status, 401, "an event with another signature");
+  const taken = await fetch(address, { method: "POST", headers: { "content-type": "application/json", "x-hub-signature-256": signature }, body });
+  same(taken.status, 201, "a signed event");
+  await page.getByRole("link", { name: "Board", exact: true }).first().click();
+  await page.getByRole("article", { name: /nightly/i }).waitFor();
+});

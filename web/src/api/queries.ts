@@ -1,5 +1,5 @@
 /** What the pages read, each under one key. Nothing is fetched on a timer: the socket says when. */
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, send } from "./client";
 import { endpoints } from "./endpoints";
 import type {
@@ -7,6 +7,9 @@ import type {
   Agent,
   Deed,
   Definition,
+  GroupBy,
+  Insights,
+  JournalEvent,
   LogPart,
   Me,
   Message,
@@ -85,13 +88,13 @@ export const queries = {
       enabled: project !== "",
     }),
 
-  /** Every run since then, for figures. */
-  history: (project: string) =>
+  /** How runs went since then. */
+  insights: (project: string, from: string, group: GroupBy) =>
     queryOptions({
-      queryKey: ["history", project],
-      queryFn: ({ signal }) => every<Run>((cursor) => endpoints.runs({ project_id: project, limit: 200, cursor }), signal),
+      queryKey: ["insights", project, from, group],
+      queryFn: ({ signal }) => one<Insights>(endpoints.insights({ project_id: project, from, group }), signal),
       enabled: project !== "",
-      staleTime: 30_000,
+      placeholderData: keepPreviousData,
     }),
 
   run: (id: string) =>
@@ -140,7 +143,7 @@ export const queries = {
     infiniteQueryOptions({
       queryKey: ["events", run],
       queryFn: ({ pageParam, signal }) =>
-        get<Page<{ seq: number; pos: number; at: string; type: string; data: unknown }>>(endpoints.events(run, pageParam), signal),
+        get<Page<JournalEvent>>(endpoints.events(run, pageParam), signal),
       initialPageParam: 0,
       getNextPageParam: (page) => (page.next_cursor ? Number(page.next_cursor) : undefined),
     }),

@@ -1,4 +1,4 @@
-/** Settings: this browser, projects, agents, users, tokens, webhooks, the audit trail, budgets and providers. */
+/** Settings: this browser, projects, agents, users, tokens, webhooks, triggers, the audit trail, budgets and providers. */
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type ComponentType, useEffect, useRef } from "react";
 import { useMe } from "~/features/project/use-project";
@@ -9,6 +9,7 @@ import { Browser } from "./browser";
 import { Budgets } from "./budgets";
 import { Projects } from "./projects";
 import { Tokens } from "./tokens";
+import { Triggers } from "./triggers";
 import { Users } from "./users";
 import { Webhooks } from "./webhooks";
 
@@ -27,6 +28,7 @@ const sections: Section[] = [
   { key: "users", label: "Users", Body: Users, isAdmins: true },
   { key: "tokens", label: "Tokens", Body: Tokens },
   { key: "webhooks", label: "Webhooks", Body: Webhooks, isAdmins: true },
+  { key: "triggers", label: "Triggers", Body: Triggers },
   { key: "audit", label: "Audit", Body: Audit, isAdmins: true },
   { key: "budgets", label: "Budgets", Body: Budgets },
   { key: "providers", label: "Providers", Body: Providers },
