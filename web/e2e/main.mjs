@@ -13,7 +13,7 @@ import "./settings.test.mjs";
 import "./access.test.mjs";
 
 const picked = process.argv.slice(2);
-const LONGEST = Number(process.env.E2E_LONGEST ?? 120_000);
+const LONGEST = Number(process.env.E2E_LONGEST ?? 300_000);
 
 if (!isBuilt()) {
   console.error(`${baton} is missing: cargo build --workspace`);

@@ -100,7 +100,7 @@ try {
     await page.locator(".logv .log").focus();
     await page.keyboard.press("/");
     await page.getByLabel("Search the log").fill("needle at the end");
-    await page.getByText("1 of 1", { exact: true }).waitFor({ timeout: 120_000 });
+    await page.getByRole("status").getByText("1 of 1", { exact: true }).waitFor({ timeout: 120_000 });
     await page.locator(".log-line.cur mark").waitFor();
     say(`log of ${megabytes} MB: searched`, { ms: Date.now() - began, heap_mb: Math.round((await page.evaluate(() => performance.memory.usedJSHeapSize)) / 1e6) });
   }

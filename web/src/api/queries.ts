@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, send } from "./client";
 import { endpoints } from "./endpoints";
+import { withLater } from "./patch";
 import type {
   ActivityRow,
   Agent,
@@ -103,7 +104,10 @@ export const queries = {
   messages: (id: string) =>
     queryOptions({
       queryKey: keys.messages(id),
-      queryFn: async ({ signal }) => (await get<{ messages: Message[] }>(endpoints.messages(id), signal)).messages,
+      queryFn: async ({ signal, client }) => {
+        const { messages } = await get<{ messages: Message[] }>(endpoints.messages(id), signal);
+        return withLater(messages, client.getQueryData<Message[]>(keys.messages(id)));
+      },
     }),
 
   activities: (step: string, attempt: number) =>

@@ -41,7 +41,9 @@ export function SettingsPage() {
   const current = sections.find((each) => each.key === search.section) ?? sections[0]!;
   const nav = useRef<HTMLElement>(null);
   // On a phone the sections are a row that scrolls.
-  useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }), [current]);
+  useEffect(() => {
+    void nav.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+  }, [current]);
   const may = (section: Section) => !section.isAdmins || !me || me.role === "admin";
   return (
     <main className="main" id="main">
