@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baton_core::definition::Budget;
 use baton_core::ids::UserId;
 use baton_core::run::event::{Actor, PauseReason};
 use baton_core::run::{Pause, Run, Status};
@@ -46,6 +47,14 @@ pub fn whole(story: &Story, beside: &Beside, children: Vec<Value>) -> Value {
     Value::Object(members)
 }
 
+/// What parks the run when it is used up; null without one.
+fn budget(budget: &Budget) -> Value {
+    match *budget == Budget::default() {
+        true => Value::Null,
+        false => json!({"usd": budget.usd, "tokens": budget.tokens, "minutes": budget.minutes}),
+    }
+}
+
 fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
     let created = &run.created;
     let usage = run.usage();
@@ -67,6 +76,7 @@ fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
         "waiting": waiting(run, &beside.stuck),
         "progress": with_estimate(run, beside.estimate),
         "worktree": own_files::worktree(run, None),
+        "budget": budget(&created.budget),
         "cost_usd": usage.cost_usd,
         "cost_is_estimate": usage.estimate,
         "usage": step::tokens(&usage),
