@@ -2,9 +2,11 @@
 //! protocols (`baton-fakes`). What an agent does is written in its prompt: see `baton_fakes::Act`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod apart;
 mod bad;
 mod code;
 mod files;
+mod heard;
 mod limits;
 mod living;
 mod named;

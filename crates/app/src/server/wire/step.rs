@@ -143,6 +143,14 @@ fn waiting(step: &Step) -> Value {
             "reason": "child", "since": time(*since), "until": maybe_time(*expires),
             "detail": format!("its child run {run}"),
         }),
+        State::AwaitsMerge { since } => json!({
+            "reason": "worker", "since": time(*since), "until": null,
+            "detail": "it is done; its work is merged after that of the items before it",
+        }),
+        State::Merging { since } => json!({
+            "reason": "worker", "since": time(*since), "until": null,
+            "detail": "its work is being merged",
+        }),
         State::Working { .. } => match step.session.as_deref().and_then(|s| s.unanswered()) {
             Some(asked) => json!({
                 "reason": "question", "since": time(asked.since), "until": null,
