@@ -18,6 +18,9 @@ use super::error::Problem;
 /// The largest body, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
+/// The largest number of a query: what OpenAPI calls int64.
+const LARGEST_NUMBER: u64 = i64::MAX as u64;
+
 /// How long a whole body may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -65,10 +68,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
+    /// These.
+    #[cfg(test)]
+    pub fn of(pairs: &[(&str, &str)]) -> Self {
+        let one = |(name, value): &(&str, &str)| ((*name).to_owned(), vec![(*value).to_owned()]);
+        Self(pairs.iter().map(one).collect())
+    }
+
     /// A parameter's last value; an empty one counts as not given.
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name)?.last()?;
         (!value.is_empty()).then_some(value)
+    }
+
+    /// A parameter's last value, an empty one too.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.last().map(String::as_str)
     }
 
     /// All values of a parameter that is repeated or a comma list.
@@ -84,7 +99,8 @@ impl Params {
     /// A number.
     pub fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
         let parse = |text: &str| {
-            text.parse().map_err(|_| {
+            let number = text.parse().ok().filter(|number| *number <= LARGEST_NUMBER);
+            number.ok_or_else(|| {
                 Problem::bad_request("bad_query", format!("`{name}` must be a whole number"))
             })
         };

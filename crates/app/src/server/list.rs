@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::asking::{Caller, Params};
+use super::describe::{NumberedPageParams, Page as ListOf, Run as RunShape, RunParams};
 use super::error::{Answer, Problem};
 use super::wire::run::Beside;
 use super::{find, wire};
 use crate::host::Host;
 
 /// The words of a run's status.
-const STATUSES: [&str; 6] = [
+pub const STATUSES: [&str; 6] = [
     "pending",
     "running",
     "paused",
@@ -69,6 +70,14 @@ async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> 
 }
 
 /// `GET /api/workflow-executions`.
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions",
+    tag = "Runs",
+    operation_id = "list_runs",
+    params(NumberedPageParams, RunParams),
+    responses((status = 200, description = "Newest first.", body = ListOf<RunShape>))
+)]
 pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<Json<Value>> {
     let limit = params.limit()?;
     let before = match params.get("cursor") {
@@ -122,7 +131,11 @@ pub fn unread(host: &Host, views: &Views, run: RunId, user: UserId) -> Answer<u6
 }
 
 /// A run's row, from its newest kept state and the commits after it.
-fn made(host: &Host, run: RunId, estimate: Option<Duration>) -> Result<Option<Value>, FoldError> {
+pub fn made(
+    host: &Host,
+    run: RunId,
+    estimate: Option<Duration>,
+) -> Result<Option<Value>, FoldError> {
     let folded = baton_engine::load_run(host.journal.as_ref(), host.engine.plans(), run)?;
     Ok(folded.map(|folded| wire::run::row(&folded.run, &beside(host, &folded.run, estimate))))
 }

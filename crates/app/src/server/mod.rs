@@ -7,11 +7,15 @@
 mod access;
 mod activities;
 mod asking;
+mod describe;
 pub mod error;
+mod figures;
 pub mod find;
 mod list;
 pub mod live;
+mod metrics;
 mod own_files;
+mod paging;
 mod repeats;
 mod routes;
 mod serving;
@@ -69,10 +73,14 @@ pub fn router(host: Arc<Host>) -> Router {
     let door = axum::middleware::from_fn_with_state(host.clone(), let_in);
     let hub = live::Hub::start(&host);
     crate::webhooks::start(&host, &hub);
+    let metrics = metrics::Metrics::start(&host);
+    let counted = axum::middleware::from_fn_with_state(metrics.clone(), metrics::count);
     let all = routes::all()
         .layer(axum::Extension(hub))
+        .layer(axum::Extension(metrics))
         .layer(repeats)
-        .layer(door);
+        .layer(door)
+        .layer(counted);
     all.with_state(host)
 }
 

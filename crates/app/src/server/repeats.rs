@@ -2,8 +2,9 @@
 //! is refused.
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use baton_core::run::event::Actor;
 
 use super::access::identity_of;
 use super::asking::whole_body;
+use super::describe;
 use super::error::{Answer, Problem};
 use super::find;
 use crate::host::Host;
@@ -28,7 +30,7 @@ pub async fn know(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let changes = !request.method().is_safe();
     let Some(key) = key(request.headers())?.filter(|_| changes) else {
         return Ok(next.run(request).await);
     };
@@ -48,9 +50,20 @@ pub async fn know(
     let body = whole_body(body).await?;
     let text = String::from_utf8_lossy(&body);
     let asked = hash(&format!("{} {}\n{text}", parts.method, parts.uri));
-    let command = command(&host, by, key, asked).await?;
-    parts.extensions.insert(command);
+    match command(&host, by, key, asked).await {
+        Ok(command) => {
+            parts.extensions.insert(command);
+        }
+        // There is no such operation, which is to be said then, rather than what is wrong with the key.
+        Err(_) if !is_operation(&parts) => {}
+        Err(problem) => return Err(problem),
+    }
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+fn is_operation(parts: &Parts) -> bool {
+    let path = parts.extensions.get::<MatchedPath>();
+    path.is_some_and(|path| describe::has(&parts.method, path.as_str()))
 }
 
 async fn command(host: &Arc<Host>, by: String, key: String, asked: Hash) -> Answer<CommandId> {

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asking::{Body, Caller, Segment};
+use super::describe::{Data, Run};
 use super::error::{Answer, Problem};
 use super::story::Story;
 use super::{State, find, wire};
@@ -29,7 +30,8 @@ use crate::host::workspaces::{self, Wish};
 const MOST_VARIABLES: usize = 10_000;
 
 /// What starts a run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = StartRun)]
 pub struct Start {
     project_id: Option<String>,
     workflow_definition_id: Option<String>,
@@ -43,7 +45,8 @@ pub struct Start {
     environment: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = BudgetLimits)]
 struct Limits {
     usd: Option<f64>,
     tokens: Option<u64>,
@@ -69,6 +72,15 @@ impl Limits {
 }
 
 /// `POST /api/workflow-executions`.
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions",
+    tag = "Runs",
+    operation_id = "start_run",
+    request_body = Start,
+    responses((status = 201, description = "It starts at once; `status` is `pending`.", body = Data<Run>),
+        (status = 404, description = "There is no such project, definition or run."))
+)]
 pub async fn start(
     State(host): State,
     caller: Caller,
@@ -226,7 +238,8 @@ fn wish(body: &Start) -> Answer<Wish> {
 }
 
 /// What makes a fork.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = ForkRun)]
 pub struct Fork {
     from_step: Option<String>,
     args: Option<Value>,
@@ -235,6 +248,14 @@ pub struct Fork {
 }
 
 /// `POST /api/workflow-executions/:id/fork`.
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/fork",
+    tag = "Runs",
+    operation_id = "fork_run",
+    request_body = Fork,
+    responses((status = 201, description = "A new run with `parent_run_id`.", body = Data<Run>))
+)]
 pub async fn fork(
     State(host): State,
     Segment(id): Segment,

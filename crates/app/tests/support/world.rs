@@ -191,13 +191,13 @@ impl World {
     /// All events of a run.
     pub fn events(&self, run: &str) -> Vec<Value> {
         let mut all = Vec::new();
-        let mut after = String::from("0");
+        let mut cursor = String::from("0");
         loop {
-            let path = format!("/api/workflow-executions/{run}/events?limit=200&after={after}");
+            let path = format!("/api/workflow-executions/{run}/events?limit=200&cursor={cursor}");
             let page = self.get(&path);
             all.extend(page["data"].as_array().into_iter().flatten().cloned());
             match page["next_cursor"].as_str() {
-                Some(next) => after = next.to_owned(),
+                Some(next) => cursor = next.to_owned(),
                 None => return all,
             }
         }

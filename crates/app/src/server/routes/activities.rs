@@ -2,22 +2,32 @@
 
 use std::sync::Arc;
 
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Json;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::activities::{self, Page, Wanted};
 use super::super::asking::{Params, Segment};
+use super::super::describe::{Activity, ActivityParams, Page as ListOf};
 use super::super::error::{Answer, Problem};
 use super::super::wire::activity::{KINDS, UNKNOWN};
 use super::super::{State, find};
 use crate::host::Host;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new().route("/api/workflow-steps/{id}/activities", get(page))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new().routes(routes!(page))
 }
 
 /// Those of one attempt (`attempt`, else the current one) behind the one at byte `after`.
+#[utoipa::path(
+    get,
+    path = "/api/workflow-steps/{id}/activities",
+    tag = "Steps",
+    operation_id = "list_activities",
+    params(ActivityParams),
+    responses((status = 200, description = "What the session of one attempt did.", body = ListOf<Activity>))
+)]
 async fn page(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
     let wanted = Wanted {
         after: params.number("after")?,

@@ -7,8 +7,7 @@ use axum::extract::multipart::MultipartRejection;
 use axum::extract::{DefaultBodyLimit, Multipart};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::routing::{delete, get, patch};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use baton_core::ids::{ArtifactId, CommandId, RunId};
 use baton_core::run::Run;
 use baton_core::run::big::hash;
@@ -17,23 +16,37 @@ use baton_core::run::event::{Artifact, Event, FileType};
 use baton_engine::ports::{Aggregate, Journal};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment};
+use super::super::describe::{
+    Artifact as ArtifactShape, Data, Page, PageParams, StepParam, UploadArtifact,
+};
 use super::super::error::{Answer, Problem};
+use super::super::paging::page;
 use super::super::repeats::UploadKey;
 use super::super::uploads::{self, Draft, Form};
 use super::super::{State, find, serving, wire};
 use crate::host::{self, Host};
 
-pub fn routes() -> Router<Arc<Host>> {
-    let of_run = get(list).post(upload).layer(DefaultBodyLimit::disable());
-    Router::new()
-        .route("/api/workflow-executions/{id}/artifacts", of_run)
-        .route("/api/artifacts/{id}", get(download))
-        .route("/api/artifacts/{id}/attach", patch(attach))
-        .route("/api/artifacts/{id}/detach", delete(detach))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, upload))
+        .routes(routes!(download))
+        .routes(routes!(attach))
+        .routes(routes!(detach))
+        .layer(DefaultBodyLimit::disable())
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions/{id}/artifacts",
+    tag = "Artifacts",
+    operation_id = "list_artifacts",
+    params(PageParams, StepParam),
+    responses((status = 200, description = "Oldest first.", body = Page<ArtifactShape>))
+)]
 async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
     let run = find::run_id(&host, &id).await?;
     let story = find::story_of(&host, run).await?;
@@ -41,14 +54,23 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
         Some(step) => Some(find::key_of(&story.run, step)?),
         None => None,
     };
-    let all = story.run.artifacts.values();
-    let all = all.filter(|artifact| key.as_ref().is_none_or(|key| artifact.step == *key));
-    let data: Vec<Value> = all
-        .map(|artifact| wire::artifact::artifact(&story, artifact))
-        .collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let is_wanted = |artifact: &&Artifact| key.as_ref().is_none_or(|key| artifact.step == *key);
+    let row = |artifact: &Artifact| {
+        let order = wire::artifact::order(artifact);
+        (order, wire::artifact::artifact(&story, artifact))
+    };
+    let rows = story.run.artifacts.values().filter(is_wanted).map(row);
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/artifacts",
+    tag = "Artifacts",
+    operation_id = "upload_artifact",
+    request_body(content = UploadArtifact, content_type = "multipart/form-data"),
+    responses((status = 201, description = "Kept.", body = Data<ArtifactShape>))
+)]
 async fn upload(
     State(host): State,
     Segment(id): Segment,
@@ -208,6 +230,16 @@ async fn found(host: &Arc<Host>, id: &str) -> Answer<(RunId, String, Artifact)> 
     Ok((run, project, artifact))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/artifacts/{id}",
+    tag = "Artifacts",
+    operation_id = "get_artifact",
+    responses((status = 200, description = "The file.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, description = "The range of it that was asked for.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 304, description = "As it was."),
+        (status = 416, description = "The range lies outside."))
+)]
 async fn download(
     State(host): State,
     Segment(id): Segment,
@@ -218,11 +250,21 @@ async fn download(
     serving::file(&path, &artifact.name, &artifact.mime, &headers).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = AttachArtifact)]
 struct Attach {
+    #[schema(value_type = String, required = true)]
     comment_id: Option<Value>,
 }
 
+#[utoipa::path(
+    patch,
+    path = "/api/artifacts/{id}/attach",
+    tag = "Artifacts",
+    operation_id = "attach_artifact",
+    request_body = Attach,
+    responses((status = 200, description = "As it is now.", body = Data<ArtifactShape>))
+)]
 async fn attach(
     State(host): State,
     Segment(id): Segment,
@@ -253,6 +295,13 @@ async fn attach(
     Ok(Json(json!({"data": shown(&host, run, artifact.id).await?})))
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/artifacts/{id}/detach",
+    tag = "Artifacts",
+    operation_id = "detach_artifact",
+    responses((status = 200, description = "As it is now.", body = Data<ArtifactShape>))
+)]
 async fn detach(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
     let (run, _, artifact) = found(&host, &id).await?;
     let command = Command::Detach {

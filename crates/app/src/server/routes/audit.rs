@@ -2,20 +2,30 @@
 
 use std::sync::Arc;
 
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Json;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::Params;
+use super::super::describe::{Deed, NumberedPageParams, Page};
 use super::super::error::{Answer, Problem};
 use super::super::wire::time;
 use super::super::{State, find};
 use crate::host::Host;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new().route("/api/audit", get(list))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new().routes(routes!(list))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/audit",
+    tag = "Access",
+    operation_id = "list_audit",
+    params(NumberedPageParams),
+    responses((status = 200, description = "Newest first.", body = Page<Deed>))
+)]
 async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     let limit = params.limit()?;
     let wrong = |_| Problem::bad_request("bad_cursor", "this is no cursor of this list");

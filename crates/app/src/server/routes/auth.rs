@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::access::{self, From, Identity, Network};
 use super::super::asking::Body;
+use super::super::describe::{Data, Me, SignInLink};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find};
 use crate::host::Host;
@@ -20,15 +22,22 @@ use crate::host::access::{NotIn, Shown};
 /// Passwords that are hashed at once: each takes 19 MB and a core.
 static HASHING: Semaphore = Semaphore::const_new(2);
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/auth/me", get(me))
-        .route("/api/auth/link", post(link))
-        .route("/api/auth/links", post(new_link))
-        .route("/api/auth/login", post(login))
-        .route("/api/auth/logout", post(logout))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(me))
+        .routes(routes!(link))
+        .routes(routes!(new_link))
+        .routes(routes!(login))
+        .routes(routes!(logout))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/auth/me",
+    tag = "Access",
+    operation_id = "get_me",
+    responses((status = 200, description = "Who asks.", body = Data<Me>))
+)]
 async fn me(identity: Identity) -> Json<Value> {
     Json(json!({"data": wire(&identity)}))
 }
@@ -45,13 +54,25 @@ fn wire(identity: &Identity) -> Value {
 /// How the network is protected, if the request came over it.
 type Over = Option<Extension<Arc<Network>>>;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = SignInByLink)]
 #[serde(deny_unknown_fields)]
 struct Link {
     token: String,
 }
 
 /// A one-time link's token, or an access token, for a session.
+#[utoipa::path(
+    post,
+    path = "/api/auth/link",
+    tag = "Access",
+    operation_id = "sign_in_by_link",
+    security(()),
+    request_body = Link,
+    responses((status = 200, description = "Signed in: the cookie is set.", body = Data<Me>),
+        (status = 401, description = "The link was used or is too old."),
+        (status = 429, description = "Too many wrong ones: wait as `Retry-After` says."))
+)]
 async fn link(
     State(host): State,
     Extension(from): Extension<From>,
@@ -66,6 +87,13 @@ async fn link(
 }
 
 /// A new one-time link for whoever may read the data directory: it is the user `local`'s.
+#[utoipa::path(
+    post,
+    path = "/api/auth/links",
+    tag = "Access",
+    operation_id = "create_link",
+    responses((status = 200, description = "Good once.", body = Data<SignInLink>))
+)]
 async fn new_link(State(host): State, identity: Identity) -> Answer<Json<Value>> {
     if !identity.is_local() {
         let detail = "links are made on the server's machine: `baton serve` prints one";
@@ -76,13 +104,25 @@ async fn new_link(State(host): State, identity: Identity) -> Answer<Json<Value>>
     Ok(Json(json!({"data": {"token": token, "url": url}})))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = SignIn)]
 #[serde(deny_unknown_fields)]
 struct Login {
     username: String,
     password: String,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/auth/login",
+    tag = "Access",
+    operation_id = "sign_in",
+    security(()),
+    request_body = Login,
+    responses((status = 200, description = "Signed in: the cookie is set.", body = Data<Me>),
+        (status = 401, description = "Wrong username or password."),
+        (status = 429, description = "Too many wrong ones: wait as `Retry-After` says."))
+)]
 async fn login(
     State(host): State,
     Extension(from): Extension<From>,
@@ -132,6 +172,13 @@ fn refused(error: NotIn, code: &'static str, detail: &str) -> Problem {
     }
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/auth/logout",
+    tag = "Access",
+    operation_id = "sign_out",
+    responses((status = 204, description = "Done."))
+)]
 async fn logout(State(host): State, headers: HeaderMap) -> Answer<Response> {
     if let Some(session) = access::session_cookie(&headers).map(str::to_owned) {
         find::blocking(&host, move |host| {

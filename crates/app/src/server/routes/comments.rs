@@ -2,33 +2,43 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::get;
-use axum::{Json, Router};
 use baton_core::run::decide::Command;
 use baton_core::run::event::Action;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment};
+use super::super::describe::{Comment, Data, Page, PageParams, StepParam};
 use super::super::error::{Answer, Problem};
+use super::super::paging::{numbered, page};
 use super::super::{State, find, wire};
 use crate::host::Host;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new().route(
-        "/api/workflow-executions/{id}/comments",
-        get(list).post(create),
-    )
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new().routes(routes!(list, create))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = CreateComment)]
 struct Create {
+    #[schema(required = true, nullable = false, min_length = 1, pattern = r"\S")]
     text: Option<String>,
     step_id: Option<String>,
     comment_type: Option<String>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/comments",
+    tag = "Thread",
+    operation_id = "create_comment",
+    request_body = Create,
+    responses((status = 201, description = "The comment.", body = Data<Comment>))
+)]
 async fn create(
     State(host): State,
     Segment(id): Segment,
@@ -65,6 +75,14 @@ async fn create(
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions/{id}/comments",
+    tag = "Thread",
+    operation_id = "list_comments",
+    params(PageParams, StepParam),
+    responses((status = 200, description = "Oldest first.", body = Page<Comment>))
+)]
 async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
     let key = match params.get("step_id") {
@@ -73,8 +91,6 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
     };
     let of_step = |said: &&super::super::story::Said| key.is_none() || said.posted.step == key;
     let said = story.thread.iter().filter(of_step);
-    let data: Vec<Value> = said
-        .map(|said| wire::message::comment(&story, said))
-        .collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let rows = said.map(|said| (numbered(said.id), wire::message::comment(&story, said)));
+    Ok(Json(page(rows.collect(), &params)?))
 }

@@ -2,55 +2,84 @@
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Json;
 use baton_core::definition;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::access::Identity;
 use super::super::asking::{Body, Params, Segment};
+use super::super::describe::{Data, Definition, Page, PageParams, ProjectParam, Validation};
 use super::super::error::{Answer, Problem};
+use super::super::figures::stats;
+use super::super::paging::page;
 use super::super::wire;
 use super::super::{State, find};
-use crate::host::definitions::list as on_disk;
+use crate::host::definitions::{Found, list as on_disk};
 use crate::host::{Host, scripts};
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/workflow-definitions", get(list))
-        .route("/api/workflow-definitions/validate", post(validate))
-        .route("/api/workflow-definitions/{id}", get(one))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(validate))
+        .routes(routes!(one))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-definitions",
+    tag = "Definitions",
+    operation_id = "list_definitions",
+    params(PageParams, ProjectParam),
+    responses((status = 200, description = "By project and key.", body = Page<Definition>))
+)]
 async fn list(State(host): State, identity: Identity, params: Params) -> Answer<Json<Value>> {
     let only = match params.get("project_id") {
         Some(id) => Some(find::project(&host, id).await?),
         None => None,
     };
+    let views = host.views().await.ok_or_else(Problem::starting)?;
     let found = find::blocking(&host, move |host| {
         let projects = match only {
             Some(project) => vec![project],
             None => host.projects.all()?,
         };
         let seen = projects.iter().filter(|project| identity.sees(project.id));
-        Ok(seen.flat_map(on_disk).collect::<Vec<_>>())
-    })
-    .await?;
-    let data: Vec<Value> = found
-        .iter()
-        .map(|found| wire::definition::file(found, false))
-        .collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+        let found = seen.flat_map(on_disk);
+        let row = |found: Found| {
+            let mut row = wire::definition::file(&found, false);
+            row["stats"] = stats(host, &views, found.id)?;
+            Ok((format!("{}/{}", found.project, found.key), row))
+        };
+        page(found.map(row).collect::<Answer<_>>()?, &params)
+    });
+    Ok(Json(found.await?))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-definitions/{id}",
+    tag = "Definitions",
+    operation_id = "get_definition",
+    responses((status = 200, description = "It, with its text.", body = Data<Definition>))
+)]
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let (_, found) = find::definition(&host, &id).await?;
-    Ok(Json(json!({"data": wire::definition::file(&found, true)})))
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let data = find::blocking(&host, move |host| {
+        let mut data = wire::definition::file(&found, true);
+        data["stats"] = stats(host, &views, found.id)?;
+        Ok(data)
+    });
+    Ok(Json(json!({"data": data.await?})))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = ValidateDefinition)]
 struct Validate {
+    #[schema(required = true, nullable = false)]
     source: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -59,6 +88,14 @@ struct Validate {
     project_id: Option<String>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-definitions/validate",
+    tag = "Definitions",
+    operation_id = "validate_definition",
+    request_body = Validate,
+    responses((status = 200, description = "What is wrong with it, if anything.", body = Data<Validation>))
+)]
 async fn validate(State(host): State, Body(body): Body<Validate>) -> Answer<Json<Value>> {
     let Some(source) = body.source else {
         return Err(Problem::field(

@@ -3,17 +3,18 @@
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use baton_worktree::Error;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Params, Segment};
+use super::super::describe::DiffParams;
 use super::super::error::Answer;
 use super::super::own_files::{self, Between};
 use super::super::{State, find};
@@ -25,11 +26,20 @@ const PIECE: usize = 64 * 1024;
 /// Pieces that wait for a slow reader; then git waits.
 const WAITING: usize = 4;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new().route("/api/workflow-executions/{id}/diff", get(diff))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new().routes(routes!(diff))
 }
 
 /// A unified diff, as git makes it.
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions/{id}/diff",
+    tag = "Runs",
+    operation_id = "get_diff",
+    params(DiffParams),
+    responses((status = 200, description = "A unified diff.", body = String, content_type = "text/plain"),
+        (status = 409, description = "The run keeps no files of its own."))
+)]
 async fn diff(
     State(host): State,
     Segment(id): Segment,

@@ -4,17 +4,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{Response, Sse};
-use axum::routing::get;
-use axum::{Extension, Router};
 use tokio_stream::Stream;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::State;
 use super::super::asking::Params;
+use super::super::describe::LiveParams;
 use super::super::error::{Answer, Problem};
 use super::super::live::{self, Audience, Heard, Hub, Reader, Topics};
 use crate::host::Host;
@@ -28,10 +30,10 @@ const LARGEST: usize = 64 * 1024;
 /// What a socket holds of what it reads, in bytes: clients say little.
 const READ_BUFFER: usize = 4 * 1024;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/events", get(events))
-        .route("/api/ws", get(socket))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(events))
+        .routes(routes!(socket))
 }
 
 /// What is asked for: `?topics=&after=`, or what a browser sends by itself after a break.
@@ -54,6 +56,14 @@ async fn open(
     Ok(Reader::open(host, hub, topics, audience, after))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/events",
+    tag = "Live",
+    operation_id = "follow_events",
+    params(LiveParams),
+    responses((status = 200, description = "Events, each with its position as id.", body = String, content_type = "text/event-stream"))
+)]
 async fn events(
     State(host): State,
     Extension(hub): Extension<Arc<Hub>>,
@@ -99,6 +109,15 @@ impl Events {
     }
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/ws",
+    tag = "Live",
+    operation_id = "open_socket",
+    params(LiveParams),
+    responses((status = 101, description = "A WebSocket."),
+        (status = 426, description = "No upgrade to a WebSocket was asked for."))
+)]
 async fn socket(
     State(host): State,
     Extension(hub): Extension<Arc<Hub>>,

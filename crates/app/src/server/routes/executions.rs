@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
 use baton_core::ids::RunId;
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_core::run::event::{Actor, RunCreated};
@@ -16,10 +15,17 @@ use baton_store::views::RunFilter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment};
+use super::super::describe::{
+    Checkpoint, Data, EventParams, JournalEvent, Page, PageParams, RewindParams, RewindPreview,
+    RunDetail, Unread,
+};
 use super::super::error::{Answer, Problem};
 use super::super::list::{self, beside};
+use super::super::paging::{numbered, page};
 use super::super::{State, activities, find, own_files, start, wire};
 use crate::host::Host;
 
@@ -29,26 +35,24 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Children that are read at once.
 const PAGE: usize = 200;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route(
-            "/api/workflow-executions",
-            get(list::list).post(start::start),
-        )
-        .route("/api/workflow-executions/{id}", get(one).delete(remove))
-        .route("/api/workflow-executions/{id}/fork", post(start::fork))
-        .route(
-            "/api/workflow-executions/{id}/rewind-preview",
-            get(rewind_preview),
-        )
-        .route("/api/workflow-executions/{id}/events", get(events))
-        .route(
-            "/api/workflow-executions/{id}/checkpoints",
-            get(checkpoints),
-        )
-        .route("/api/workflow-executions/{id}/read", put(read))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list, start::start))
+        .routes(routes!(one, remove))
+        .routes(routes!(start::fork))
+        .routes(routes!(rewind_preview))
+        .routes(routes!(events))
+        .routes(routes!(checkpoints))
+        .routes(routes!(read))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions/{id}",
+    tag = "Runs",
+    operation_id = "get_run",
+    responses((status = 200, description = "The run with all that belongs to it.", body = Data<RunDetail>))
+)]
 async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
     let views = host.views().await.ok_or_else(Problem::starting)?;
@@ -87,6 +91,14 @@ fn children(views: &Views, run: RunId) -> Answer<Vec<Value>> {
 }
 
 /// Only a finished run: its journal, environment and files go.
+#[utoipa::path(
+    delete,
+    path = "/api/workflow-executions/{id}",
+    tag = "Runs",
+    operation_id = "remove_run",
+    responses((status = 204, description = "Done."),
+        (status = 409, description = "Only a finished run is removed."))
+)]
 async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
     let story = find::story(&host, &id).await?;
     let created = story.run.created;
@@ -124,6 +136,14 @@ fn forget(host: &Host, views: &Views, created: &RunCreated) -> Result<(), String
 }
 
 /// What going back would undo.
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions/{id}/rewind-preview",
+    tag = "Runs",
+    operation_id = "preview_rewind",
+    params(RewindParams),
+    responses((status = 200, description = "What going back would undo.", body = Data<RewindPreview>))
+)]
 async fn rewind_preview(
     State(host): State,
     Segment(id): Segment,
@@ -160,20 +180,39 @@ async fn rewind_preview(
 }
 
 /// The journal, as clients may see it.
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions/{id}/events",
+    tag = "Runs",
+    operation_id = "list_run_events",
+    params(EventParams),
+    responses((status = 200, description = "The journal, as clients may see it.", body = Page<JournalEvent>))
+)]
 async fn events(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
-    let after = params.number("after")?.unwrap_or(0);
+    let (after, skip) = match params.get("cursor") {
+        Some(cursor) => place(cursor)
+            .ok_or_else(|| Problem::bad_request("bad_cursor", "this is no cursor of this list"))?,
+        None => (params.number("after")?.unwrap_or(0), 0),
+    };
     let limit = params.limit()?;
     let run = find::run_id(&host, &id).await?;
-    let (data, more) = find::blocking(&host, move |host| {
+    let (data, next) = find::blocking(&host, move |host| {
         let journal = host.journal.as_ref();
         let commits = journal.load(&Aggregate::Run(run), after)?;
         if commits.is_empty() && after == 0 {
             return Err(Refusal::NoRun.into());
         }
-        let more = commits.len() > limit;
         let mut data = Vec::new();
-        for stored in commits.iter().take(limit) {
-            for (index, event) in decode(journal, stored)?.iter().enumerate() {
+        for stored in &commits {
+            let skip = if Some(stored.seq) == after.checked_add(1) {
+                skip
+            } else {
+                0
+            };
+            for (index, event) in decode(journal, stored)?.iter().enumerate().skip(skip) {
+                if data.len() == limit {
+                    return Ok((data, Some(format!("{}.{index}", stored.seq - 1))));
+                }
                 let mut event = wire::word(event);
                 let kind = event.as_object_mut().and_then(|event| event.remove("type"));
                 data.push(json!({
@@ -185,30 +224,59 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
                 }));
             }
         }
-        let last = commits
-            .get(limit.saturating_sub(1))
-            .map(|stored| stored.seq);
-        Ok((data, last.filter(|_| more)))
+        Ok((data, None))
     })
     .await?;
-    Ok(Json(
-        json!({"data": data, "next_cursor": more.map(|seq| seq.to_string())}),
-    ))
+    Ok(Json(json!({"data": data, "next_cursor": next})))
 }
 
-async fn checkpoints(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
+/// A cursor of the journal: the commit it comes after, and how many events of the next one were told.
+fn place(cursor: &str) -> Option<(u64, usize)> {
+    match cursor.split_once('.') {
+        Some((seq, told)) => Some((seq.parse().ok()?, told.parse().ok()?)),
+        None => Some((cursor.parse().ok()?, 0)),
+    }
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/workflow-executions/{id}/checkpoints",
+    tag = "Runs",
+    operation_id = "list_checkpoints",
+    params(PageParams),
+    responses((status = 200, description = "Oldest first.", body = Page<Checkpoint>))
+)]
+async fn checkpoints(
+    State(host): State,
+    Segment(id): Segment,
+    params: Params,
+) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
-    Ok(Json(
-        json!({"data": wire::run::checkpoints(&story.run), "next_cursor": null}),
-    ))
+    let numbers = story.run.checkpoints.keys();
+    let numbers = numbers.map(|number| numbered(u64::from(*number)));
+    let all = match wire::run::checkpoints(&story.run) {
+        Value::Array(all) => all,
+        _ => Vec::new(),
+    };
+    Ok(Json(page(numbers.zip(all).collect(), &params)?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = MarkRead)]
 struct Read {
+    #[schema(value_type = u64, required = true)]
     message_id: Option<Value>,
 }
 
 /// The caller has read the thread up to a message.
+#[utoipa::path(
+    put,
+    path = "/api/workflow-executions/{id}/read",
+    tag = "Runs",
+    operation_id = "mark_read",
+    request_body = Read,
+    responses((status = 200, description = "What is unread now.", body = Data<Unread>))
+)]
 async fn read(
     State(host): State,
     Segment(id): Segment,

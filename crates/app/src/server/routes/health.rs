@@ -2,21 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Json;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::State;
+use super::super::describe::{Health, Leaving, Readiness};
+use super::super::error::{Answer, Problem};
 use crate::host::{Host, PROTOCOL};
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/healthz", get(health))
-        .route("/readyz", get(health))
-        .route("/api/host/handover", post(hand_over))
-        .route("/api/host/hand-over", post(hand_over))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(ready))
+        .routes(routes!(hand_over))
 }
 
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "Host",
+    operation_id = "get_health",
+    security(()),
+    responses((status = 200, description = "It is there.", body = Health))
+)]
 async fn health(State(host): State) -> Json<Value> {
     Json(json!({
         "status": "ok",
@@ -29,7 +39,31 @@ async fn health(State(host): State) -> Json<Value> {
     }))
 }
 
-async fn hand_over(State(host): State) -> Json<Value> {
+/// Not while it is starting, and not once it leaves: what balances load asks this.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "Host",
+    operation_id = "get_readiness",
+    security(()),
+    responses((status = 200, description = "It takes work.", body = Readiness))
+)]
+async fn ready(State(host): State) -> Answer<Json<Value>> {
+    if *host.leaving().borrow() {
+        return Err(Problem::stopping());
+    }
+    host.views().await.ok_or_else(Problem::starting)?;
+    Ok(Json(json!({"status": "ok"})))
+}
+
+#[utoipa::path(
+    post,
+    path = "/api/host/hand-over",
+    tag = "Host",
+    operation_id = "hand_over",
+    responses((status = 200, description = "It leaves.", body = Leaving))
+)]
+pub async fn hand_over(State(host): State) -> Json<Value> {
     tracing::info!("a newer host takes over");
     host.hand_over();
     Json(json!({"status": "leaving", "pid": std::process::id()}))

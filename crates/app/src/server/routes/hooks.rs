@@ -2,24 +2,36 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::routing::post;
-use axum::{Json, Router};
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Segments, whole_body};
+use super::super::describe::Triggered;
 use super::super::error::{Answer, Problem};
 use super::super::{State, find};
 use crate::host::{Host, definitions};
 use crate::triggers::inbound;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new().route("/api/hooks/{project}/{definition}", post(take))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new().routes(routes!(take))
 }
 
 /// 201 with the run's id, or 200 without one when the trigger's `if` is false. The same delivery
 /// again gives the same run.
+#[utoipa::path(
+    post,
+    path = "/api/hooks/{project}/{definition}",
+    tag = "Webhooks",
+    operation_id = "trigger_run",
+    security(()),
+    responses((status = 201, description = "The run it started.", body = Triggered),
+        (status = 200, description = "The trigger says not to start one.", body = Triggered),
+        (status = 401, description = "The signature is not there or does not fit."))
+)]
 async fn take(
     State(host): State,
     Segments(project, key): Segments,

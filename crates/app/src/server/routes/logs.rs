@@ -7,18 +7,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::mpsc::{self, Sender};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Params, Segments};
+use super::super::describe::{Data, LogParams, LogPart};
 use super::super::error::{Answer, Problem};
 use super::super::live::Tail;
 use super::super::{State, find};
@@ -33,8 +35,8 @@ const PIECE: usize = 64 * 1024;
 /// How often a followed file is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new().route("/api/workflow-steps/{id}/logs/{type}", get(log))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new().routes(routes!(log))
 }
 
 /// A log, and whose it is.
@@ -46,6 +48,18 @@ struct Log {
     paths: Vec<PathBuf>,
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-steps/{id}/logs/{type}",
+    tag = "Steps",
+    operation_id = "get_log",
+    params(LogParams),
+    responses((status = 200, description = "A part as JSON; all of it as text, or live, where `Accept` says so.", content(
+            (Data<LogPart> = "application/json"),
+            (String = "text/plain"),
+            (String = "text/event-stream"),
+        )))
+)]
 async fn log(
     State(host): State,
     Segments(id, kind): Segments,

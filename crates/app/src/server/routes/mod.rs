@@ -8,11 +8,14 @@ mod auth;
 mod comments;
 mod definitions;
 mod diff;
+mod docs;
 mod events;
 mod executions;
 mod health;
 mod hooks;
+mod insights;
 mod logs;
+mod metrics;
 mod orders;
 mod projects;
 mod replay;
@@ -27,14 +30,27 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
+use super::describe::Common;
 use super::error::Problem;
 use super::{access, ui};
 use crate::host::Host;
 
 /// All endpoints.
 pub fn all() -> Router<Arc<Host>> {
-    Router::new()
+    let (router, _) = described().split_for_parts();
+    router
+        // An older name.
+        .route("/api/host/handover", axum::routing::post(health::hand_over))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+}
+
+/// All endpoints that the API's description names.
+pub fn described() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::with_openapi(Common::openapi())
         .merge(health::routes())
         .merge(projects::routes())
         .merge(definitions::routes())
@@ -56,18 +72,18 @@ pub fn all() -> Router<Arc<Host>> {
         .merge(secrets::routes())
         .merge(webhooks::routes())
         .merge(hooks::routes())
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
+        .merge(docs::routes())
+        .merge(insights::routes())
+        .merge(metrics::routes())
 }
 
 /// Paths of parts that are not there yet, by how they begin.
-const LATER: [(&str, &str); 7] = [
+const LATER: [(&str, &str); 6] = [
     ("/api/v1", "the run status of agent workflows"),
     ("/api/tasks", "tasks"),
     ("/api/chat", "chat"),
     ("/api/features", "features"),
     ("/api/stakwork", "providers"),
-    ("/api/insights", "insights"),
     ("/socket.io", "Socket.IO"),
 ];
 

@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::routing::post;
-use axum::{Json, Router};
+use axum::Json;
 use baton_core::run::decide::{Command, ResumeFrom};
 use baton_core::run::event::PauseReason;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Segment};
+use super::super::describe::{Data, Run};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find, list};
 use crate::host::Host;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/workflow-executions/{id}/pause", post(pause))
-        .route("/api/workflow-executions/{id}/resume", post(resume))
-        .route("/api/workflow-executions/{id}/cancel", post(cancel))
-        .route("/api/workflow-executions/{id}/retry", post(retry))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(cancel))
+        .routes(routes!(retry))
 }
 
 /// Tells a run something, and answers how it stands then.
@@ -36,13 +38,22 @@ async fn tell(
     Ok(Json(json!({"data": list::row_of(host, id).await?})))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = PauseRun)]
 struct Pause {
     reason: Option<String>,
     #[serde(default)]
     immediate: bool,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/pause",
+    tag = "Runs",
+    operation_id = "pause_run",
+    request_body = Pause,
+    responses((status = 200, description = "How it stands; `paused` once no step is running.", body = Data<Run>))
+)]
 async fn pause(
     State(host): State,
     Segment(id): Segment,
@@ -58,7 +69,8 @@ async fn pause(
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = ResumeRun)]
 struct Resume {
     from_step: Option<String>,
     checkpoint: Option<u32>,
@@ -79,6 +91,14 @@ impl Resume {
     }
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/resume",
+    tag = "Runs",
+    operation_id = "resume_run",
+    request_body = Resume,
+    responses((status = 200, description = "It goes on.", body = Data<Run>))
+)]
 async fn resume(
     State(host): State,
     Segment(id): Segment,
@@ -94,11 +114,20 @@ async fn resume(
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = CancelRun)]
 struct Reason {
     reason: Option<String>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/cancel",
+    tag = "Runs",
+    operation_id = "cancel_run",
+    request_body = Reason,
+    responses((status = 200, description = "How it stands; `cancelled` once nothing runs.", body = Data<Run>))
+)]
 async fn cancel(
     State(host): State,
     Segment(id): Segment,
@@ -112,12 +141,21 @@ async fn cancel(
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = RetryRun)]
 struct Retry {
     message: Option<String>,
 }
 
 /// Resume of a failed run; one that stands otherwise is refused.
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/retry",
+    tag = "Runs",
+    operation_id = "retry_run",
+    request_body = Retry,
+    responses((status = 200, description = "It goes on with the steps that have not completed.", body = Data<Run>))
+)]
 async fn retry(
     State(host): State,
     Segment(id): Segment,

@@ -2,32 +2,47 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::access::Identity;
-use super::super::asking::{Body, Segment};
+use super::super::asking::{Body, Params, Segment};
+use super::super::describe::{Data, Definition, List, Page, PageParams, Project};
 use super::super::error::{Answer, Problem};
+use super::super::figures::stats;
+use super::super::paging::page;
 use super::super::{State, find, wire};
 use crate::host::Host;
 use crate::host::definitions;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/projects", get(list).post(register))
-        .route("/api/projects/{id}", get(one).delete(forget))
-        .route("/api/projects/{id}/workflows/refresh", post(refresh))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, register))
+        .routes(routes!(one, forget))
+        .routes(routes!(refresh))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = RegisterProject)]
 struct Register {
     name: Option<String>,
+    #[schema(required = true, nullable = false)]
     path: Option<String>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/projects",
+    tag = "Projects",
+    operation_id = "register_project",
+    request_body = Register,
+    responses((status = 201, description = "Registered.", body = Data<Project>),
+        (status = 200, description = "This directory is registered already.", body = Data<Project>))
+)]
 async fn register(
     State(host): State,
     Body(body): Body<Register>,
@@ -54,19 +69,43 @@ async fn register(
     Ok((status, Json(json!({"data": wire::project(&project)}))))
 }
 
-async fn list(State(host): State, identity: Identity) -> Answer<Json<Value>> {
+#[utoipa::path(
+    get,
+    path = "/api/projects",
+    tag = "Projects",
+    operation_id = "list_projects",
+    params(PageParams),
+    responses((status = 200, description = "Oldest first.", body = Page<Project>))
+)]
+async fn list(State(host): State, identity: Identity, params: Params) -> Answer<Json<Value>> {
     let all = find::blocking(&host, |host| Ok(host.projects.all()?)).await?;
-    let seen = all.iter().filter(|project| identity.sees(project.id));
-    let data: Vec<Value> = seen.map(wire::project).collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let rows = all
+        .iter()
+        .filter(|project| identity.sees(project.id))
+        .map(|one| (one.id.to_string(), wire::project(one)));
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/projects/{id}",
+    tag = "Projects",
+    operation_id = "get_project",
+    responses((status = 200, description = "It.", body = Data<Project>))
+)]
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let project = find::project(&host, &id).await?;
     Ok(Json(json!({"data": wire::project(&project)})))
 }
 
 /// The project is forgotten; its runs and files stay.
+#[utoipa::path(
+    delete,
+    path = "/api/projects/{id}",
+    tag = "Projects",
+    operation_id = "forget_project",
+    responses((status = 204, description = "Forgotten; its runs and files stay."))
+)]
 async fn forget(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
     let project = find::project(&host, &id).await?;
     find::blocking(&host, move |host| {
@@ -79,12 +118,24 @@ async fn forget(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
 }
 
 /// Definitions are read anew each time, so this only answers what there is.
+#[utoipa::path(
+    post,
+    path = "/api/projects/{id}/workflows/refresh",
+    tag = "Projects",
+    operation_id = "refresh_definitions",
+    responses((status = 200, description = "The definitions there are.", body = List<Definition>))
+)]
 async fn refresh(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let project = find::project(&host, &id).await?;
-    let found = find::blocking(&host, move |_| Ok(definitions::list(&project))).await?;
-    let data: Vec<Value> = found
-        .iter()
-        .map(|found| wire::definition::file(found, false))
-        .collect();
-    Ok(Json(json!({"data": data})))
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let data = find::blocking(&host, move |host| {
+        let row = |found: &definitions::Found| {
+            let mut row = wire::definition::file(found, false);
+            row["stats"] = stats(host, &views, found.id)?;
+            Ok(row)
+        };
+        let found = definitions::list(&project);
+        found.iter().map(row).collect::<Answer<Vec<Value>>>()
+    });
+    Ok(Json(json!({"data": data.await?})))
 }

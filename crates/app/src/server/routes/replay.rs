@@ -2,21 +2,30 @@
 
 use std::sync::Arc;
 
-use axum::routing::post;
-use axum::{Json, Router};
+use axum::Json;
 use baton_core::definition::Severity;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::Segment;
+use super::super::describe::{Data, Replay};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find};
 use crate::host::{Host, definitions, scripts};
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new().route("/api/workflow-executions/{id}/replay", post(replay))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new().routes(routes!(replay))
 }
 
-/// `POST /api/workflow-executions/{id}/replay`: nothing of the run changes.
+/// Nothing of the run changes.
+#[utoipa::path(
+    post,
+    path = "/api/workflow-executions/{id}/replay",
+    tag = "Runs",
+    operation_id = "replay_run",
+    responses((status = 200, description = "Whether it would still go the same way.", body = Data<Replay>))
+)]
 async fn replay(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let story = find::story(&host, &id).await?;
     let (project, key) = {

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::{get, put};
-use axum::{Json, Router};
 use baton_core::run::event::Actor;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment};
+use super::super::describe::{Page, PageParams, ProjectParam, Secret};
 use super::super::error::{Answer, Problem};
+use super::super::paging::page;
 use super::super::{State, find};
 use crate::host::Host;
 use crate::host::secrets::{Known, Scope, is_name};
@@ -18,10 +21,10 @@ use crate::host::secrets::{Known, Scope, is_name};
 /// The longest value, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/secrets", get(list))
-        .route("/api/secrets/{name}", put(set).delete(remove))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(set, remove))
 }
 
 async fn scope(host: &Arc<Host>, params: &Params) -> Answer<Scope> {
@@ -31,13 +34,24 @@ async fn scope(host: &Arc<Host>, params: &Params) -> Answer<Scope> {
     }
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/secrets",
+    tag = "Secrets",
+    operation_id = "list_secrets",
+    params(PageParams, ProjectParam),
+    responses((status = 200, description = "Names only.", body = Page<Secret>))
+)]
 async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     let project = match scope(&host, &params).await? {
         Scope::Project(id) => Some(id),
         Scope::Global => None,
     };
-    let data: Vec<Value> = host.secrets.known(project).iter().map(wire).collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let known = host.secrets.known(project);
+    // Of one name, that of the project comes after that of all.
+    let key = |known: &Known| format!("{}/{}", known.name, wire(known)["project_id"]);
+    let rows = known.iter().map(|known| (key(known), wire(known)));
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
 fn wire(known: &Known) -> Value {
@@ -59,11 +73,22 @@ fn refuse_attempts(caller: &Caller) -> Answer<()> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = SetSecret)]
 struct Set {
+    #[schema(required = true, nullable = false, min_length = 1)]
     value: Option<String>,
 }
 
+#[utoipa::path(
+    put,
+    path = "/api/secrets/{name}",
+    tag = "Secrets",
+    operation_id = "set_secret",
+    params(ProjectParam),
+    request_body = Set,
+    responses((status = 204, description = "Done."))
+)]
 async fn set(
     State(host): State,
     Segment(name): Segment,
@@ -93,6 +118,14 @@ async fn set(
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/secrets/{name}",
+    tag = "Secrets",
+    operation_id = "remove_secret",
+    params(ProjectParam),
+    responses((status = 204, description = "Done."))
+)]
 async fn remove(
     State(host): State,
     Segment(name): Segment,

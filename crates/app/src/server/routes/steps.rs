@@ -2,26 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Json;
 use baton_core::activity::{Answer as Given, Asks};
 use baton_core::run::decide::Command;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Segment};
+use super::super::describe::{Data, Step};
 use super::super::error::{Answer, Problem};
 use super::super::story::Story;
 use super::super::{State, activities, find, wire};
 use crate::host::Host;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/workflow-steps/{id}", get(one))
-        .route("/api/workflow-steps/{id}/approve", post(approve))
-        .route("/api/workflow-steps/{id}/reject", post(reject))
-        .route("/api/workflow-steps/{id}/answer", post(answer))
-        .route("/api/workflow-steps/{id}/skip-wait", post(skip_wait))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(one))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(answer))
+        .routes(routes!(skip_wait))
 }
 
 fn whole(host: &Host, story: &Story, at: baton_core::run::At) -> Answer<Value> {
@@ -39,6 +41,13 @@ fn whole(host: &Host, story: &Story, at: baton_core::run::At) -> Answer<Value> {
     Ok(value)
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/workflow-steps/{id}",
+    tag = "Steps",
+    operation_id = "get_step",
+    responses((status = 200, description = "It.", body = Data<Step>))
+)]
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let (story, at) = find::step(&host, &id).await?;
     let data = find::blocking(&host, move |host| whole(host, &story, at)).await?;
@@ -46,7 +55,8 @@ async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
 }
 
 /// A yes or no. With a question's id it is meant for that one and no other.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = DecideStep)]
 struct Said {
     message: Option<String>,
     question_id: Option<String>,
@@ -55,6 +65,14 @@ struct Said {
     remember: bool,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-steps/{id}/approve",
+    tag = "Steps",
+    operation_id = "approve_step",
+    request_body = Said,
+    responses((status = 200, description = "The step as it stands then.", body = Data<Step>))
+)]
 async fn approve(
     State(host): State,
     Segment(id): Segment,
@@ -64,6 +82,14 @@ async fn approve(
     decide(&host, &id, caller, true, body).await
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-steps/{id}/reject",
+    tag = "Steps",
+    operation_id = "reject_step",
+    request_body = Said,
+    responses((status = 200, description = "The step as it stands then.", body = Data<Step>))
+)]
 async fn reject(
     State(host): State,
     Segment(id): Segment,
@@ -118,12 +144,21 @@ async fn tell(
 }
 
 /// An answer to an agent's question: choices by question, or for the only one that is open.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = AnswerStep)]
 struct Answers {
     question_id: Option<String>,
     answers: Value,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-steps/{id}/answer",
+    tag = "Steps",
+    operation_id = "answer_step",
+    request_body = Answers,
+    responses((status = 200, description = "The step as it stands then.", body = Data<Step>))
+)]
 async fn answer(
     State(host): State,
     Segment(id): Segment,
@@ -182,6 +217,13 @@ fn given(
     }
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflow-steps/{id}/skip-wait",
+    tag = "Steps",
+    operation_id = "skip_wait",
+    responses((status = 200, description = "The step as it stands then.", body = Data<Step>))
+)]
 async fn skip_wait(
     State(host): State,
     Segment(id): Segment,

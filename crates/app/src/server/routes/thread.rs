@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use baton_core::ids::{CommandId, RunId};
 use baton_core::run::decide::Command;
 use baton_core::run::event::{Action, PauseReason};
@@ -15,8 +14,11 @@ use baton_store::views::MessageRow;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment};
+use super::super::describe::{ActionType, MessageParams, Messages, Posted, Success, Told};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find, list, wire};
 use crate::host::Host;
@@ -27,21 +29,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages that are read at once.
 const PIECE: u64 = 500;
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/workflows/{id}/messages", get(list).post(say))
-        .route("/api/workflows/{id}/pause", post(pause))
-        .route("/api/workflows/{id}/unpause", post(unpause))
-        .route("/api/workflows/{id}", delete(cancel))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, say))
+        .routes(routes!(pause))
+        .routes(routes!(unpause))
+        .routes(routes!(cancel))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = PostMessage)]
 struct Message {
+    #[schema(required = true, nullable = false, min_length = 1, pattern = r"\S")]
     content: Option<String>,
+    #[schema(value_type = Option<ActionType>)]
     action_type: Option<Value>,
     metadata: Option<Value>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflows/{id}/messages",
+    tag = "Thread",
+    operation_id = "post_message",
+    request_body = Message,
+    responses((status = 200, description = "The message, and what it does.", body = Posted))
+)]
 async fn say(
     State(host): State,
     Segment(id): Segment,
@@ -120,6 +133,14 @@ fn taken(action: Action) -> Option<&'static str> {
 }
 
 /// All of the thread, oldest first; read and sent in pieces, however long it is.
+#[utoipa::path(
+    get,
+    path = "/api/workflows/{id}/messages",
+    tag = "Thread",
+    operation_id = "list_messages",
+    params(MessageParams),
+    responses((status = 200, description = "Oldest first.", body = Messages))
+)]
 async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Response> {
     let after = params.number("after")?.unwrap_or(0);
     let limit = params.number("limit")?.unwrap_or(u64::MAX);
@@ -223,6 +244,13 @@ struct Pause {
     immediate: bool,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflows/{id}/pause",
+    tag = "Thread",
+    operation_id = "pause_workflow",
+    responses((status = 200, description = "How the run stands.", body = Told))
+)]
 async fn pause(
     State(host): State,
     Segment(id): Segment,
@@ -245,6 +273,13 @@ async fn pause(
     .await
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/workflows/{id}/unpause",
+    tag = "Thread",
+    operation_id = "unpause_workflow",
+    responses((status = 200, description = "How the run stands.", body = Told))
+)]
 async fn unpause(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
     let command = Command::Resume {
         from: None,
@@ -254,6 +289,13 @@ async fn unpause(State(host): State, Segment(id): Segment, caller: Caller) -> An
     tell(&host, &id, command, caller.command, "Workflow resumed").await
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/workflows/{id}",
+    tag = "Thread",
+    operation_id = "cancel_workflow",
+    responses((status = 200, description = "It will be cancelled.", body = Success))
+)]
 async fn cancel(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
     let command = Command::Cancel {
         reason: None,

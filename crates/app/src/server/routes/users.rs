@@ -3,33 +3,34 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, patch};
-use axum::{Json, Router};
 use baton_core::ids::{TokenId, UserId};
 use baton_core::time::Timestamp;
 use baton_store::access::{Token, User};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::access::Identity;
 use super::super::asking::{Body, Segment};
+use super::super::describe::{
+    Data, Member as MemberShape, Page, Token as TokenShape, User as UserShape,
+};
 use super::super::error::{Answer, Problem};
 use super::super::wire::{maybe_time, time};
 use super::super::{State, find};
 use crate::host::Host;
 use crate::host::access::{Change, NewToken, NewUser, Role, UserChange};
 
-pub fn routes() -> Router<Arc<Host>> {
-    Router::new()
-        .route("/api/users", get(users).post(add_user))
-        .route("/api/users/{id}", patch(change_user).delete(remove_user))
-        .route("/api/tokens", get(tokens).post(add_token))
-        .route("/api/tokens/{id}", delete(remove_token))
-        .route(
-            "/api/projects/{id}/members",
-            get(members).put(set_members).delete(clear_members),
-        )
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(users, add_user))
+        .routes(routes!(change_user, remove_user))
+        .routes(routes!(tokens, add_token))
+        .routes(routes!(remove_token))
+        .routes(routes!(members, set_members, clear_members))
 }
 
 fn user(user: &User) -> Value {
@@ -80,12 +81,20 @@ fn user_id(text: &str) -> Answer<UserId> {
     text.parse().map_err(none)
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/users",
+    tag = "Access",
+    operation_id = "list_users",
+    responses((status = 200, description = "All there are.", body = Page<UserShape>))
+)]
 async fn users(State(host): State) -> Json<Value> {
     let data: Vec<Value> = host.access.users().iter().map(user).collect();
     Json(json!({"data": data, "next_cursor": null}))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = CreateUser)]
 #[serde(deny_unknown_fields)]
 struct AddUser {
     username: String,
@@ -94,6 +103,14 @@ struct AddUser {
     password: Option<String>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/users",
+    tag = "Access",
+    operation_id = "create_user",
+    request_body = AddUser,
+    responses((status = 201, description = "The user.", body = Data<UserShape>))
+)]
 async fn add_user(
     State(host): State,
     Body(body): Body<AddUser>,
@@ -108,7 +125,7 @@ async fn add_user(
     Ok((StatusCode::CREATED, Json(json!({"data": user(&made)}))))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeUser {
     name: Option<String>,
@@ -117,6 +134,14 @@ struct ChangeUser {
     disabled: Option<bool>,
 }
 
+#[utoipa::path(
+    patch,
+    path = "/api/users/{id}",
+    tag = "Access",
+    operation_id = "change_user",
+    request_body = ChangeUser,
+    responses((status = 200, description = "As it is now.", body = Data<UserShape>))
+)]
 async fn change_user(
     State(host): State,
     Segment(id): Segment,
@@ -136,6 +161,13 @@ async fn change_user(
     Ok(Json(json!({"data": user(&made)})))
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/users/{id}",
+    tag = "Access",
+    operation_id = "remove_user",
+    responses((status = 204, description = "Done."))
+)]
 async fn remove_user(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
     let id = user_id(&id)?;
     find::blocking(&host, move |host| Ok(host.access.remove_user(id)?)).await?;
@@ -147,13 +179,21 @@ fn whose(identity: &Identity) -> Option<UserId> {
     (identity.role() != Role::Admin).then(|| identity.user())
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/tokens",
+    tag = "Access",
+    operation_id = "list_tokens",
+    responses((status = 200, description = "Those the caller may see.", body = Page<TokenShape>))
+)]
 async fn tokens(State(host): State, identity: Identity) -> Json<Value> {
     let tokens = host.access.tokens(whose(&identity));
     let data: Vec<Value> = tokens.iter().map(token).collect();
     Json(json!({"data": data, "next_cursor": null}))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = CreateToken)]
 #[serde(deny_unknown_fields)]
 struct AddToken {
     name: String,
@@ -163,6 +203,14 @@ struct AddToken {
 }
 
 /// The value is in this answer, and nowhere afterwards.
+#[utoipa::path(
+    post,
+    path = "/api/tokens",
+    tag = "Access",
+    operation_id = "create_token",
+    request_body = AddToken,
+    responses((status = 201, description = "With its value, this once.", body = Data<TokenShape>))
+)]
 async fn add_token(
     State(host): State,
     identity: Identity,
@@ -196,6 +244,13 @@ async fn add_token(
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/tokens/{id}",
+    tag = "Access",
+    operation_id = "remove_token",
+    responses((status = 204, description = "Done."))
+)]
 async fn remove_token(
     State(host): State,
     identity: Identity,
@@ -208,6 +263,13 @@ async fn remove_token(
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/projects/{id}/members",
+    tag = "Access",
+    operation_id = "list_members",
+    responses((status = 200, description = "None: the project is everybody's.", body = Page<MemberShape>))
+)]
 async fn members(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let project = find::project(&host, &id).await?;
     let member = |(user, role): &(User, Role)| {
@@ -222,13 +284,15 @@ async fn members(State(host): State, Segment(id): Segment) -> Answer<Json<Value>
     Ok(Json(json!({"data": data, "next_cursor": null})))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = SetMembers)]
 #[serde(deny_unknown_fields)]
 struct Members {
     members: Vec<Member>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = SetMember)]
 #[serde(deny_unknown_fields)]
 struct Member {
     user_id: String,
@@ -236,6 +300,14 @@ struct Member {
 }
 
 /// Those given are the members from now on; with none, the project is everybody's again.
+#[utoipa::path(
+    put,
+    path = "/api/projects/{id}/members",
+    tag = "Access",
+    operation_id = "set_members",
+    request_body = Members,
+    responses((status = 200, description = "Those there are now.", body = Page<MemberShape>))
+)]
 async fn set_members(
     State(host): State,
     Segment(id): Segment,
@@ -258,6 +330,13 @@ async fn set_members(
     members(State(host), Segment(id)).await
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/projects/{id}/members",
+    tag = "Access",
+    operation_id = "clear_members",
+    responses((status = 204, description = "Done."))
+)]
 async fn clear_members(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
     let project = find::project(&host, &id).await?.id;
     find::blocking(&host, move |host| {

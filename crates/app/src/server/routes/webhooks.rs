@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use baton_core::ids::{ProjectId, WebhookId};
 use baton_core::run::event::Actor;
 use baton_engine::ports::Journal;
 use baton_store::webhooks::{Delivery, Endpoint};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment, Segments};
+use super::super::describe::{Data, Delivery as DeliveryShape, Page, PageParams, Webhook};
 use super::super::error::{Answer, Problem};
+use super::super::paging::page;
 use super::super::wire::{maybe_time, time};
 use super::super::{State, find};
 use crate::host::{Host, now};
@@ -29,17 +32,17 @@ const MOST_EVENTS: usize = 50;
 /// The longest description.
 const LONGEST: usize = 500;
 
-pub fn routes() -> Router<Arc<Host>> {
-    let deliveries = "/api/webhooks/{id}/deliveries";
-    Router::new()
-        .route("/api/webhooks", get(list).post(create))
-        .route("/api/webhooks/{id}", get(one).patch(change).delete(remove))
-        .route(deliveries, get(told))
-        .route(&format!("{deliveries}/{{delivery}}/resend"), post(resend))
+pub fn routes() -> OpenApiRouter<Arc<Host>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(one, change, remove))
+        .routes(routes!(told))
+        .routes(routes!(resend))
 }
 
 /// An endpoint as it is asked for; what is not said stays as it is.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChangeWebhook)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     url: Option<String>,
@@ -69,17 +72,40 @@ fn refuse_attempts(caller: &Caller) -> Answer<()> {
     }
 }
 
-async fn list(State(host): State) -> Answer<Json<Value>> {
+#[utoipa::path(
+    get,
+    path = "/api/webhooks",
+    tag = "Webhooks",
+    operation_id = "list_webhooks",
+    params(PageParams),
+    responses((status = 200, description = "All there are.", body = Page<Webhook>))
+)]
+async fn list(State(host): State, params: Params) -> Answer<Json<Value>> {
     let all = find::blocking(&host, |host| Ok(host.webhooks.kept.endpoints()?)).await?;
-    let data: Vec<Value> = all.iter().map(wire).collect();
-    Ok(Json(json!({"data": data, "next_cursor": null})))
+    let rows = all.iter().map(|one| (one.id.to_string(), wire(one)));
+    Ok(Json(page(rows.collect(), &params)?))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "get_webhook",
+    responses((status = 200, description = "It.", body = Data<Webhook>))
+)]
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let endpoint = endpoint(&host, &id).await?;
     Ok(Json(json!({"data": wire(&endpoint)})))
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/webhooks",
+    tag = "Webhooks",
+    operation_id = "create_webhook",
+    request_body = Wanted,
+    responses((status = 201, description = "With its secret, this once.", body = Data<Webhook>))
+)]
 async fn create(
     State(host): State,
     caller: Caller,
@@ -117,6 +143,14 @@ async fn create(
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))
 }
 
+#[utoipa::path(
+    patch,
+    path = "/api/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "change_webhook",
+    request_body = Wanted,
+    responses((status = 200, description = "As it is now.", body = Data<Webhook>))
+)]
 async fn change(
     State(host): State,
     Segment(id): Segment,
@@ -137,6 +171,13 @@ async fn change(
     Ok(Json(json!({"data": data})))
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "remove_webhook",
+    responses((status = 204, description = "Done."))
+)]
 async fn remove(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<StatusCode> {
     refuse_attempts(&caller)?;
     let id = endpoint(&host, &id).await?.id;
@@ -145,6 +186,14 @@ async fn remove(State(host): State, Segment(id): Segment, caller: Caller) -> Ans
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/webhooks/{id}/deliveries",
+    tag = "Webhooks",
+    operation_id = "list_deliveries",
+    params(PageParams),
+    responses((status = 200, description = "Newest first.", body = Page<DeliveryShape>))
+)]
 async fn told(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
     let id = endpoint(&host, &id).await?.id;
     let (before, limit) = (params.number("cursor")?, params.limit()?);
@@ -157,6 +206,13 @@ async fn told(State(host): State, Segment(id): Segment, params: Params) -> Answe
     Ok(Json(json!({"data": data, "next_cursor": next})))
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/webhooks/{id}/deliveries/{delivery}/resend",
+    tag = "Webhooks",
+    operation_id = "resend_delivery",
+    responses((status = 200, description = "It is due at once.", body = Data<DeliveryShape>))
+)]
 async fn resend(
     State(host): State,
     Segments(id, which): Segments,

@@ -7,6 +7,25 @@ use serde_json::{Value, json};
 use super::super::story::Story;
 use super::{time, word};
 
+/// What orders artifacts, as text: oldest first, those of one attempt by name. Ids of files kept at
+/// the same time have no order of their own.
+#[must_use]
+pub fn order(artifact: &Artifact) -> String {
+    let Artifact { at, step, name, .. } = artifact;
+    format!("{:020}/{step}/{name}", at.millis())
+}
+
+/// The artifacts of this run that are wanted, in their order.
+pub fn list(story: &Story, is_wanted: impl Fn(&Artifact) -> bool) -> Vec<Value> {
+    let all = story.run.artifacts.values();
+    let mut wanted: Vec<&Artifact> = all.filter(|found| is_wanted(found)).collect();
+    wanted.sort_by_cached_key(|found| order(found));
+    wanted
+        .into_iter()
+        .map(|found| artifact(story, found))
+        .collect()
+}
+
 /// An artifact of this run.
 #[must_use]
 pub fn artifact(story: &Story, artifact: &Artifact) -> Value {

@@ -23,11 +23,7 @@ pub fn kind(by: &Actor) -> &'static str {
 pub fn comment(story: &Story, said: &Said) -> Value {
     let run = story.run.created.run;
     let posted = &said.posted;
-    let artifacts = story.run.artifacts.values();
-    let artifacts = artifacts.filter(|found| found.message == Some(posted.message));
-    let artifacts: Vec<Value> = artifacts
-        .map(|found| artifact::artifact(story, found))
-        .collect();
+    let artifacts = artifact::list(story, |found| found.message == Some(posted.message));
     let step = posted
         .step
         .as_ref()

@@ -40,9 +40,7 @@ pub fn whole(story: &Story, beside: &Beside, children: Vec<Value>) -> Value {
     members.insert("comments".into(), comments.collect());
     members.insert("checkpoints".into(), checkpoints(&story.run));
     members.insert("children".into(), children.into());
-    let artifacts = story.run.artifacts.values();
-    let artifacts = artifacts.map(|found| artifact::artifact(story, found));
-    members.insert("artifacts".into(), artifacts.collect());
+    members.insert("artifacts".into(), artifact::list(story, |_| true).into());
     let worktree = own_files::worktree(&story.run, story.finished.as_ref());
     members.insert("worktree".into(), worktree);
     Value::Object(members)

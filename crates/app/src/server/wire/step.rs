@@ -38,11 +38,7 @@ pub fn whole(story: &Story, at: At, step: &Step) -> Value {
 /// The files that belong to a step.
 #[must_use]
 pub fn artifacts(story: &Story, key: &str) -> Vec<Value> {
-    let all = story.run.artifacts.values();
-    let of_step = all.filter(|artifact| artifact.step == key);
-    of_step
-        .map(|of_step| artifact::artifact(story, of_step))
-        .collect()
+    artifact::list(story, |artifact| artifact.step == key)
 }
 
 /// What a step failed with, or last failed with.
