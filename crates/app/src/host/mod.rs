@@ -21,13 +21,13 @@ mod lock;
 mod network;
 mod options;
 pub mod projects;
-mod rows;
 mod runners;
 pub mod scripts;
 pub mod secrets;
 mod serve;
 mod settings;
 mod takeover;
+pub mod watching;
 pub mod workspaces;
 
 use std::ffi::OsString;
@@ -85,8 +85,6 @@ pub struct Host {
     pub projects: Projects,
     /// The secrets.
     pub secrets: Arc<Secrets>,
-    /// The rows of runs that are over.
-    pub rows: rows::Rows,
     /// The idempotency keys of the last day.
     pub keys: keys::Keys,
     /// Who may come in over the network.

@@ -26,7 +26,6 @@ use super::lock::{self, Lock, LockError};
 use super::network::Bound;
 use super::options::Options;
 use super::projects::Projects;
-use super::rows::Rows;
 use super::runners::ShepherdRunners;
 use super::secrets::Secrets;
 use super::settings::Settings;
@@ -159,7 +158,6 @@ pub fn run(options: Options) -> Result<(), Error> {
         journal,
         secrets,
         keys,
-        rows: Rows::default(),
         environments,
         generation,
         background: options.background,

@@ -12,6 +12,7 @@ use baton_core::run::event::Parent;
 use baton_engine::StartRequest;
 use baton_engine::ports::{Aggregate, Journal};
 use baton_store::Project;
+use baton_store::views::{RunRow, StepRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -102,7 +103,7 @@ pub async fn start(
     };
     let parent = match &body.parent_run_id {
         Some(parent) => Some(Parent {
-            run: find::story(&host, parent).await?.run.created.run,
+            run: find::run(&host, parent).await?.created.run,
             step: None,
         }),
         None => None,
@@ -358,7 +359,9 @@ async fn created(host: &Arc<Host>, run: RunId) -> Answer<(StatusCode, Json<Value
         let story = Story::load_created(host.journal.as_ref(), host.engine.plans(), run)?;
         let story = story.ok_or_else(|| Problem::not_found(format!("there is no run `{run}`")))?;
         // Without an estimate: it may be another one when the request is repeated.
-        Ok(wire::run::row(&story.run, &wire::run::Beside::default()))
+        let row = RunRow::of(&story.run).ok_or_else(|| Problem::internal(&"no row"))?;
+        let steps = StepRow::all_of(&story.run);
+        Ok(wire::run::row(&row, &steps, &wire::run::Beside::default()))
     })
     .await?;
     Ok((StatusCode::CREATED, Json(json!({"data": row}))))

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use baton_core::activity::Usage;
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId};
 use baton_core::run::event::{
-    Action, ActionStatus, Actor, Artifact, AttemptEnd, Cause, DefinitionKind, Finished,
-    MessagePosted, PauseReason, RunError, SkipReason, StepError, Workspace,
+    Action, ActionStatus, Actor, Artifact, AttemptEnd, Cause, Finished,
+    MessagePosted, PauseReason, RunError, SkipReason, SourceKind, StepError, Workspace,
 };
 use baton_core::run::{Run, Session, WaitReason, Waiting};
 use baton_core::time::Timestamp;
@@ -30,7 +30,7 @@ pub struct RunRow {
     pub definition_key: String,
     pub definition_name: String,
     pub definition_hash: String,
-    pub definition_kind: DefinitionKind,
+    pub definition_kind: SourceKind,
     /// Relative to the project.
     pub definition_path: String,
     /// What its definition declares: see [`super::Views::outline`].
@@ -195,6 +195,31 @@ pub struct AttemptRow {
 }
 
 impl AttemptRow {
+    /// One that is decided on.
+    #[must_use]
+    pub fn begun(
+        id: AttemptId,
+        step: StepId,
+        key: &str,
+        number: u32,
+        cause: Cause,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            step,
+            key: key.to_owned(),
+            number,
+            cause,
+            started_at: at,
+            ended_at: None,
+            how: None,
+            error: None,
+            detail: None,
+            exit_code: None,
+        }
+    }
+
     /// It has ended.
     pub fn end(&mut self, end: &AttemptEnd, at: Timestamp) {
         self.ended_at = Some(at);

@@ -3,7 +3,7 @@
 
 use baton_core::activity::Usage;
 use baton_core::ids::{DefinitionId, ProjectId, RunId};
-use baton_core::run::event::{Actor, DefinitionKind, Finished, RunError, Workspace};
+use baton_core::run::event::{Actor, Finished, RunError, SourceKind, Workspace};
 use baton_core::run::{Run, Status, Waiting};
 use baton_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -27,7 +27,7 @@ struct Fixed<'a> {
     definition_key: &'a str,
     definition_name: &'a str,
     definition_hash: &'a str,
-    definition_kind: DefinitionKind,
+    definition_kind: SourceKind,
     definition_path: &'a str,
     args: &'a Value,
     instruction: Option<&'a str>,

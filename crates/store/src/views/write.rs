@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use baton_core::ids::{ArtifactId, RunId, StepId};
 use baton_core::run::Run;
-use baton_core::run::event::{Actor, Event, Finished};
+use baton_core::run::event::{Actor, Event, Finished, Key};
 use baton_engine::ports::Stored;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ struct Dirty {
     messages: Vec<MessageRow>,
     statuses: Vec<(u32, baton_core::run::event::ActionStatus)>,
     artifacts: Vec<ArtifactId>,
+    /// Steps whose artifacts are others than before.
+    kept: Vec<Key>,
     /// What became of its branch, when that has changed.
     finished: Option<Option<Finished>>,
 }
@@ -63,19 +65,9 @@ impl Batch {
                 ..
             } => {
                 dirty.steps.step(run, key);
-                dirty.attempts.push(AttemptRow {
-                    id: *attempt,
-                    step: StepId::of(id, key),
-                    key: key.clone(),
-                    number: *number,
-                    cause: *cause,
-                    started_at: commit.at,
-                    ended_at: None,
-                    how: None,
-                    error: None,
-                    detail: None,
-                    exit_code: None,
-                });
+                let step = StepId::of(id, key);
+                let row = AttemptRow::begun(*attempt, step, key, *number, *cause, commit.at);
+                dirty.attempts.push(row);
             }
             Event::AttemptEnded { key, attempt, end } => {
                 dirty.steps.step(run, key);
@@ -116,9 +108,7 @@ impl Batch {
             // A function's end follows in the same commit.
             Event::Called { call, .. } => dirty.steps.step(run, &call.key),
             Event::ArtifactAdded(artifact) => dirty.artifacts.push(artifact.id),
-            Event::ArtifactsKept { files, .. } => {
-                dirty.artifacts.extend(files.iter().map(|file| file.id));
-            }
+            Event::ArtifactsKept { key, .. } => dirty.kept.push(key.clone()),
             Event::ArtifactAttached { artifact, .. } | Event::ArtifactDetached { artifact } => {
                 dirty.artifacts.push(*artifact);
             }
@@ -209,7 +199,15 @@ impl Dirty {
     }
 
     fn write_artifacts(&self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
-        for id in &self.artifacts {
+        let mut changed = self.artifacts.clone();
+        for key in &self.kept {
+            connection
+                .prepare_cached("DELETE FROM artifacts WHERE run = ?1 AND step = ?2")?
+                .execute(params![run.created.number, key])?;
+            let of_step = run.artifacts.values().filter(|found| found.step == *key);
+            changed.extend(of_step.map(|found| found.id));
+        }
+        for id in &changed {
             let Some(artifact) = run.artifacts.get(id) else {
                 continue;
             };
