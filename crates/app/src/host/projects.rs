@@ -119,7 +119,11 @@ impl Projects {
                     .map(|project| (project, false))
                     .ok_or_else(|| RegisterError::Disk(format!("{path} could not be registered")))
             }
-            done => done.map(|()| (project, true)).map_err(Into::into),
+            done => {
+                done?;
+                self.registered.notify_one();
+                Ok((project, true))
+            }
         }
     }
 }

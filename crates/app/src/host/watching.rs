@@ -125,7 +125,11 @@ impl Eyes {
 fn directories(project: &Project) -> impl Iterator<Item = PathBuf> {
     let all = Path::new(&project.path).join(definitions::DIRECTORY);
     let depth = Path::new(definitions::DIRECTORY).components().count();
-    let all: Vec<PathBuf> = all.ancestors().take(depth + 1).map(Path::to_owned).collect();
+    let all: Vec<PathBuf> = all
+        .ancestors()
+        .take(depth + 1)
+        .map(Path::to_owned)
+        .collect();
     all.into_iter().filter(|path| path.is_dir())
 }
 

@@ -143,13 +143,7 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
 }
 
 /// What an agent step is at: `todos` and `tool` in its JSON's `session`. Blocks on the disk.
-pub fn fill(
-    host: &Host,
-    run: &RunRow,
-    step: &StepRow,
-    attempts: &[AttemptRow],
-    value: &mut Value,
-) {
+pub fn fill(host: &Host, run: &RunRow, step: &StepRow, attempts: &[AttemptRow], value: &mut Value) {
     let Some(session) = value["session"].as_object_mut() else {
         return;
     };

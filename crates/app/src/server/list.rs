@@ -121,12 +121,7 @@ pub fn unread(host: &Host, views: &Views, run: RunId, user: UserId) -> Answer<u6
 }
 
 /// A run as lists show it.
-pub fn made(
-    host: &Host,
-    views: &Views,
-    row: &RunRow,
-    estimate: Option<Duration>,
-) -> Answer<Value> {
+pub fn made(host: &Host, views: &Views, row: &RunRow, estimate: Option<Duration>) -> Answer<Value> {
     let steps = views.steps_of(row)?;
     Ok(wire::run::row(row, &steps, &beside(host, row.id, estimate)))
 }

@@ -19,7 +19,7 @@ mod paging;
 mod repeats;
 mod routes;
 mod serving;
-mod start;
+pub mod start;
 mod story;
 mod ui;
 mod uploads;

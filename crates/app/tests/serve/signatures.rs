@@ -2,7 +2,7 @@
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rsa::RsaPrivateKey;
+use rsa::PrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ struct Signer {
 
 impl Signer {
     fn rsa(kid: &'static str) -> Self {
-        let secret = RsaPrivateKey::new(&mut rand::rng(), 2048).unwrap();
+        let secret = PrivateKey::new(&mut rand::rng(), 2048).unwrap();
         let der = secret.to_pkcs1_der().unwrap();
         Self {
             algorithm: Algorithm::RS256,
@@ -93,16 +93,28 @@ fn tokens_signed_by_a_key_of_the_jwks_file_are_let_in_and_no_others() {
     let none = "eyJhbGciOiJub25lIiwia2lkIjoiciJ9";
     for (why, token) in [
         ("another key under a known name", stranger.sign(&claims)),
-        ("a name that is not in the file", rsa.sign_as(Some("x"), &claims)),
-        ("no name where there are two keys", rsa.sign_as(None, &claims)),
-        ("the name of a key of another kind", rsa.sign_as(Some("e"), &claims)),
+        (
+            "a name that is not in the file",
+            rsa.sign_as(Some("x"), &claims),
+        ),
+        (
+            "no name where there are two keys",
+            rsa.sign_as(None, &claims),
+        ),
+        (
+            "the name of a key of another kind",
+            rsa.sign_as(Some("e"), &claims),
+        ),
         ("expired", elliptic.sign(&expired)),
         ("not yet", elliptic.sign(&early)),
         ("without an end", elliptic.sign(&endless)),
         ("HS256 with the public key", confused),
         ("no algorithm", format!("{none}.{body}.")),
         ("no signature", format!("{head}.{body}.")),
-        ("an algorithm that is not taken", format!("{none}.{body}.{signature}")),
+        (
+            "an algorithm that is not taken",
+            format!("{none}.{body}.{signature}"),
+        ),
     ] {
         assert_eq!(net.bearer(&token).get("/api/auth/me").status, 401, "{why}");
     }
@@ -117,5 +129,8 @@ fn a_file_that_is_no_jwks_is_refused_at_the_start() {
     let refused = world.serve_command(&words).output().unwrap();
     assert!(!refused.status.success());
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("jwks.json") && said.contains("JWKS"), "{said}");
+    assert!(
+        said.contains("jwks.json") && said.contains("JWKS"),
+        "{said}"
+    );
 }

@@ -32,7 +32,12 @@ fn certificate(world: &World, name: &str) -> Made {
 }
 
 /// Asks who one is, as a client that trusts this certificate alone.
-fn ask(net: &Net, trusted: &CertificateDer<'static>, name: &str, token: &str) -> Result<Reply, String> {
+fn ask(
+    net: &Net,
+    trusted: &CertificateDer<'static>,
+    name: &str,
+    token: &str,
+) -> Result<Reply, String> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -66,7 +71,10 @@ fn a_client_that_trusts_the_certificate_is_answered_and_nobody_else_is() {
     let token = world.token();
 
     let me = ask(&net, &ours.certificate, "localhost", &token).unwrap();
-    assert_eq!((me.status, me.json()["data"]["role"].as_str()), (200, Some("admin")));
+    assert_eq!(
+        (me.status, me.json()["data"]["role"].as_str()),
+        (200, Some("admin"))
+    );
     let refused = ask(&net, &other.certificate, "localhost", &token).unwrap_err();
     assert!(refused.contains("certificate"), "{refused}");
     let refused = ask(&net, &ours.certificate, "elsewhere.example", &token).unwrap_err();

@@ -22,16 +22,14 @@ use baton_engine::ports::{Journal, Position};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::watch;
 
-pub use queries::{Page, RunFilter};
 pub use outline::{Declared, Outline, Phase};
-pub use rows::{
-    ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow,
-};
+pub use queries::{Page, RunFilter};
+pub use rows::{ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow};
 
 use crate::folds::Folds;
 use crate::journal::{OpenError, make_private};
-use projection::Projection;
 use outline::Outlines;
+use projection::Projection;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.

@@ -66,7 +66,8 @@ impl Views {
         let sql = format!("SELECT {RUN} FROM runs {condition} ORDER BY number DESC LIMIT ?");
         let mut rows: Vec<RunRow> = self.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params_from_iter(values), |row| self.row(connection, row));
+            let rows =
+                statement.query_map(params_from_iter(values), |row| self.row(connection, row));
             rows?.collect()
         })?;
         let is_more = rows.len() > limit;
@@ -288,7 +289,8 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn artifacts_at(&self, run: RunId, message: u32) -> Result<Vec<ArtifactRow>, ReadError> {
-        let sql = "a.run = (SELECT number FROM runs WHERE id = ?1) AND a.message = ?2 ORDER BY a.id";
+        let sql =
+            "a.run = (SELECT number FROM runs WHERE id = ?1) AND a.message = ?2 ORDER BY a.id";
         self.artifacts_where(sql, vec![text(run), integer(message.into())])
     }
 

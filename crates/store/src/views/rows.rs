@@ -6,8 +6,8 @@ use std::sync::Arc;
 use baton_core::activity::Usage;
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId};
 use baton_core::run::event::{
-    Action, ActionStatus, Actor, Artifact, AttemptEnd, Cause, Finished,
-    MessagePosted, PauseReason, RunError, SkipReason, SourceKind, StepError, Workspace,
+    Action, ActionStatus, Actor, Artifact, AttemptEnd, Cause, Finished, MessagePosted, PauseReason,
+    RunError, SkipReason, SourceKind, StepError, Workspace,
 };
 use baton_core::run::{Run, Session, WaitReason, Waiting};
 use baton_core::time::Timestamp;

@@ -161,12 +161,7 @@ fn waiting(step: &Step) -> Option<Waiting> {
             until,
             since,
             detail,
-        } => wait(
-            WaitReason::UsageLimit,
-            *since,
-            Some(*until),
-            detail.clone(),
-        ),
+        } => wait(WaitReason::UsageLimit, *since, Some(*until), detail.clone()),
         State::Child {
             run,
             expires,

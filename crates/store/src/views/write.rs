@@ -9,8 +9,8 @@ use baton_engine::ports::Stored;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{AttemptRow, CheckpointRow, MessageRow, word};
 use super::outline::Outlines;
+use super::rows::{AttemptRow, CheckpointRow, MessageRow, word};
 use super::{runs, steps};
 
 /// What is to be written of one run.

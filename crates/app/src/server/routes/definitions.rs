@@ -69,11 +69,7 @@ async fn list(State(host): State, identity: Identity, params: Params) -> Answer<
     operation_id = "get_definition",
     responses((status = 200, description = "It, with its text.", body = Data<Definition>))
 )]
-async fn one(
-    State(host): State,
-    Segment(id): Segment,
-    identity: Identity,
-) -> Answer<Json<Value>> {
+async fn one(State(host): State, Segment(id): Segment, identity: Identity) -> Answer<Json<Value>> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let found = match find::definition(&host, &id).await {
         Ok((_, found)) => found,

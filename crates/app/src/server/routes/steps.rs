@@ -37,7 +37,9 @@ fn whole(host: &Host, views: &Views, run: &RunRow, step: &StepRow) -> Answer<Val
     activities::fill(host, run, step, &attempts, &mut value);
     let comments = views.messages_of_step(run.id, &step.key, 0, COMMENTS)?;
     let comments = comments.iter().map(|said| {
-        let attached = artifacts.iter().filter(|found| found.comment == Some(said.id));
+        let attached = artifacts
+            .iter()
+            .filter(|found| found.comment == Some(said.id));
         let attached = wire::artifact::list(attached.cloned().collect());
         wire::message::comment(said, attached)
     });

@@ -260,7 +260,8 @@ impl Telling<'_> {
             | Event::QuestionAnswered { key, .. }
             | Event::QuestionClosed { key, .. } => {
                 let step = story.run.find(key);
-                let step = step.and_then(|at| Some(StepRow::of(&story.run, at, story.run.step(at)?)));
+                let step =
+                    step.and_then(|at| Some(StepRow::of(&story.run, at, story.run.step(at)?)));
                 if let Some(step) = step
                     && let Some(session) = step.session.as_deref()
                 {

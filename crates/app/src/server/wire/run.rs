@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use baton_core::ids::{StepId, UserId};
-use baton_core::run::event::{Actor, PauseReason};
 use baton_core::run::Waiting;
+use baton_core::run::event::{Actor, PauseReason};
 use baton_store::views::{
     ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow,
 };
