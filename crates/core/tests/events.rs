@@ -244,6 +244,7 @@ fn created() -> RunCreated {
             ),
             inherited("c", InheritedEnd::Skipped(SkipReason::Condition)),
         ],
+        program: None,
         instruction: Some("Use the new API".into()),
         pause_policy: PausePolicy {
             timeout_ms: 1000,
@@ -285,6 +286,7 @@ fn plainly_created() -> RunCreated {
         budget: Budget::default(),
         slot: None,
         inherited: vec![],
+        program: None,
         instruction: None,
         pause_policy: PausePolicy::default(),
         by: Actor::Parent(OTHER),
@@ -543,6 +545,7 @@ fn run_events() -> Vec<Event> {
         sessions(),
         later,
         programs,
+        later::forks_of_programs(&created()),
     ]
     .concat()
 }

@@ -580,7 +580,7 @@ fn going_back_in_one_branch_undoes_those_whose_files_it_takes_away() {
 fn a_fork_in_one_branch_takes_over_only_what_its_files_hold() {
     let keys = |run: &Driver| -> Vec<String> {
         let taken = inherited(&run.run, Some("c")).unwrap();
-        taken.into_iter().map(|taken| taken.key).collect()
+        taken.inherited.into_iter().map(|taken| taken.key).collect()
     };
     let run = branches(in_worktree(BRANCHES));
     assert_eq!(

@@ -290,7 +290,7 @@ fn a_fork_runs_a_step_that_failed_again() {
     ends(&mut run, "bad", false);
     ends(&mut run, "good", true);
     let taken = inherited(&run.run, Some("after_good")).unwrap();
-    let fork = Driver::new(SIDES, PauseThen::Stay, taken);
+    let fork = Driver::new(SIDES, PauseThen::Stay, taken.inherited);
     assert_eq!(works(&fork), ["after_good", "bad"]);
 }
 

@@ -460,8 +460,8 @@ proptest! {
             happen(&mut driver, op);
         }
         let key = pick(&driver.run.steps, from).unwrap().key;
-        if let Ok(inherited) = inherited(&driver.run, Some(&key)) {
-            let mut fork = Driver::new(ALL[sample], PauseThen::Stay, inherited);
+        if let Ok(taken) = inherited(&driver.run, Some(&key)) {
+            let mut fork = Driver::new(ALL[sample], PauseThen::Stay, taken.inherited);
             for op in &later {
                 happen(&mut fork, op);
             }

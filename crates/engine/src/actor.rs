@@ -1,6 +1,8 @@
 //! One live run: takes its mail in order, decides, has it committed, lets it act. Dropped when idle
 //! and folded again from the journal when wanted.
 
+mod program;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -93,7 +95,12 @@ impl RunActor {
         loop {
             let patience = if self.is_parked() { PARKED } else { IDLE };
             match tokio::time::timeout(patience, self.inbox.recv()).await {
-                Ok(Some(mail)) => self.take(mail).await,
+                Ok(Some(mail)) => {
+                    let mut next = Some(mail);
+                    while let Some(mail) = next {
+                        next = self.take(mail).await;
+                    }
+                }
                 Ok(None) => return,
                 Err(_) if self.delivering => {}
                 Err(_) => {
@@ -113,8 +120,14 @@ impl RunActor {
         !self.folded.as_ref().is_some_and(works)
     }
 
-    async fn take(&mut self, mail: RunMail) {
+    /// Gives the next mail, when it has been taken out already.
+    async fn take(&mut self, mail: RunMail) -> Option<RunMail> {
         match mail {
+            RunMail::Command {
+                command,
+                id: None,
+                reply: None,
+            } if program::is_said_by_it(&command) => return self.follow_program(*command).await,
             RunMail::Command { command, id, reply } => self.carry_out(*command, id, reply).await,
             RunMail::Read(read) => match (self.load(), &self.folded) {
                 (_, Some(folded)) => read(Ok(&folded.run)),
@@ -133,6 +146,7 @@ impl RunActor {
                 }
             }
         }
+        None
     }
 
     /// Removes the run for good; meanwhile it takes no other mail.
@@ -301,11 +315,31 @@ impl RunActor {
                 }));
             }
         }
+        let now = outside.clock.now();
+        let events = self.decide(command, now)?;
+        if events.is_empty() {
+            return Ok(Outcome::Done(Reply {
+                appended: None,
+                events: Arc::default(),
+            }));
+        }
+        match self.commit(events, id.cloned(), now).await {
+            Ok(committed) => Ok(Outcome::Done(Reply {
+                appended: Some(committed.appended),
+                events: committed.events,
+            })),
+            Err(AppendError::Conflict { .. }) => Ok(Outcome::Again),
+            Err(AppendError::Repeated(_)) => Ok(Outcome::Again),
+            Err(AppendError::Failed(error)) => Err(SendError::Disk(error)),
+        }
+    }
+
+    /// What a command leads to, with all that can follow in the same commit; applied.
+    fn decide(&mut self, command: &Command, now: Timestamp) -> Result<Vec<Event>, SendError> {
         self.load()?;
         if let (None, Command::Start(created)) = (&self.folded, command) {
             self.read_environment(created)?;
         }
-        let now = outside.clock.now();
         let events = match (&self.folded, command) {
             (None, Command::Start(created)) => opening(created),
             (None, _) => return Err(Refusal::NoRun.into()),
@@ -316,28 +350,15 @@ impl RunActor {
             }
         };
         if events.is_empty() {
-            return Ok(Outcome::Done(Reply {
-                appended: None,
-                events: Arc::default(),
-            }));
+            return Ok(events);
         }
         if let Err(error) = self.apply(&events, now) {
             self.folded = None;
             return Err(SendError::Damaged(error));
         }
         let ended = events.iter().any(ends_a_step);
-        let Some(events) = self.with_next(events, ended, now) else {
-            return Err(SendError::Damaged("the run's state does not fit".into()));
-        };
-        match self.commit(events, id.cloned(), now).await {
-            Ok(committed) => Ok(Outcome::Done(Reply {
-                appended: Some(committed.appended),
-                events: committed.events,
-            })),
-            Err(AppendError::Conflict { .. }) => Ok(Outcome::Again),
-            Err(AppendError::Repeated(_)) => Ok(Outcome::Again),
-            Err(AppendError::Failed(error)) => Err(SendError::Disk(error)),
-        }
+        let unfit = || SendError::Damaged("the run's state does not fit".into());
+        self.with_next(events, ended, now).ok_or_else(unfit)
     }
 
     fn context<'a>(&self, now: Timestamp, env: &'a BTreeMap<String, String>) -> Context<'a> {

@@ -10,6 +10,7 @@ use baton_core::run::decide::{Command, Refusal};
 use baton_core::run::event::{
     Action, Actor, ChildOutcome, Event, Parent, PauseReason, RunCreated, Workspace,
 };
+use baton_core::run::prefix::TakenOver;
 use baton_core::run::{At, ChildOrder, Message, Run, Status, Step, command_id, instruction_text};
 use baton_core::slot;
 
@@ -358,7 +359,8 @@ impl Engine {
                         step: Some(key.clone()),
                     }),
                     budget: None,
-                    inherited: vec![],
+                    args_are_read: false,
+                    taken: TakenOver::default(),
                     instruction: source.instruction.clone(),
                     pause_policy: source.pause_policy,
                     directory,

@@ -8,9 +8,10 @@ use baton_core::ids::{CommandId, DefinitionId, RunId};
 use baton_core::run::big::Big;
 use baton_core::run::decide::{Command, Refusal, unfit};
 use baton_core::run::event::{
-    Actor, DefinitionRef, Inherited, Parent, PausePolicy, Predecessor, ProjectRef, RunCreated,
-    SlotClaim, SourceKind, Workspace,
+    Actor, DefinitionRef, Parent, PausePolicy, Predecessor, ProjectRef, RunCreated, SlotClaim,
+    SourceKind, Workspace,
 };
+use baton_core::run::prefix::TakenOver;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -35,14 +36,16 @@ pub struct StartRequest {
     pub name: Option<String>,
     /// Its args as given.
     pub args: Value,
+    /// The definition's own schema has read them before: they are another run's.
+    pub args_are_read: bool,
     /// Who starts it.
     pub by: Actor,
     /// The run it is a child or fork of.
     pub parent: Option<Parent>,
     /// A budget over the definition's.
     pub budget: Option<Budget>,
-    /// Ends taken over.
-    pub inherited: Vec<Inherited>,
+    /// What it takes over from another run.
+    pub taken: TakenOver,
     /// A standing instruction.
     pub instruction: Option<String>,
     /// What a long pause leads to.
@@ -108,7 +111,9 @@ impl Engine {
             return Err(SendError::Refused(refusal).into());
         }
         let reads_args = definition.program.as_ref().is_some_and(|p| p.reads_args);
-        let args = if reads_args {
+        let args = if reads_args && request.args_are_read {
+            request.args
+        } else if reads_args {
             self.read_args(&request.source, request.args).await?
         } else {
             schema::args_check(definition.args_schema.as_ref(), request.args)
@@ -157,7 +162,8 @@ impl Engine {
             parent: request.parent,
             budget: request.budget.unwrap_or(definition.budget),
             slot,
-            inherited: request.inherited,
+            inherited: request.taken.inherited,
+            program: request.taken.program,
             instruction: request.instruction,
             pause_policy: request.pause_policy,
             directory: request.directory,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use baton_core::ids::CommandId;
 use baton_core::run::decide::Refusal;
 use baton_core::run::event::{Parent, Predecessor, RunCreated, Successor};
+use baton_core::run::prefix::TakenOver;
 
 use crate::handle::{Engine, SendError};
 use crate::start::{StartError, StartRequest};
@@ -38,13 +39,17 @@ impl Engine {
             source: Arc::from(source.source.as_str()),
             name: Some(source.name.clone()),
             args: serde_json::from_str(source.args.as_str()).unwrap_or_default(),
+            args_are_read: true,
             by: source.by.clone(),
             parent: Some(Parent {
                 run: source.run,
                 step: None,
             }),
             budget: Some(source.budget),
-            inherited: successor.inherited.clone(),
+            taken: TakenOver {
+                inherited: successor.inherited.clone(),
+                program: successor.program.clone(),
+            },
             instruction: Some(successor.instruction.clone()),
             pause_policy: source.pause_policy,
             directory,

@@ -93,7 +93,6 @@ declare module "@repo/workflow-engine" {
     type: "function";
     /** Computes and returns; its result is journaled. It cannot ask for steps or wait. */
     fn: (ctx: WorkflowContext<Args>) => Value | Promise<Value>;
-    /** Only `attempts` counts: functions are retried at once. */
     retry?: Retry;
   }
 
@@ -225,6 +224,7 @@ declare module "@repo/workflow-engine" {
       | "branch"
       | "worktree"
       | { mode?: "stay" | "branch" | "worktree"; copy?: string[]; setup?: string; finish?: "keep" | "merge" | "review" };
+    /** The key may name args: `deploy-{{ args.environment }}`. */
     concurrency?: string | { key: string; limit?: number; on_full?: "queue" | "reject" | "cancel_oldest" };
     budget?: { usd?: number; tokens?: number; minutes?: number };
     triggers?: {

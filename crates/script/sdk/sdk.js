@@ -1,8 +1,9 @@
 // The side of `ctx` that lives in the isolate. It turns calls into words for the host and settles
 // promises when the host says so; it decides nothing. Evaluated once, before the definition.
 //
-// `host` has: call(kind, id, options, stack) -> JSON {n, key, line, ended, attempts};
-// done(n, JSON) for functions; zod() -> the namespace of zod.
+// `host` has: call(kind, id, options, stack) -> JSON {n, key, line, ended};
+// done(n, returned, JSON or words, stack, last) for functions, of which one that threw is tried
+// again unless it is the last; zod() -> the namespace of zod.
 ((host) => {
   "use strict";
 
@@ -156,7 +157,6 @@
     const made = call("function", id, all, stack);
     if (!made.ended) {
       const attempt = async () => fn(ctx);
-      let left = made.attempts;
       const finished = (value) => {
         let text;
         try {
@@ -166,16 +166,11 @@
           failed(new TypeError(`what it returned cannot be journaled: ${error.message}`), true);
           return;
         }
-        host.done(made.n, true, text, "");
+        host.done(made.n, true, text, "", true);
       };
-      const failed = (error, final) => {
-        left -= 1;
-        if (left > 0 && final !== true) {
-          attempt().then(finished, failed);
-          return;
-        }
+      const failed = (error, last) => {
         const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-        host.done(made.n, false, words, (error instanceof Error && error.stack) || "");
+        host.done(made.n, false, words, (error instanceof Error && error.stack) || "", last === true);
       };
       bodies.set(made.n, () => attempt().then(finished, failed));
     }
@@ -370,6 +365,8 @@
       const words = isError ? (step === "" ? `${error.name}: ${error.message}` : error.message) : `it threw ${stringify(error) ?? String(error)}`;
       host.threw(words, (isError && error.stack) || "", step, (error instanceof StepError && error.line) || "");
     };
+    const { fileName, lineNumber, columnNumber } = config.execute;
+    host.begins(String(fileName), Number(lineNumber) || 1, Number(columnNumber) || 1);
     (async () => config.execute(ctx))().then(ended, threw);
   };
 
@@ -377,16 +374,16 @@
     if (at > now) now = at;
     const resolve = waiting.get(n);
     waiting.delete(n);
+    bodies.delete(n);
     resolve?.(parse(text));
   };
   // A function runs alone, with randomness of its own: a replay that does not run it is no different.
   let kept = random;
-  host.run = (n) => {
+  host.run = (n, _, current) => {
     const body = bodies.get(n);
-    bodies.delete(n);
     functions = 1;
     kept = random;
-    random = [kept[0] ^ (n + 1), kept[1], kept[2] ^ 0x9e3779b9, kept[3] | 1];
+    random = [kept[0] ^ (current + 1), kept[1], kept[2] ^ 0x9e3779b9, kept[3] | 1];
     for (let i = 0; i < 8; i += 1) next();
     body?.();
   };

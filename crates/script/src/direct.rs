@@ -1,14 +1,11 @@
 //! Isolates in this process, for tests and benches: nothing here outlives what a definition does.
 
-use std::rc::Rc;
-
 use baton_core::run::Run;
 use baton_engine::ports::Asked;
 
-use crate::bundle::Bundle;
 use crate::compile::{self, Source};
 use crate::history;
-use crate::isolate::{Limits, Running};
+use crate::isolate::{Known, Limits, Running};
 use crate::protocol::Compiled;
 
 /// Compiles a definition in this process.
@@ -35,13 +32,12 @@ impl Direct {
             return Ok(None);
         };
         let text = run.created.source.as_str();
-        let bundle: Bundle = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let known = Known::read(text).map_err(|error| error.to_string())?;
         let opening = history::opening(run, program);
-        let began =
-            Running::new(&Rc::new(bundle), text, &opening, limits).and_then(|mut running| {
-                running.begin(&opening)?;
-                Ok(running)
-            });
+        let began = Running::new(&known, &opening, limits).and_then(|mut running| {
+            running.begin(&opening)?;
+            Ok(running)
+        });
         let running = began.map_err(|fault| fault.error().message)?;
         let mut direct = Self {
             running,

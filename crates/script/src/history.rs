@@ -1,5 +1,7 @@
 //! What a run's journal tells its program.
 
+use std::collections::{HashMap, HashSet};
+
 use baton_core::run::big::Big;
 use baton_core::run::program::{CallKind, FunctionEnd, Program};
 use baton_core::run::{Run, State, Step};
@@ -11,17 +13,29 @@ use crate::isolate::{Opening, Outcome, function_outcome};
 /// All that a program begins with.
 pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
     let created = &run.created;
-    let digest = Sha256::digest(created.run.to_string());
+    let (origin, first) = run.program_origin();
+    let digest = Sha256::digest(origin.to_string());
     let word = |n: usize| {
         let bytes = digest.iter().skip(n * 4).take(4);
         bytes.fold(0, |word: u32, byte| (word << 8) | u32::from(*byte)) | 1
     };
-    let functions = program.calls.iter().enumerate().filter_map(|(n, made)| {
-        let step = run.steps.get(made.step?)?;
-        (made.call.kind == CallKind::Function)
-            .then(|| function_end(step))
-            .flatten()
-            .map(|end| (n, function_outcome(&end)))
+    let calls = || program.calls.iter().enumerate();
+    let last: HashMap<usize, usize> = calls()
+        .filter_map(|(n, made)| Some((made.step?, n)))
+        .collect();
+    let functions = calls().filter_map(|(n, made)| {
+        let (CallKind::Function | CallKind::Again, Some(index)) = (made.call.kind, made.step)
+        else {
+            return None;
+        };
+        let step = run.steps.get(index)?;
+        let is_last = last.get(&index) == Some(&n);
+        match function_end(step).filter(|_| is_last) {
+            Some(end) => Some((n, Some(function_outcome(&end)))),
+            // That try threw, and another one was to follow.
+            None if !is_last || !step.failures.is_empty() => Some((n, None)),
+            None => None,
+        }
     });
     Opening {
         run: json!({
@@ -39,9 +53,13 @@ pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
             },
         }),
         args: run.args.clone(),
-        at: run.created_at.millis(),
+        at: first.millis(),
         seed: [word(0), word(1), word(2), word(3)],
         calls: program.calls.iter().map(|made| made.call.clone()).collect(),
+        taken_over: created
+            .program
+            .as_ref()
+            .map_or(0, |prefix| prefix.calls.len()),
         functions: functions.collect(),
         outcomes: outcomes(run, program, 0),
     }
@@ -50,17 +68,43 @@ pub(crate) fn opening(run: &Run, program: &Program) -> Opening {
 /// The outcomes that a program has not heard, when it has heard this many.
 pub(crate) fn outcomes(run: &Run, program: &Program, heard: usize) -> Vec<Outcome> {
     let new = program.outcomes.get(heard..).unwrap_or_default();
+    let calls = last_calls(program, new);
     new.iter()
-        .filter_map(|&index| {
-            let step = run.steps.get(index)?;
-            let call = program.calls.iter().rposition(|m| m.step == Some(index))?;
+        .filter_map(|index| {
+            let step = run.steps.get(*index)?;
+            let call = *calls.get(index)?;
+            if program.calls.get(call)?.call.kind == CallKind::Function {
+                return Some(Outcome {
+                    call,
+                    again: true,
+                    told: String::new(),
+                    at: 0,
+                });
+            }
             Some(Outcome {
                 call,
+                again: false,
                 told: told(step).to_string(),
                 at: step.ended_at?.millis(),
             })
         })
         .collect()
+}
+
+/// The last call that asked for each of these steps: mostly one of the last.
+fn last_calls(program: &Program, steps: &[usize]) -> HashMap<usize, usize> {
+    let mut open: HashSet<usize> = steps.iter().copied().collect();
+    let mut found = HashMap::new();
+    for (n, made) in program.calls.iter().enumerate().rev() {
+        if open.is_empty() {
+            break;
+        }
+        let is_first = made.call.kind != CallKind::Again;
+        if let Some(step) = made.step.filter(|step| is_first && open.remove(step)) {
+            found.insert(step, n);
+        }
+    }
+    found
 }
 
 fn function_end(step: &Step) -> Option<FunctionEnd> {

@@ -15,6 +15,7 @@ mod pool;
 mod programs;
 mod protocol;
 mod types;
+mod watch;
 mod worker;
 
 pub use check::Replayed;
@@ -25,4 +26,4 @@ pub use pool::{Pool, PoolOptions, WorkerError};
 pub use programs::ScriptPrograms;
 pub use protocol::Compiled;
 pub use types::editor_files;
-pub use worker::run as run_worker;
+pub use worker::{carry_out_here, hear_here, run as run_worker};

@@ -14,9 +14,9 @@ use crate::compile::Source;
 use crate::isolate::Limits;
 use crate::protocol::{self, Answer, Compiled, LONGEST, Order};
 
-/// How much longer than its processor time a worker may take, before it is ended: it may have to
-/// wait for its turn on the processor, but what it computes checks the time by itself.
-const GRACE: Duration = Duration::from_secs(20);
+/// How long a worker may be silent before it is ended. It watches its processor time by itself, so
+/// this is for one that is stopped, or that no processor is left for.
+const GRACE: Duration = Duration::from_secs(120);
 
 /// Pieces in which answers are read.
 const PIECE: usize = 64 << 10;
@@ -37,15 +37,19 @@ pub struct PoolOptions {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkerError {
-    /// It did not answer in time and was ended.
-    #[error("it computed for too long without giving way")]
-    TimedOut,
+    /// It did not answer in time and was ended; the place where it had been before.
+    #[error("it computed for too long without giving way{}", at(.0.as_ref()))]
+    TimedOut(Option<String>),
     /// It died.
     #[error("the worker died{0}")]
     Died(String),
     /// No worker could be started.
     #[error("no worker could be started: {0}")]
     NotStarted(String),
+}
+
+fn at(place: Option<&String>) -> String {
+    place.map(|place| format!(" ({place})")).unwrap_or_default()
 }
 
 pub(crate) type Reply = Box<dyn FnMut(Result<Answer, WorkerError>) + Send>;
@@ -187,7 +191,10 @@ impl Keeper {
     }
 
     fn ask(&mut self, order: &Order, each: &mut dyn FnMut(Answer)) -> Result<(), WorkerError> {
-        let time = Duration::from_millis(self.options.limits.cpu_ms) + GRACE;
+        // One that died while nothing was asked of it has died of nothing that is asked now.
+        if self.worker.as_mut().is_some_and(Worker::is_dead) {
+            self.worker = None;
+        }
         let worker = match &mut self.worker {
             Some(worker) => worker,
             none => none.insert(Worker::start(&self.options)?),
@@ -196,13 +203,16 @@ impl Keeper {
             return Err(worker.died(&error));
         }
         loop {
-            let answer = match worker.read(Instant::now() + time) {
+            let answer = match worker.read(Instant::now() + GRACE) {
                 Ok(answer) => answer,
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    return Err(WorkerError::TimedOut);
+                    return Err(WorkerError::TimedOut(None));
                 }
                 Err(error) => return Err(worker.died(&error)),
             };
+            if let Answer::Overdue { place } = answer {
+                return Err(WorkerError::TimedOut(place));
+            }
             let more = matches!(answer, Answer::Turned { more: true, .. });
             each(answer);
             if !more {
@@ -241,6 +251,11 @@ impl Worker {
         let answered = worker.read(Instant::now() + GRACE);
         answered.map_err(|error| failed(error.to_string()))?;
         Ok(worker)
+    }
+
+    /// Whether it has ended; then it is reaped.
+    fn is_dead(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Lets it end: its input is closed.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use baton_core::definition::schema::ArgError;
 use baton_core::ids::RunId;
 use baton_core::run::big::Big;
-use baton_core::run::program::{Ask, CallKind, ProgramEnd, ProgramError, ProgramFault};
+use baton_core::run::program::{Ask, Call, CallKind, ProgramEnd, ProgramError, ProgramFault};
 use baton_core::run::{Run, Status};
 use baton_engine::ports::{ArgsRefused, ArgsReply, Asked, Programs, Reports};
 use serde_json::Value;
@@ -59,6 +59,8 @@ struct Session {
     used: Instant,
     /// Orders under way.
     busy: usize,
+    /// The last call that is known of it, for people.
+    after: Option<String>,
 }
 
 impl ScriptPrograms {
@@ -140,8 +142,15 @@ impl Inner {
                 if !more {
                     self.lock().deaths.remove(&run);
                 }
-                if turned.end.is_some() {
-                    self.lock().sessions.remove(&run);
+                {
+                    let mut state = self.lock();
+                    if turned.end.is_some() {
+                        state.sessions.remove(&run);
+                    } else if let Some(ask) = turned.asks.last()
+                        && let Some(session) = state.sessions.get_mut(&run)
+                    {
+                        session.after = Some(named(&ask.call));
+                    }
                 }
                 tell(run, epoch, turned, reports);
             }
@@ -154,16 +163,19 @@ impl Inner {
     }
 
     fn died(&self, run: RunId, epoch: u32, error: &WorkerError, reports: &dyn Reports) {
-        let deaths = {
+        let (deaths, after) = {
             let mut state = self.lock();
-            state.sessions.remove(&run);
+            let session = state.sessions.remove(&run);
             let deaths = state.deaths.entry(run).or_default();
             *deaths += 1;
-            *deaths
+            (*deaths, session.and_then(|session| session.after))
         };
+        let after = after
+            .map(|call| format!(" after {call}"))
+            .unwrap_or_default();
         tracing::warn!(%run, %error, deaths, "a worker died");
         let code = match error {
-            WorkerError::TimedOut => ProgramFault::Time,
+            WorkerError::TimedOut(_) => ProgramFault::Time,
             _ if deaths < DEATHS => {
                 reports.program_lost(run);
                 return;
@@ -172,8 +184,8 @@ impl Inner {
         };
         self.lock().deaths.remove(&run);
         let message = match error {
-            WorkerError::TimedOut => error.to_string(),
-            _ => format!("{deaths} workers died of it: {error}"),
+            WorkerError::TimedOut(_) => error.to_string(),
+            _ => format!("{deaths} workers died of it{after}: {error}"),
         };
         let error = ProgramError {
             code,
@@ -189,6 +201,15 @@ impl Inner {
                 end: Some(ProgramEnd::Threw(error)),
             },
         );
+    }
+}
+
+/// A call for people: what it is, and where.
+fn named(call: &Call) -> String {
+    let (what, key, line) = (call.kind.word(), &call.key, &call.line);
+    match key.is_empty() {
+        true => format!("a {what} ({line})"),
+        false => format!("{what} `{key}` ({line})"),
     }
 }
 
@@ -220,7 +241,7 @@ pub(crate) fn split(epoch: u32, turned: Turned) -> Vec<Asked> {
     };
     let count = asks.len();
     for (n, ask) in asks.into_iter().enumerate() {
-        let ends = ask.call.kind == CallKind::Function;
+        let ends = matches!(ask.call.kind, CallKind::Function | CallKind::Again);
         batch.push(ask);
         if ends && n + 1 < count {
             put(std::mem::take(&mut batch), None);
@@ -275,6 +296,7 @@ impl Programs for ScriptPrograms {
                     told: program.outcomes.len(),
                     used: Instant::now(),
                     busy: 1,
+                    after: program.calls.last().map(|made| named(&made.call)),
                 };
                 state.sessions.insert(id, session);
                 let bundle = &run.created.definition.hash;

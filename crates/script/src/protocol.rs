@@ -62,6 +62,8 @@ pub(crate) enum Answer {
     Gone,
     /// It does not know the bundle.
     Unknown,
+    /// It computed for too long, after it had been at this place, and ends.
+    Overdue { place: Option<String> },
 }
 
 /// Why args were not read.

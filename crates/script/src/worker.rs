@@ -3,16 +3,16 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::time::Duration;
 
+use baton_core::definition::Diagnostic;
 use baton_core::ids::RunId;
 use baton_core::run::program::ProgramEnd;
 
-use crate::bundle::Bundle;
 use crate::compile;
-use crate::isolate::{Fault, Limits, Metadata, Opening, Running, Turned};
+use crate::isolate::{Fault, Known, Limits, Metadata, Opening, Running, Turned};
 use crate::protocol::{self, Answer, Order, Unread};
+use crate::watch::Watch;
 
 /// The stack for compiling and running: the compiler recurses as deep as a file nests.
 const STACK: usize = 256 << 20;
@@ -28,25 +28,82 @@ pub fn run() -> io::Result<()> {
     let thread = std::thread::Builder::new()
         .name("script".into())
         .stack_size(STACK);
-    let worker = thread.spawn(|| serve(&mut io::stdin().lock(), &mut io::stdout().lock()))?;
+    let watch = Watch::default();
+    let own = watch.clone();
+    let worker = thread.spawn(move || serve(&mut io::stdin().lock(), own))?;
+    let thread = std::thread::Builder::new().name("watch".into());
+    // Ends with the process.
+    drop(thread.spawn(move || watch.watch())?);
     worker
         .join()
         .unwrap_or_else(|_| Err(io::Error::other("the worker panicked")))
 }
 
-fn serve(from: &mut impl io::Read, to: &mut impl io::Write) -> io::Result<()> {
-    let mut worker = Worker::default();
+fn serve(from: &mut impl io::Read, watch: Watch) -> io::Result<()> {
+    let mut worker = Worker {
+        watch: watch.clone(),
+        ..Worker::default()
+    };
     while let Some(order) = protocol::read::<Order>(from)? {
-        worker.carry_out(order, &mut |answer| protocol::write(to, &answer))?;
+        watch.begin(worker.limits.time_of(&order));
+        worker.carry_out(order, &mut |answer| {
+            let more = matches!(answer, Answer::Turned { more: true, .. });
+            watch.answer(&answer, more)
+        })?;
     }
     Ok(())
 }
 
-/// A bundle, read and as text.
-type Known = (Rc<Bundle>, Arc<str>);
+/// Carries out orders in this process, for tests of the protocol: frames in, and the answers' frames.
+/// Limits are these, whatever the orders say.
+///
+/// # Errors
+/// What ends a worker: a frame that is none, or a bundle that is none.
+pub fn carry_out_here(from: &mut impl io::Read, limits: &Limits) -> io::Result<Vec<u8>> {
+    let mut worker = Worker {
+        limits: limits.clone(),
+        ..Worker::default()
+    };
+    let mut told = Vec::new();
+    while let Some(order) = protocol::read::<Order>(from)? {
+        if !matches!(order, Order::Limits(_)) {
+            worker.carry_out(order, &mut |answer| protocol::write(&mut told, &answer))?;
+        }
+    }
+    Ok(told)
+}
+
+/// Hears answers as a host does, for tests of the protocol; gives their number.
+///
+/// # Errors
+/// What makes a host give a worker up.
+pub fn hear_here(from: &mut impl io::Read) -> io::Result<usize> {
+    let mut count = 0;
+    while let Some(answer) = protocol::read::<Answer>(from)? {
+        count += 1;
+        if let Answer::Compiled(compiled) = answer {
+            let found = compiled.diagnostics.into_iter();
+            drop(found.map(Into::into).collect::<Vec<Diagnostic>>());
+        }
+    }
+    Ok(count)
+}
+
+impl Limits {
+    /// The processor time that an order may take: programs count it by themselves, but a compiler
+    /// and its look at the definition are only stopped by this.
+    fn time_of(&self, order: &Order) -> Duration {
+        let times = match order {
+            Order::Compile(_) | Order::Args { .. } => 3,
+            _ => 1,
+        };
+        Duration::from_millis(self.cpu_ms.saturating_mul(times))
+    }
+}
 
 #[derive(Default)]
 struct Worker {
+    watch: Watch,
     limits: Limits,
     bundles: HashMap<String, Known>,
     programs: HashMap<RunId, (u32, Running)>,
@@ -65,8 +122,7 @@ impl Worker {
                 if self.bundles.len() >= BUNDLES {
                     self.bundles.clear();
                 }
-                let read: Bundle = serde_json::from_str(&bundle)?;
-                self.bundles.insert(hash, (Rc::new(read), bundle));
+                self.bundles.insert(hash, Known::read(&bundle)?);
                 tell(Answer::Done)
             }
             Order::Compile(source) => {
@@ -74,10 +130,10 @@ impl Worker {
                 tell(Answer::Compiled(compiled))
             }
             Order::Args { bundle, args } => {
-                let Some((bundle, _)) = self.bundles.get(&bundle) else {
+                let Some(known) = self.bundles.get(&bundle) else {
                     return tell(Answer::Unknown);
                 };
-                let read = Metadata::new(bundle, &self.limits).and_then(|m| m.args(&args));
+                let read = Metadata::new(&known.bundle, &self.limits).and_then(|m| m.args(&args));
                 tell(Answer::Args(match read {
                     Ok(Ok(args)) => Ok(args),
                     Ok(Err(errors)) => {
@@ -98,6 +154,7 @@ impl Worker {
                 outcomes,
             } => match self.programs.get_mut(&run) {
                 Some((own, program)) if *own == epoch => {
+                    self.watch.follow(program.place());
                     program.hear(outcomes);
                     self.go_on(run, tell)
                 }
@@ -118,12 +175,13 @@ impl Worker {
         opening: &Opening,
         tell: Tell<'_>,
     ) -> io::Result<()> {
-        let Some((bundle, text)) = self.bundles.get(bundle) else {
+        let Some(known) = self.bundles.get(bundle) else {
             return tell(Answer::Unknown);
         };
         self.programs.remove(&run);
         let begun = || -> Result<Running, Fault> {
-            let mut program = Running::new(bundle, text, opening, &self.limits)?;
+            let mut program = Running::new(known, opening, &self.limits)?;
+            self.watch.follow(program.place());
             program.begin(opening)?;
             Ok(program)
         };

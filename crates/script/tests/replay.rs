@@ -16,6 +16,11 @@ export default defineWorkflow({{
   async execute(ctx) {{
     const seen: unknown[] = [];
     const script = (id: string) => ctx.step(id, {{ type: \"script\", command: [\"run\", id] }}).then((r) => seen.push(r.result));
+    const risky = (id: string) => ctx.step(id, {{
+      type: \"function\",
+      fn: () => {{ if (Math.random() < 0.6) throw new Error(\"unlucky\"); return id; }},
+      retry: {{ attempts: 3, backoff: \"1m\" }},
+    }}).then((r) => seen.push(r.data));
     const compute = (id: string) => ctx.step(id, {{ type: \"function\", fn: () => Math.random() }}).then((r) => seen.push(r.data));
     {body}
     seen.push(Math.random(), crypto.randomUUID(), Date.now() > 0);
@@ -85,6 +90,35 @@ fn functions_that_end_in_another_order_than_they_began_replay_alike() {
 }
 
 #[test]
+fn a_function_that_throws_is_tried_again_after_its_backoff() {
+    survives_every_crash(&flow(
+        "
+    let tries = 0;
+    const flaky = ctx.step('f', {
+      type: 'function',
+      fn: () => { if (Math.random() < 2) throw new Error('no luck'); },
+      retry: { attempts: 3, backoff: '10m', factor: 3, jitter: false },
+    });
+    await Promise.all([flaky.catch((e) => seen.push(e.message)), script('a'), risky('g').catch(() => 0)]);
+    await Promise.race([risky('h').catch(() => 0), script('b')]);
+    await compute('c');",
+    ));
+    let body = "await ctx.step('f', { type: 'function', fn: () => { throw new Error('no luck'); }, retry: { attempts: 3, backoff: '1m', factor: 3, jitter: false } });";
+    let bundle = bundle(&flow(body));
+    let mut world = World::new(&bundle, &serde_json::json!({}));
+    world.live(100);
+    let story = story(&world.run, &world.journal);
+    assert!(
+        story.starts_with("failed step `f` failed: Error: no luck (flow.ts:"),
+        "{story}"
+    );
+    let began = world.journal.first().unwrap().0;
+    let waited = world.journal.last().unwrap().0.since(began).as_secs();
+    assert_eq!(waited, 4 * 60, "a minute, then three times as long");
+    assert_eq!(world.run.steps[0].failures.len(), 2);
+}
+
+#[test]
 fn a_failure_that_nobody_catches_fails_the_run_with_its_line() {
     let bundle = bundle(&flow("\n    await script('fail-here');"));
     let mut world = World::new(&bundle, &serde_json::json!({}));
@@ -102,6 +136,7 @@ fn statements(depth: u32) -> BoxedStrategy<String> {
     let leaf = prop_oneof![
         id.prop_map(|id| format!("await script('{id}').catch((e) => seen.push(String(e)));")),
         "[f-h]{1,2}".prop_map(|id| format!("await compute('{id}');")),
+        "r[f-h]".prop_map(|id| format!("await risky('{id}').catch((e) => seen.push(String(e)));")),
         Just("await ctx.wait('1h');".to_owned()),
         Just("await ctx.comment(`at ${seen.length}`);".to_owned()),
         Just("ctx.log(seen.length);".to_owned()),

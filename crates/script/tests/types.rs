@@ -2,6 +2,7 @@
 //! what the engine would refuse.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -106,5 +107,86 @@ fn twenty_wrong_ones_are_refused() {
             said.contains(&format!("{name}(")),
             "{name} was taken:\n{text}\n{said}"
         );
+    }
+}
+
+/// What stands between the braces that open first in this text.
+fn braced(text: &str) -> &str {
+    let begin = text.find('{').unwrap() + 1;
+    let mut depth = 1;
+    let end = text[begin..].find(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    &text[begin..begin + end.unwrap()]
+}
+
+/// The fields of an object type, those inside its fields left out.
+fn fields(body: &str) -> BTreeSet<String> {
+    let (mut depth, mut names, mut word) = (0, BTreeSet::new(), String::new());
+    let mut fresh = true;
+    let mut comment = false;
+    let mut before = ' ';
+    for c in body.chars() {
+        match (before, c) {
+            ('/', '*') => comment = true,
+            ('*', '/') => comment = false,
+            _ if comment => {}
+            (_, '{' | '(' | '[') => depth += 1,
+            (_, '}' | ')' | ']') => depth -= 1,
+            (_, ';') if depth == 0 => (fresh, word) = (true, String::new()),
+            (_, ':') if depth == 0 && fresh => {
+                names.insert(word.trim().trim_end_matches('?').to_owned());
+                fresh = false;
+            }
+            (_, c) if depth == 0 && fresh && (c.is_alphanumeric() || "_?".contains(c)) => {
+                word.push(c);
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    names
+}
+
+/// The fields of an interface of the types, or, after a `.`, of the object that one of its fields is.
+fn declared(types: &str, name: &str) -> BTreeSet<String> {
+    let mut path = name.split('.');
+    let interface = format!("interface {}", path.next().unwrap());
+    let at = types
+        .match_indices(&interface)
+        .find(|(at, _)| {
+            let next = types[at + interface.len()..].chars().next();
+            next.is_some_and(|c| !c.is_alphanumeric())
+        })
+        .unwrap_or_else(|| panic!("there is no {interface}"))
+        .0;
+    let mut body = braced(&types[at..]);
+    for field in path {
+        let at = body.find(&format!("{field}?:")).unwrap();
+        body = braced(&body[at..]);
+    }
+    fields(body)
+}
+
+#[test]
+fn the_types_have_the_fields_that_the_engine_takes() {
+    let files = baton_script::editor_files();
+    let (_, types) = files
+        .iter()
+        .find(|(name, _)| name.ends_with("baton.d.ts"))
+        .unwrap();
+    for (interface, table) in baton_core::definition::program_fields() {
+        let more: &[&str] = match interface {
+            "FunctionStepConfig" => &["fn", "type"],
+            "AgentStepConfig" | "ScriptStepConfig" => &["type"],
+            "WorkflowConfig" => &["execute"],
+            _ => &[],
+        };
+        let expected: BTreeSet<String> = table
+            .into_iter()
+            .chain(more.iter().map(|&name| name.to_owned()))
+            .collect();
+        assert_eq!(declared(types, interface), expected, "{interface}");
     }
 }

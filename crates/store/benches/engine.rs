@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use baton_core::ids::{AttemptId, ProjectId, RunId};
 use baton_core::run::event::{Actor, Event, PausePolicy, ProjectRef};
+use baton_core::run::prefix::TakenOver;
 use baton_core::time::Timestamp;
 use baton_engine::ports::{
     Clock, Definitions, Environments, FoundDefinition, Journal, Launch, Reports, Runners,
@@ -89,7 +90,8 @@ fn request(engine: &Engine, source: &Arc<str>, project: &std::path::Path) -> Sta
         by: Actor::System,
         parent: None,
         budget: None,
-        inherited: vec![],
+        args_are_read: false,
+        taken: TakenOver::default(),
         instruction: None,
         pause_policy: PausePolicy::default(),
         directory: "/".into(),

@@ -7,7 +7,10 @@ use std::time::Duration;
 use baton_core::definition::{Finish, WorktreeMode};
 use baton_core::ids::{ProjectId, RunId};
 use baton_core::run::event::{Actor, PausePolicy, ProjectRef, Workspace};
-use baton_engine::ports::{Definitions, Environments, FoundDefinition, Journal, NoPrograms};
+use baton_core::run::prefix::TakenOver;
+use baton_engine::ports::{
+    Definitions, Environments, FoundDefinition, Journal, NoPrograms, Programs,
+};
 use baton_engine::{Engine, Folded, Outside, Plans, StartError, StartRequest, load_run};
 
 use crate::runners::Script;
@@ -23,6 +26,8 @@ pub struct World {
     pub clock: Arc<SimClock>,
     /// The project's definitions by key.
     pub definitions: BTreeMap<String, String>,
+    /// Makes whoever runs the programs of runs, for each life anew: isolates die with their host.
+    pub programs: fn() -> Arc<dyn Programs>,
     allowed: Arc<Mutex<Allowed>>,
     plans: Plans,
 }
@@ -70,6 +75,7 @@ impl World {
             runners,
             clock,
             definitions,
+            programs: || Arc::new(NoPrograms),
             allowed: Arc::new(Mutex::new(Ok(BTreeMap::new()))),
             plans: Plans::default(),
         }
@@ -94,7 +100,7 @@ impl World {
                 runners: self.runners.clone(),
                 definitions: Arc::new(Known(self.definitions.clone())),
                 environments: Arc::new(OneForAll(self.allowed.clone())),
-                programs: Arc::new(NoPrograms),
+                programs: (self.programs)(),
                 clock: self.clock.clone(),
             });
             engine.recover().unwrap();
@@ -145,14 +151,19 @@ impl Life {
                 path: "/sample".into(),
             },
             key: key.into(),
-            path: format!("{key}.yaml"),
+            // The bundle of a TypeScript definition is JSON.
+            path: match source.starts_with('{') {
+                true => format!("{key}.ts"),
+                false => format!("{key}.yaml"),
+            },
             source: source.into(),
             name: None,
             args,
             by: Actor::User(baton_core::ids::UserId::LOCAL),
             parent: None,
             budget: None,
-            inherited: vec![],
+            args_are_read: false,
+            taken: TakenOver::default(),
             instruction: None,
             pause_policy: PausePolicy::default(),
             directory: "/sample".into(),

@@ -9,6 +9,7 @@ use baton_core::definition::{Budget, Severity, WorktreeMode};
 use baton_core::ids::{CommandId, RunId};
 use baton_core::run::decide::{files_before, inherited};
 use baton_core::run::event::{Parent, ProjectRef, Workspace};
+use baton_core::run::prefix::TakenOver;
 use baton_engine::StartRequest;
 use baton_engine::ports::{Aggregate, Journal};
 use baton_store::Project;
@@ -138,7 +139,8 @@ pub async fn start(
         by: caller.by,
         parent,
         budget,
-        inherited: Vec::new(),
+        args_are_read: false,
+        taken: TakenOver::default(),
         instruction: None,
         pause_policy: host.pause_policy,
         id: caller.command.clone(),
@@ -245,7 +247,7 @@ pub async fn fork(
     }
     let parent = find::run_id(&host, &id).await?;
     let from = body.from_step.clone();
-    let (recorded, args, inherited, base) = host
+    let (recorded, args, taken, base) = host
         .engine
         .read(parent, move |run| {
             let ends = inherited(run, from.as_deref());
@@ -263,7 +265,7 @@ pub async fn fork(
         })
     })
     .await?;
-    let inherited = inherited?;
+    let taken = taken?;
     let (directory, workspace) = match (&recorded.workspace, base) {
         (Some(of), Some(base)) => {
             let key = &recorded.definition.key;
@@ -279,6 +281,7 @@ pub async fn fork(
         path: recorded.definition.path.clone(),
         source: recorded.source.as_str().into(),
         name: Some(body.name.unwrap_or_else(|| recorded.name.clone())),
+        args_are_read: body.args.is_none(),
         args: body.args.unwrap_or(args),
         by: caller.by,
         parent: Some(Parent {
@@ -286,7 +289,7 @@ pub async fn fork(
             step: None,
         }),
         budget: Some(recorded.budget),
-        inherited,
+        taken,
         instruction: body.message.or_else(|| recorded.instruction.clone()),
         pause_policy: recorded.pause_policy,
         directory,

@@ -6,6 +6,7 @@ use baton_core::definition::Severity;
 use baton_core::ids::{CommandId, RunId};
 use baton_core::run::big::hash;
 use baton_core::run::event::Actor;
+use baton_core::run::prefix::TakenOver;
 use baton_engine::StartRequest;
 use baton_store::Project;
 use serde_json::Value;
@@ -71,7 +72,8 @@ pub async fn start(
         by: Actor::System,
         parent: None,
         budget: None,
-        inherited: Vec::new(),
+        args_are_read: false,
+        taken: TakenOver::default(),
         instruction: None,
         pause_policy: host.pause_policy,
         id: Some(command.clone()),

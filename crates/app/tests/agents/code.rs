@@ -177,3 +177,41 @@ export default defineWorkflow({
     let ran = std::fs::read_to_string(office.world.project.join("ran")).unwrap();
     assert_eq!(ran, "one\ntwo\ntwo\nthree\n");
 }
+
+#[test]
+fn a_fork_from_a_step_runs_that_step_and_what_follows() {
+    let office = Office::new();
+    define(
+        &office,
+        "forked.ts",
+        "import { defineWorkflow } from \"baton\";
+import { z } from \"zod\";
+export default defineWorkflow({
+  name: \"Forked\",
+  argsSchema: z.object({ word: z.string().transform((word) => word.length) }),
+  concurrency: { key: \"words-{{ args.word }}\", limit: 5 },
+  async execute(ctx) {
+    const dice = await ctx.step(\"dice\", { type: \"function\", fn: () => Math.random() });
+    await ctx.step(\"first\", { type: \"script\", command: `echo one ${ctx.runId} >> ran` });
+    await ctx.step(\"second\", { type: \"script\", command: \"echo two >> ran\" });
+    return [ctx.args.word, dice.data, Math.random()];
+  },
+});
+",
+    );
+    let run = start(&office, "forked", &json!({"word": "four"}));
+    let whole = office.completed(&run);
+    assert_eq!(whole["outputs"][0], 4);
+    let (status, answer) = office.post(&format!("{run}/fork"), &json!({"from_step": "second"}));
+    assert_eq!(status, 201, "{answer}");
+    let id = answer["data"]["id"].as_str().unwrap();
+    let fork = office.completed(&format!("/api/workflow-executions/{id}"));
+    assert_eq!(fork["outputs"], whole["outputs"], "the same dice");
+    let ran = std::fs::read_to_string(office.world.project.join("ran")).unwrap();
+    let words: Vec<&str> = ran.lines().map(|line| &line[..3]).collect();
+    assert_eq!(
+        words,
+        ["one", "two", "two"],
+        "what came before is not run again"
+    );
+}

@@ -54,6 +54,7 @@ impl Killer {
         let beside = |name: &str| world.project.with_file_name(name);
         let (bin, home) = (beside("bin"), beside("agents"));
         fakes::install(&bin);
+        workflows::install_pnpm(&bin);
         let path = std::env::var("PATH").unwrap_or_default();
         let words = [
             ("PATH", format!("{}:{path}", bin.display())),
@@ -84,12 +85,15 @@ impl Killer {
     /// Kills that often; only what lived counts.
     pub fn rage(&mut self, kills: usize) {
         let begun = Instant::now();
-        let (mut hosts, mut shepherds) = (0, 0);
+        let (mut hosts, mut shepherds, mut workers) = (0, 0, 0);
         while hosts + shepherds < kills {
             self.refill();
             let wait = self.rng.below(60);
             pause(Duration::from_millis(wait as u64));
             let choice = self.rng.below(5);
+            if self.rng.below(4) == 0 {
+                workers += usize::from(self.kill_a_worker());
+            }
             if choice >= 2 {
                 shepherds += usize::from(self.kill_a_shepherd());
             }
@@ -99,7 +103,7 @@ impl Killer {
             }
         }
         eprintln!(
-            "killed {hosts} hosts and {shepherds} shepherds under {} runs in {:?}",
+            "killed {hosts} hosts, {shepherds} shepherds and {workers} workers under {} runs in {:?}",
             self.runs.len(),
             begun.elapsed()
         );
@@ -122,7 +126,9 @@ impl Killer {
             let kind = self.runs.len() % KINDS.len();
             let key = format!("run-{}", self.runs.len());
             let project = &self.projects[usize::from(KINDS[kind].is_in_git)];
-            let Some(run) = world.start(project, KINDS[kind].key, &key) else {
+            let args = serde_json::from_str(KINDS[kind].args).unwrap();
+            let started = world.start_with(project, KINDS[kind].key, &key, &args);
+            let Some(run) = started else {
                 return;
             };
             self.runs.push((run.clone(), kind));
@@ -188,6 +194,18 @@ impl Killer {
         }
         self.killed.insert(shepherd.attempt);
         true
+    }
+
+    fn kill_a_worker(&mut self) -> bool {
+        let Some(host) = processes::host(&self.world.data) else {
+            return false;
+        };
+        let mut living = processes::workers(host);
+        if living.is_empty() {
+            return false;
+        }
+        let worker = living.swap_remove(self.rng.below(living.len()));
+        processes::kill(worker)
     }
 
     fn kills_of(&self, shepherd: &Shepherd) -> usize {

@@ -39,7 +39,7 @@ impl Sessions {
         events: &[Value],
         wrong: &mut Vec<String>,
     ) {
-        for step in kind.agents {
+        for step in kind.agents.iter().chain(kind.silent) {
             self.check_session(story, run, step, events, wrong);
         }
         self.check_questions(run, kind, events, wrong);

@@ -1,5 +1,6 @@
 //! The workflows that are crashed, and the script that all their steps and agents run.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,8 +14,14 @@ pub struct Kind {
     pub scripts: &'static [&'static str],
     /// The keys of the steps that are an agent's.
     pub agents: &'static [&'static str],
+    /// The keys of steps that are an agent's of which nobody asks to write what it does.
+    pub silent: &'static [&'static str],
     /// The keys of the others.
     pub others: &'static [&'static str],
+    /// What its program says in the thread, once.
+    pub says: Option<&'static str>,
+    /// What its runs are given, as JSON.
+    pub args: &'static str,
     /// What people do about its agents.
     pub people: People,
     /// Its runs have a git worktree each.
@@ -36,13 +43,16 @@ const SCRIPTS: Kind = Kind {
     key: "",
     scripts: &[],
     agents: &[],
+    silent: &[],
     others: &[],
+    says: None,
+    args: "{}",
     people: People::Absent,
     is_in_git: false,
 };
 
 /// All of them.
-pub const KINDS: [Kind; 9] = [
+pub const KINDS: [Kind; 11] = [
     Kind {
         key: "sequential",
         scripts: &["a", "b", "c", "d", "e"],
@@ -52,6 +62,13 @@ pub const KINDS: [Kind; 9] = [
         key: "agents",
         agents: &["a", "b", "c"],
         scripts: &["last"],
+        ..SCRIPTS
+    },
+    Kind {
+        key: "code",
+        scripts: &["a", "b", "c", "d"],
+        others: &["dice", "nap", "add", "add~2", "add~3", "add~4", "rest"],
+        says: Some("half way"),
         ..SCRIPTS
     },
     Kind {
@@ -71,6 +88,14 @@ pub const KINDS: [Kind; 9] = [
             "first", "item.0", "item.1", "item.2", "item.3", "item.4", "last",
         ],
         others: &["item"],
+        ..SCRIPTS
+    },
+    Kind {
+        key: "implement-feature",
+        silent: &["research-codebase", "create-spec", "implement"],
+        scripts: &["run-tests", "build"],
+        says: Some("Feature implementation complete!"),
+        args: FEATURE,
         ..SCRIPTS
     },
     Kind {
@@ -97,6 +122,35 @@ pub const KINDS: [Kind; 9] = [
         ..SCRIPTS
     },
 ];
+
+/// A document's example as its readers have it; `pnpm` is a script of ours.
+const EXAMPLE: &str = include_str!("../../../script/tests/examples/implement-feature.ts");
+
+/// Its agents take a moment, so that they can be killed while they work.
+const FEATURE: &str = r#"{"featureName": "Login\n@again\n@flood 4 40\n", "requirements": "JWT"}"#;
+
+/// All that a program can wait for and compute.
+const CODE: &str = r#"import { defineWorkflow } from "baton";
+export default defineWorkflow({
+  name: "code",
+  async execute(ctx) {
+    const work = (id: string) => ctx.step(id, { type: "script", command: "sh work" });
+    const dice = await ctx.step("dice", { type: "function", fn: () => Math.floor(Math.random() * 1e6) });
+    await work("a");
+    await Promise.all([work("b"), work("c"), ctx.wait("nap", "150ms")]);
+    await ctx.comment("half way");
+    let sum = dice.data;
+    for (let i = 0; i < 4; i += 1) {
+      const { data } = await ctx.step("add", { type: "function", fn: () => sum + i });
+      sum = data;
+    }
+    await ctx.wait("rest", "50ms");
+    if (sum !== dice.data + 6) throw new Error(`the sum is ${sum}`);
+    await work("d");
+    return sum;
+  },
+});
+"#;
 
 /// Says what it does, durably, in one line each; in between it works a moment.
 const WORK: &str = r#"#!/bin/sh
@@ -166,7 +220,16 @@ pub fn define(world: &World) {
     let rest = "  - {id: rest, type: wait, for: 200ms}\n".to_owned();
     let steps = [step("before", ""), nap, rest, step("after", "")].concat();
     world.define("timer", &format!("name: timer\nsteps:\n{steps}"));
+    world.define_code("code", CODE);
+    world.define_code("implement-feature", EXAMPLE);
     define_agents(world);
+}
+
+/// The package manager of the example: it does the work of whichever step calls it.
+pub fn install_pnpm(bin: &Path) {
+    let pnpm = bin.join("pnpm");
+    std::fs::write(&pnpm, "#!/bin/sh\nexec sh \"${TRACE%/*}/work\"\n").unwrap();
+    std::fs::set_permissions(&pnpm, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn define_agents(world: &World) {

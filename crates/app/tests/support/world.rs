@@ -63,6 +63,13 @@ impl World {
         std::fs::write(dir.join(format!("{key}.yaml")), text).unwrap();
     }
 
+    /// Writes a TypeScript definition.
+    #[allow(dead_code, reason = "each test binary uses its own part of it")]
+    pub fn define_code(&self, key: &str, text: &str) {
+        let dir = self.project.join(".agent/workflows/definitions");
+        std::fs::write(dir.join(format!("{key}.ts")), text).unwrap();
+    }
+
     /// The binary with these words, on this data directory, in this project.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(BATON);
@@ -169,6 +176,17 @@ impl World {
     /// Starts a run of `definition`, once, however often the host dies meanwhile; none while no
     /// host answers.
     pub fn start(&self, project: &str, definition: &str, key: &str) -> Option<String> {
+        self.start_with(project, definition, key, &json!({}))
+    }
+
+    /// The same, with args.
+    pub fn start_with(
+        &self,
+        project: &str,
+        definition: &str,
+        key: &str,
+        args: &Value,
+    ) -> Option<String> {
         let mut environment = json!({
             "PATH": std::env::var("PATH").unwrap_or_default(),
             "WORLD": self.mark,
@@ -181,6 +199,7 @@ impl World {
             "project_id": project,
             "definition": definition,
             "environment": environment,
+            "args": args,
         });
         let path = "/api/workflow-executions";
         let answer = self.ask("POST", path, Some(key), Some(&body)).ok()?;

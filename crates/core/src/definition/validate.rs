@@ -22,6 +22,7 @@ use super::diagnostic::{Diagnostic, Report};
 use super::draft::{Draft, Kind, Node, Span};
 use places::Use;
 
+pub use fields::program_fields;
 pub use program::{parse_bundle, parse_head, parse_step};
 
 /// The most steps a definition may have.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::big::Big;
 use super::event::{Actor, Key, PausePolicy, SkipReason, StepError, StepOutput};
+use super::prefix::Prefix;
 use super::redirect::Predecessor;
 use crate::definition::{Budget, Finish, OnFull, WorktreeMode};
 use crate::ids::{DefinitionId, ProjectId, RunId};
@@ -40,6 +41,9 @@ pub struct RunCreated {
     /// Ends of steps taken over from the run it was forked from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inherited: Vec<Inherited>,
+    /// The beginning of that run's program, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Box<Prefix>>,
     /// A standing instruction (`run.instruction`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instruction: Option<String>,
@@ -209,6 +213,7 @@ impl RunCreated {
     pub fn bigs(&mut self) -> Vec<&mut Big> {
         let mut bigs = vec![&mut self.source, &mut self.args];
         bigs.extend(self.inherited.iter_mut().flat_map(Inherited::bigs));
+        bigs.extend(self.program.iter_mut().flat_map(|prefix| prefix.bigs()));
         bigs
     }
 }

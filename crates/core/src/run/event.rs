@@ -550,10 +550,7 @@ impl Event {
             Self::ProgramEnded {
                 end: ProgramEnd::Returned(outputs),
             } => vec![outputs],
-            Self::RedirectRequested(successor) => {
-                let inherited = successor.inherited.iter_mut();
-                inherited.flat_map(Inherited::bigs).collect()
-            }
+            Self::RedirectRequested(successor) => successor.bigs(),
             Self::ProgramEnded { .. }
             | Self::ChildEnded { .. }
             | Self::SlotGranted {}

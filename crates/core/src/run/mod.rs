@@ -10,6 +10,7 @@ pub mod message;
 mod names;
 mod outbox;
 mod plan;
+pub mod prefix;
 pub mod program;
 mod prompt;
 pub mod redirect;

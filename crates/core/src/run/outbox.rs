@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::big::Big;
-use super::event::{ChildOutcome, Inherited, Key, SlotClaim};
+use super::event::{ChildOutcome, Key, SlotClaim};
 use super::redirect::Successor;
 use crate::ids::{CommandId, RunId};
 
@@ -104,10 +104,7 @@ impl Outbox {
                 outcome: ChildOutcome::Completed { outputs, .. },
                 ..
             } => vec![outputs],
-            Message::StartSuccessor(successor) => {
-                let inherited = successor.inherited.iter_mut();
-                inherited.flat_map(Inherited::bigs).collect()
-            }
+            Message::StartSuccessor(successor) => successor.bigs(),
             _ => vec![],
         })
     }

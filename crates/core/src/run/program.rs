@@ -5,7 +5,8 @@
 //! A replay needs three things, and they are all here: the calls in their order, the outcomes in
 //! the order in which the program hears them (that of the ends of its steps), and for each call how
 //! many outcomes it had heard when it made it. Functions run inside the isolate; their ends are no
-//! outcomes, since they follow from what was heard before.
+//! outcomes, since they follow from what was heard before. One that threw and is to be tried again
+//! is: that its backoff is over is an outcome, and the next try a call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -87,6 +88,8 @@ pub enum CallKind {
     Step,
     /// A step that has run in the isolate.
     Function,
+    /// The same step once more, after its backoff.
+    Again,
     /// Words for the thread.
     Comment,
     /// Words for the thread, from `ctx.log` and `console.log`.
@@ -102,6 +105,7 @@ impl CallKind {
         match self {
             Self::Step => "step",
             Self::Function => "function step",
+            Self::Again => "next try of function step",
             Self::Comment => "comment",
             Self::Log => "log",
             Self::Checkpoint => "checkpoint",
@@ -129,6 +133,8 @@ pub enum FunctionEnd {
     Returned(Big),
     /// It threw this.
     Threw(StepError),
+    /// It threw this, and is to be tried again: it has not ended.
+    Tried(StepError),
 }
 
 /// How a program ended.
@@ -305,7 +311,7 @@ impl Run {
     }
 
     /// How many of the program's calls it makes alike when these steps are undone.
-    fn calls_that_stay(&self, program: &Program, undone: &BTreeSet<usize>) -> usize {
+    pub(super) fn calls_that_stay(&self, program: &Program, undone: &BTreeSet<usize>) -> usize {
         let first = program
             .outcomes
             .iter()

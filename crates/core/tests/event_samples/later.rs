@@ -3,7 +3,8 @@
 use baton_core::ids::ArtifactId;
 use baton_core::run::big::Big;
 use baton_core::run::event::*;
-use baton_core::run::program::{Call, CallKind, ProgramEnd, ProgramError, ProgramFault};
+use baton_core::run::prefix::Prefix;
+use baton_core::run::program::{Call, CallKind, Declared, ProgramEnd, ProgramError, ProgramFault};
 use baton_core::time::Timestamp;
 use serde_json::json;
 
@@ -38,12 +39,14 @@ pub fn redirects_and_files(created: &RunCreated, posted: &MessagePosted) -> Vec<
             run: OTHER,
             instruction: "Make it a menu".into(),
             inherited: created.inherited.clone(),
+            program: None,
             base: Some("c0ffee".into()),
         })),
         Event::RedirectRequested(Box::new(Successor {
             run: OTHER,
             instruction: "Make it a menu".into(),
             inherited: vec![],
+            program: None,
             base: None,
         })),
         Event::Redirected {
@@ -146,5 +149,41 @@ pub fn programs() -> Vec<Event> {
         ]
         .map(threw),
     );
+    events.push(called(plain(CallKind::Again), "{}"));
     events
+}
+
+/// What forks of programs brought.
+pub fn forks_of_programs(created: &RunCreated) -> Vec<Event> {
+    let call = Call {
+        kind: CallKind::Step,
+        key: "a".into(),
+        hash: "0123456789abcdef".into(),
+        line: "flow.ts:12:5".into(),
+        heard: 0,
+        rests: true,
+    };
+    let prefix = Prefix {
+        of: OTHER,
+        at: created.inherited[0].at,
+        calls: vec![call],
+        declared: vec![Declared {
+            key: "a".into(),
+            options: Big::new("{\"id\":\"a\"}"),
+        }],
+        outcomes: vec!["a".into()],
+    };
+    vec![
+        Event::RunCreated(Box::new(RunCreated {
+            program: Some(Box::new(prefix.clone())),
+            ..created.clone()
+        })),
+        Event::RedirectRequested(Box::new(Successor {
+            run: OTHER,
+            instruction: "Make it a menu".into(),
+            inherited: created.inherited.clone(),
+            program: Some(Box::new(prefix)),
+            base: None,
+        })),
+    ]
 }

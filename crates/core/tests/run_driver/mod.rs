@@ -93,6 +93,7 @@ fn created(source: &str, plan: &Plan, then: PauseThen, inherited: Vec<Inherited>
                 on_full: OnFull::Queue,
             }),
         inherited,
+        program: None,
         instruction: None,
         pause_policy: PausePolicy {
             timeout_ms: 60_000,

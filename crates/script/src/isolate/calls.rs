@@ -25,8 +25,13 @@ pub(super) struct Calls {
     limits: Limits,
     /// The calls that the journal has, to be made alike.
     pub(super) recorded: Vec<Call>,
-    /// How the recorded functions ended: the outcome that the program is told.
-    pub(super) ends: HashMap<usize, String>,
+    /// So many of them are compared without their options.
+    pub(super) taken_over: usize,
+    /// How the recorded functions ended: the outcome that the program is told; `None`: it threw, and
+    /// another try was to follow.
+    pub(super) ends: HashMap<usize, Option<String>>,
+    /// Functions that have not ended, by their first calls.
+    tries: HashMap<usize, Try>,
     /// Calls made so far.
     pub(super) made: usize,
     /// New ones that were not told yet.
@@ -49,7 +54,17 @@ pub(super) struct Calls {
     /// How it ended.
     pub(super) end: Option<ProgramEnd>,
     /// The last place that made a call.
-    pub(super) last: Option<super::Place>,
+    pub(super) last: super::LastPlace,
+}
+
+/// A function that has not ended.
+struct Try {
+    /// Its first call.
+    call: Call,
+    /// The number of the call for the current try.
+    current: usize,
+    /// Tries that may follow.
+    left: u32,
 }
 
 impl Calls {
@@ -63,7 +78,9 @@ impl Calls {
             positions,
             limits,
             recorded: Vec::new(),
+            taken_over: 0,
             ends: HashMap::new(),
+            tries: HashMap::new(),
             made: 0,
             fresh: Vec::new(),
             told: 0,
@@ -74,22 +91,14 @@ impl Calls {
             open: BTreeSet::new(),
             fault: None,
             end: None,
-            last: None,
+            last: super::LastPlace::default(),
         }
     }
 
     /// A function that waits for something, which functions cannot.
     pub(super) fn waiting_function(&self) -> Option<Fault> {
         let n = self.running?;
-        let call = match self.recorded.get(n) {
-            Some(call) => Some(call),
-            None => {
-                let fresh = n
-                    .checked_sub(self.told)
-                    .and_then(|index| self.fresh.get(index));
-                fresh.map(|ask| &ask.call)
-            }
-        };
+        let call = self.tries.get(&n).map(|tried| &tried.call);
         let key = call.map_or("?", |call| call.key.as_str());
         let line = call.map_or("", |call| call.line.as_str());
         let message = format!(
@@ -122,7 +131,9 @@ impl Calls {
                     n => format!("{id}~{n}"),
                 }
             }
-            CallKind::Comment | CallKind::Log | CallKind::Checkpoint => id.to_owned(),
+            CallKind::Again | CallKind::Comment | CallKind::Log | CallKind::Checkpoint => {
+                id.to_owned()
+            }
         }
     }
 
@@ -148,7 +159,9 @@ impl Calls {
         }
         let place = self.positions.first(stack);
         let line = place.as_ref().map(ToString::to_string).unwrap_or_default();
-        self.last = place;
+        if let Some(place) = place {
+            self.last.set(place);
+        }
         let mut attempts = 1;
         if let CallKind::Step | CallKind::Function = kind {
             let value: Value = serde_json::from_str(options).map_err(|error| error.to_string())?;
@@ -166,17 +179,22 @@ impl Calls {
             rests: false,
         };
         let n = self.made;
-        let mut ended = false;
+        let (mut ended, mut tried) = (false, false);
         match self.recorded.get(n) {
             Some(recorded) => {
-                if let Some(fault) = differs(recorded, &call) {
+                let same_run = n >= self.taken_over;
+                if let Some(fault) = differs(recorded, &call, same_run) {
                     let message = fault.message.clone();
                     self.fault = Some(fault);
                     return Err(message);
                 }
-                if let Some(end) = self.ends.remove(&n) {
-                    ended = true;
-                    self.due.insert(n, Some(end));
+                match self.ends.remove(&n) {
+                    Some(Some(end)) => {
+                        ended = true;
+                        self.due.insert(n, Some(end));
+                    }
+                    Some(None) => tried = true,
+                    None => {}
                 }
             }
             None => self.fresh.push(Ask {
@@ -191,25 +209,102 @@ impl Calls {
                 self.open.insert(n);
             }
             CallKind::Function if !ended => {
-                self.due.insert(n, None);
+                let left = attempts.saturating_sub(1 + u32::from(tried));
+                let call = call.clone();
+                let current = n;
+                self.tries.insert(
+                    n,
+                    Try {
+                        call,
+                        current,
+                        left,
+                    },
+                );
+                if !tried {
+                    self.due.insert(n, None);
+                }
             }
-            CallKind::Function => {}
+            CallKind::Function | CallKind::Again => {}
             CallKind::Comment | CallKind::Log | CallKind::Checkpoint => {
                 self.due.insert(n, Some("{}".to_owned()));
             }
         }
         let told = json!({
-            "n": n, "key": call.key, "line": call.line, "ended": ended, "attempts": attempts,
+            "n": n, "key": call.key, "line": call.line, "ended": ended,
         });
         Ok(told.to_string())
     }
 
-    /// A function ended: with JSON, or with what it threw.
-    fn done(&mut self, n: usize, returned: bool, text: &str, stack: &str) {
+    /// The number of the call for the current try of a function.
+    pub(super) fn try_of(&self, n: usize) -> usize {
+        self.tries.get(&n).map_or(n, |tried| tried.current)
+    }
+
+    /// Whether a function waits for its next try.
+    pub(super) fn tries_again(&self) -> bool {
+        !self.tries.is_empty()
+    }
+
+    /// The backoff of a function is over: it is called once more.
+    pub(super) fn again(&mut self, n: usize) -> Result<(), Fault> {
+        let number = self.made;
+        let Some(tried) = self.tries.get_mut(&n) else {
+            let message = "Nondeterministic: the recorded run tried a function again that the replay has not called";
+            return Err(Fault::new(ProgramFault::Nondeterministic, message));
+        };
+        let call = Call {
+            kind: CallKind::Again,
+            heard: self.heard,
+            rests: false,
+            ..tried.call.clone()
+        };
+        tried.current = number;
+        let mut runs = true;
+        match self.recorded.get(number) {
+            Some(recorded) => {
+                if let Some(fault) = differs(recorded, &call, number >= self.taken_over) {
+                    return Err(fault);
+                }
+                match self.ends.remove(&number) {
+                    Some(Some(end)) => {
+                        self.tries.remove(&n);
+                        self.due.insert(n, Some(end));
+                        runs = false;
+                    }
+                    Some(None) => {
+                        tried.left = tried.left.saturating_sub(1);
+                        runs = false;
+                    }
+                    None => {}
+                }
+            }
+            None => self.fresh.push(Ask {
+                call,
+                options: Big::new("{}"),
+                end: None,
+            }),
+        }
+        self.made += 1;
+        if runs {
+            self.due.insert(n, None);
+        }
+        Ok(())
+    }
+
+    /// A function ended: with JSON, or with what it threw; `last`: it is not tried again.
+    fn done(&mut self, n: usize, returned: bool, text: &str, stack: &str, last: bool) {
         if self.running != Some(n) {
             return;
         }
         self.running = None;
+        let current = self.try_of(n);
+        let goes_on = !returned
+            && !last
+            && self.tries.get_mut(&n).is_some_and(|tried| {
+                let goes_on = tried.left > 0;
+                tried.left = tried.left.saturating_sub(1);
+                goes_on
+            });
         let (end, told) = if returned && text.len() > self.limits.value {
             let size = text.len();
             let most = self.limits.value;
@@ -226,11 +321,18 @@ impl Calls {
             let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
             threw(format!("{text}{place}"))
         };
-        let fresh = n.checked_sub(self.told);
+        let end = match end {
+            FunctionEnd::Threw(error) if goes_on => FunctionEnd::Tried(error),
+            end => end,
+        };
+        let fresh = current.checked_sub(self.told);
         if let Some(ask) = fresh.and_then(|index| self.fresh.get_mut(index)) {
             ask.end = Some(end);
         }
-        self.due.insert(n, Some(told));
+        if !goes_on {
+            self.tries.remove(&n);
+            self.due.insert(n, Some(told));
+        }
     }
 }
 
@@ -249,7 +351,7 @@ pub(crate) fn function_outcome(end: &FunctionEnd) -> String {
         FunctionEnd::Returned(data) => {
             format!("{{\"status\":\"completed\",\"data\":{}}}", data.as_str())
         }
-        FunctionEnd::Threw(error) => {
+        FunctionEnd::Threw(error) | FunctionEnd::Tried(error) => {
             json!({"status": "failed", "error": error.message, "code": error.code}).to_string()
         }
     }
@@ -272,7 +374,8 @@ fn named(call: &Call) -> String {
     }
 }
 
-fn differs(recorded: &Call, now: &Call) -> Option<Fault> {
+/// How a call differs from the recorded one; with `options` also in these.
+fn differs(recorded: &Call, now: &Call, options: bool) -> Option<Fault> {
     let other = recorded.kind != now.kind || recorded.key != now.key;
     let message = if other {
         format!(
@@ -280,7 +383,7 @@ fn differs(recorded: &Call, now: &Call) -> Option<Fault> {
             named(recorded),
             named(now)
         )
-    } else if recorded.hash != now.hash {
+    } else if options && recorded.hash != now.hash {
         format!(
             "Nondeterministic: the recorded run asked for {} with other options than the replay{}",
             named(recorded),
@@ -308,10 +411,18 @@ pub(super) fn offer<'js>(
     };
     host.set("call", Function::new(ctx.clone(), call)?)?;
     let own = Rc::clone(calls);
-    let done = move |n: usize, returned: bool, text: String, stack: String| {
-        own.borrow_mut().done(n, returned, &text, &stack);
+    let done = move |n: usize, returned: bool, text: String, stack: String, last: bool| {
+        own.borrow_mut().done(n, returned, &text, &stack, last);
     };
     host.set("done", Function::new(ctx.clone(), done)?)?;
+    let own = Rc::clone(calls);
+    let begins = move |file: String, line: u32, column: u32| {
+        let calls = own.borrow();
+        if let Some(place) = calls.positions.place(&file, line, column) {
+            calls.last.set(place);
+        }
+    };
+    host.set("begins", Function::new(ctx.clone(), begins)?)?;
     let own = Rc::clone(calls);
     let ended = move |text: String| {
         let mut calls = own.borrow_mut();
@@ -332,6 +443,8 @@ pub(super) fn offer<'js>(
         let place = calls.positions.first(&stack).map(|place| place.to_string());
         let error = if step.is_empty() {
             let mut fault = kind_of(&words, &calls.limits);
+            // What has no stack is placed at the last call.
+            let place = place.or_else(|| calls.last.get().map(|place| place.to_string()));
             if let Some(place) = place {
                 fault.message = format!("{} ({place})", fault.message);
             }
@@ -352,13 +465,22 @@ pub(super) fn offer<'js>(
     host.set("threw", Function::new(ctx.clone(), threw)?)
 }
 
+/// What the SDK says of a thrown `null`: the engine throws one when there is no memory left for the
+/// error that would say so.
+const THREW_NULL: &str = "it threw null";
+
 /// Which limit the words of an exception are about.
 fn kind_of(words: &str, limits: &Limits) -> ProgramError {
+    let megabytes = limits.memory >> 20;
     let (code, message) = if words.contains("out of memory") {
-        let megabytes = limits.memory >> 20;
         (
             ProgramFault::Memory,
             format!("it needs more than {megabytes} MB of memory"),
+        )
+    } else if words == THREW_NULL {
+        (
+            ProgramFault::Memory,
+            format!("it needs more than {megabytes} MB of memory, or it threw null"),
         )
     } else if words.contains("stack overflow") || words.contains("call stack size") {
         (

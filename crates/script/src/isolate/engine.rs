@@ -49,7 +49,7 @@ impl Clock {
 }
 
 impl Engine {
-    pub(super) fn new(bundle: &Rc<Bundle>, limits: &Limits) -> Result<Self, Fault> {
+    pub(super) fn new(positions: &Rc<Positions>, limits: &Limits) -> Result<Self, Fault> {
         let failed = |error: Error| Fault::new(ProgramFault::Memory, error.to_string());
         let runtime = Runtime::new().map_err(failed)?;
         runtime.set_memory_limit(limits.memory);
@@ -77,12 +77,13 @@ impl Engine {
                 }
             },
         )));
+        let bundle = positions.bundle();
         runtime.set_loader(Names(Rc::clone(bundle)), Files(Rc::clone(bundle)));
         let context = Context::full(&runtime).map_err(failed)?;
         Ok(Self {
             context,
             runtime,
-            positions: Rc::new(Positions::new(bundle)),
+            positions: Rc::clone(positions),
             clock,
             limits: limits.clone(),
             rejections,
@@ -162,6 +163,8 @@ impl Engine {
     pub(super) fn fault(&self, error: CaughtError<'_>) -> Fault {
         let (message, stack) = match error {
             CaughtError::Exception(exception) => describe(&exception),
+            // There was no memory left for an error.
+            CaughtError::Value(value) if value.is_null() => ("out of memory".into(), String::new()),
             CaughtError::Value(value) => {
                 let shown = value.as_string().and_then(|text| text.to_string().ok());
                 let what = shown.unwrap_or_else(|| value.type_name().to_owned());

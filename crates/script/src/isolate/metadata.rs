@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::engine::Engine;
+use super::positions::Positions;
 use super::{Fault, Limits};
 use crate::bundle::Bundle;
 
@@ -48,7 +49,8 @@ struct Wrong {
 impl Metadata {
     pub(crate) fn new(bundle: &Bundle, limits: &Limits) -> Result<Self, Fault> {
         let entry = bundle.entry.clone();
-        let engine = Engine::new(&Rc::new(bundle.clone()), limits)?;
+        let positions = Positions::new(&Rc::new(bundle.clone()));
+        let engine = Engine::new(&Rc::new(positions), limits)?;
         Ok(Self { engine, entry })
     }
 

@@ -3,13 +3,17 @@
 
 mod calls;
 mod engine;
+mod known;
 mod metadata;
 mod positions;
 mod running;
 
 pub(crate) use calls::function_outcome;
+pub(crate) use known::Known;
 pub(crate) use metadata::Metadata;
 pub(crate) use running::{Opening, Outcome, Running, Turned};
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_core::run::program::{ProgramError, ProgramFault};
 use serde::{Deserialize, Serialize};
@@ -50,6 +54,24 @@ impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.file.rsplit('/').next().unwrap_or(&self.file);
         write!(f, "{name}:{}:{}", self.line, self.column)
+    }
+}
+
+/// Where a program is last known to have been: at its last call, or its beginning. Another thread
+/// may ask, when the program's own never comes back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastPlace(Arc<Mutex<Option<Place>>>);
+
+impl LastPlace {
+    pub(crate) fn get(&self) -> Option<Place> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, place: Place) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }
 }
 

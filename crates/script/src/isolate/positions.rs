@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use oxc_sourcemap::SourceMap;
 
@@ -11,21 +12,22 @@ use crate::bundle::Bundle;
 /// One token of a source map: where it is in the code, and in the file; all from 0.
 type Token = ((u32, u32), (u32, u32));
 
-/// See the module. A file's map is read when it is first asked for.
-pub(super) struct Positions {
-    maps: HashMap<String, String>,
+/// See the module. A file's map is read when it is first asked for, once for all isolates.
+pub(crate) struct Positions {
+    bundle: Rc<Bundle>,
     read: RefCell<HashMap<String, Vec<Token>>>,
 }
 
 impl Positions {
-    pub(super) fn new(bundle: &Bundle) -> Self {
-        let maps = bundle.modules.iter();
+    pub(super) fn new(bundle: &Rc<Bundle>) -> Self {
         Self {
-            maps: maps
-                .map(|(id, module)| (id.clone(), module.map.clone()))
-                .collect(),
+            bundle: Rc::clone(bundle),
             read: RefCell::default(),
         }
+    }
+
+    pub(super) fn bundle(&self) -> &Rc<Bundle> {
+        &self.bundle
     }
 
     /// The innermost place in a file of the definition that a stack names.
@@ -47,13 +49,14 @@ impl Positions {
     }
 
     /// A place in compiled code, line and column from 1.
-    fn place(&self, file: &str, line: u32, column: u32) -> Option<Place> {
-        let map = self.maps.get(file)?;
+    pub(super) fn place(&self, file: &str, line: u32, column: u32) -> Option<Place> {
+        let map = &self.bundle.modules.get(file)?.map;
         let at = (line.saturating_sub(1), column.saturating_sub(1));
         let mut read = self.read.borrow_mut();
-        let tokens = read
-            .entry(file.to_owned())
-            .or_insert_with(|| tokens_of(map).unwrap_or_default());
+        if !read.contains_key(file) {
+            read.insert(file.to_owned(), tokens_of(map).unwrap_or_default());
+        }
+        let tokens = read.get(file)?;
         let after = tokens.partition_point(|(code, _)| *code <= at);
         let before = after.checked_sub(1).and_then(|index| tokens.get(index));
         let (line, column) = match before {

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use baton_core::definition::parse_bundle;
 use baton_core::run::program::{Ask, Call, CallKind, ProgramEnd, ProgramFault};
 use rquickjs::{CatchResultExt, Function, Object, Persistent};
 use serde::{Deserialize, Serialize};
@@ -12,8 +11,7 @@ use serde_json::{Value, json};
 
 use super::calls::{self, Calls};
 use super::engine::Engine;
-use super::{Fault, Limits};
-use crate::bundle::Bundle;
+use super::{Fault, Known, LastPlace, Limits};
 
 /// New calls that are told before the program waits for anything.
 const BATCH: usize = 64;
@@ -31,8 +29,13 @@ pub(crate) struct Opening {
     pub(crate) seed: [u32; 4],
     /// The recorded calls.
     pub(crate) calls: Vec<Call>,
-    /// The ends of recorded functions, by the number of the call: outcomes as JSON text.
-    pub(crate) functions: Vec<(usize, String)>,
+    /// So many of the first ones were made by the run that this one was forked from: its directory
+    /// and args are others, so their options may be.
+    #[serde(default)]
+    pub(crate) taken_over: usize,
+    /// The ends of recorded functions, by the number of the call: outcomes as JSON text; `None`: it
+    /// threw, and another try was to follow.
+    pub(crate) functions: Vec<(usize, Option<String>)>,
     /// The outcomes so far, in order.
     pub(crate) outcomes: Vec<Outcome>,
 }
@@ -42,6 +45,9 @@ pub(crate) struct Opening {
 pub(crate) struct Outcome {
     /// The number of the call that asked for it.
     pub(crate) call: usize,
+    /// It was a function that threw: it is tried again now.
+    #[serde(default)]
+    pub(crate) again: bool,
     /// JSON text: status, data and so on.
     pub(crate) told: String,
     /// When it ended, in milliseconds.
@@ -70,24 +76,12 @@ pub(crate) struct Running {
 
 impl Running {
     /// An isolate for this run; nothing of it runs yet.
-    pub(crate) fn new(
-        bundle: &Rc<Bundle>,
-        text: &str,
-        opening: &Opening,
-        limits: &Limits,
-    ) -> Result<Self, Fault> {
-        let bad = |why: String| Fault::new(ProgramFault::Threw, why);
-        let parsed = parse_bundle("", &bundle.entry, text).map_err(bad)?;
-        let definition = parsed
-            .definition
-            .ok_or_else(|| Fault::new(ProgramFault::Threw, "its definition has errors"))?;
-        let engine = Engine::new(bundle, limits)?;
-        let mut calls = Calls::new(
-            Rc::new(definition),
-            Rc::clone(&engine.positions),
-            limits.clone(),
-        );
+    pub(crate) fn new(known: &Known, opening: &Opening, limits: &Limits) -> Result<Self, Fault> {
+        let definition = known.definition()?;
+        let engine = Engine::new(&known.positions, limits)?;
+        let mut calls = Calls::new(definition, Rc::clone(&known.positions), limits.clone());
         calls.recorded.clone_from(&opening.calls);
+        calls.taken_over = opening.taken_over;
         calls.told = opening.calls.len();
         calls.ends = opening.functions.iter().cloned().collect();
         Ok(Self {
@@ -95,7 +89,7 @@ impl Running {
             calls: Rc::new(RefCell::new(calls)),
             host: None,
             inbox: opening.outcomes.iter().cloned().collect(),
-            entry: bundle.entry.clone(),
+            entry: known.bundle.entry.clone(),
         })
     }
 
@@ -136,6 +130,11 @@ impl Running {
         Ok(())
     }
 
+    /// Where it is last known to have been.
+    pub(crate) fn place(&self) -> LastPlace {
+        self.calls.borrow().last.clone()
+    }
+
     /// Adds outcomes that it has not heard.
     pub(crate) fn hear(&mut self, outcomes: Vec<Outcome>) {
         self.inbox.extend(outcomes);
@@ -151,13 +150,14 @@ impl Running {
         let mut calls = self.calls.borrow_mut();
         let fault = calls.fault.take().or(fault);
         // A call whose function has not ended is told when it has.
-        let unended = |ask: &Ask| ask.call.kind == CallKind::Function && ask.end.is_none();
+        let is_function = |ask: &Ask| matches!(ask.call.kind, CallKind::Function | CallKind::Again);
+        let unended = |ask: &Ask| is_function(ask) && ask.end.is_none();
         let whole = calls.fresh.iter().position(unended);
         let whole = whole.unwrap_or(calls.fresh.len());
         let mut asks: Vec<Ask> = calls.fresh.drain(..whole).collect();
         let end = match fault {
             Some(fault) => {
-                let last = calls.last.clone();
+                let last = calls.last.get();
                 let fault = match fault.code {
                     ProgramFault::Nondeterministic | ProgramFault::Size => fault,
                     _ => fault.at(last),
@@ -198,16 +198,26 @@ impl Running {
                     };
                 }
                 match calls.due.pop_first() {
-                    Some((call, Some(told))) => Outcome { call, told, at: 0 },
+                    Some((call, Some(told))) => Outcome {
+                        call,
+                        again: false,
+                        told,
+                        at: 0,
+                    },
                     Some((call, None)) => {
                         calls.running = Some(call);
+                        let current = calls.try_of(call);
                         drop(calls);
-                        self.run_function(call)?;
+                        self.run_function(call, current)?;
                         continue;
                     }
                     None => match self.inbox.pop_front() {
                         Some(outcome) => {
                             calls.heard += 1;
+                            if outcome.again {
+                                calls.again(outcome.call)?;
+                                continue;
+                            }
                             if !calls.open.remove(&outcome.call) {
                                 let message = "Nondeterministic: the recorded run heard of a step that the replay has not asked for";
                                 return Err(Fault::new(ProgramFault::Nondeterministic, message));
@@ -232,7 +242,7 @@ impl Running {
         if let Some(fault) = calls.not_made() {
             return Err(fault);
         }
-        if calls.open.is_empty() {
+        if calls.open.is_empty() && !calls.tries_again() {
             if let Some(fault) = self.engine.unhandled() {
                 return Err(fault);
             }
@@ -242,10 +252,10 @@ impl Running {
         Ok(false)
     }
 
-    /// Runs a function to its end while the program itself waits: nothing else runs meanwhile, so
+    /// Runs a function, of which this is the current call, to its end while the program itself waits: nothing else runs meanwhile, so
     /// that a replay, which does not run it, differs in nothing.
-    fn run_function(&self, call: usize) -> Result<(), Fault> {
-        self.tell("run", call, "", 0)?;
+    fn run_function(&self, call: usize, current: usize) -> Result<(), Fault> {
+        self.tell("run", call, "", current as u64)?;
         self.engine.jobs()?;
         self.tell("ran", call, "", 0)?;
         if self.engine.is_over() {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use baton_core::definition::parse_bundle;
 use baton_core::ids::{DefinitionId, Mint, ProjectId, RunId};
 use baton_core::run::big::Big;
-use baton_core::run::decide::{Command, Context};
+use baton_core::run::decide::{Command, Context, inherited};
 use baton_core::run::event::{
     Actor, AttemptEnd, DefinitionRef, ErrorCode, Event, ProjectRef, RunCreated, SourceKind,
     StepError, StepOutput,
 };
+use baton_core::run::prefix::TakenOver;
 use baton_core::run::program::{ProgramEnd, ProgramError, ProgramFault};
 use baton_core::run::{Plan, Run, State, Status};
 use baton_core::time::Timestamp;
@@ -37,6 +38,9 @@ pub fn bundle(text: &str) -> String {
         .unwrap_or_else(|| panic!("{found:#?}\n{text}"))
 }
 
+const RUN: RunId = RunId::from_bits(0x0190_0000_0000_7000_8000_0000_0000_0042);
+const FORK: RunId = RunId::from_bits(0x0190_0000_0000_7000_8000_0000_0000_0043);
+
 /// See the module.
 pub struct World {
     plan: Arc<Plan>,
@@ -48,11 +52,23 @@ pub struct World {
 
 impl World {
     pub fn new(bundle: &str, args: &serde_json::Value) -> Self {
+        Self::begin(bundle, args, RUN, TakenOver::default())
+    }
+
+    /// A fork of this run from this step.
+    pub fn fork(&self, from: &str) -> Self {
+        let taken = inherited(&self.run, Some(from)).unwrap();
+        let created = &self.run.created;
+        let (bundle, args) = (created.source.as_str(), &self.run.args);
+        Self::begin(bundle, args, FORK, taken)
+    }
+
+    fn begin(bundle: &str, args: &serde_json::Value, run: RunId, taken: TakenOver) -> Self {
         let definition = parse_bundle("flow", "flow.ts", bundle).unwrap().definition;
         let plan = Arc::new(Plan::new(definition.unwrap()));
         let project = ProjectId::from_bits(7);
         let created = RunCreated {
-            run: RunId::from_bits(0x0190_0000_0000_7000_8000_0000_0000_0042),
+            run,
             number: 1,
             name: "flow".into(),
             project: ProjectRef {
@@ -74,7 +90,8 @@ impl World {
             parent: None,
             budget: Default::default(),
             slot: None,
-            inherited: vec![],
+            inherited: taken.inherited,
+            program: taken.program,
             instruction: None,
             pause_policy: Default::default(),
             directory: "/p".into(),
@@ -125,7 +142,7 @@ impl World {
         self.crash(self.journal.len());
     }
 
-    fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.journal
             .last()
             .unwrap()
@@ -155,7 +172,7 @@ impl World {
         self.advance(at);
     }
 
-    fn advance(&mut self, at: Timestamp) {
+    pub fn advance(&mut self, at: Timestamp) {
         loop {
             let env = BTreeMap::new();
             let mint = Mint::new(at, self.journal.len() as u128 + 1_000_000);
@@ -239,7 +256,7 @@ impl World {
     }
 
     /// One thing happens outside: of what is open, that of the smallest key.
-    fn environment(&mut self) -> bool {
+    pub fn environment(&mut self) -> bool {
         let at = self.now();
         let attempts = self.run.in_flight().cloned().unwrap_or_default();
         let next = attempts

@@ -53,6 +53,7 @@ pub fn created(number: u64, path: &str, source: &str) -> Event {
         budget: Budget::default(),
         slot: None,
         inherited: Vec::new(),
+        program: None,
         instruction: None,
         pause_policy: PausePolicy::default(),
     }))

@@ -108,6 +108,39 @@ pub(crate) const ASKED: Table = &["id", "name", "phase", "type", "continue_on_er
 pub(crate) const FUNCTION: Table = &["retry"];
 pub(crate) const ASKED_WORKFLOW: Table = &["workflow", "args", "timeout", "retry", "isolate"];
 
+/// The fields that programs may give, by the type in the types for editors that declares them; after
+/// a `.` that of an object in one of its fields.
+#[must_use]
+pub fn program_fields() -> Vec<(&'static str, Vec<String>)> {
+    let own = |table: Table| table.iter().map(|&name| name.to_owned()).collect();
+    let asked = ASKED.iter().filter(|name| **name != "type");
+    // The one name of a document, in its spelling.
+    let program = PROGRAM.iter().map(|&name| match name {
+        "args_schema" => camel(name),
+        name => name.to_owned(),
+    });
+    vec![
+        ("WorkflowConfig", program.collect()),
+        ("WorkflowConfig.worktree", own(WORKTREE)),
+        ("WorkflowConfig.concurrency", own(CONCURRENCY)),
+        ("WorkflowConfig.budget", own(BUDGET)),
+        ("WorkflowConfig.triggers", own(TRIGGERS)),
+        ("WorkflowConfig.triggers.schedule", own(SCHEDULE)),
+        ("WorkflowConfig.triggers.webhook", own(WEBHOOK)),
+        ("WorkflowConfig.defaults", own(DEFAULTS)),
+        ("StepBase", asked.map(|&name| name.to_owned()).collect()),
+        ("AgentStepConfig", own(AGENT)),
+        ("AgentStepConfig.tools", own(TOOLS)),
+        ("ScriptStepConfig", own(SCRIPT)),
+        ("FunctionStepConfig", own(FUNCTION)),
+        ("ApprovalConfig", own(APPROVAL)),
+        ("WaitConfig", own(WAIT)),
+        ("RemoteConfig", own(REMOTE)),
+        ("ChildConfig", own(ASKED_WORKFLOW)),
+        ("Retry", own(RETRY)),
+    ]
+}
+
 /// Step types and their own fields.
 pub(crate) const TYPES: &[(&str, Table)] = &[
     ("agent", AGENT),

@@ -120,9 +120,12 @@ impl<'a> Check<'a> {
         let args_schema = self.args_schema(top.get("args_schema"));
         let env = self.definition_env(top.get("env"));
         let worktree = self.worktree(top.get("worktree"));
-        let concurrency = self.concurrency(top.get("concurrency"));
         let budget = self.budget(top.get("budget"));
+        // What is said before a run exists can only speak of it in templates.
+        self.plain = false;
+        let concurrency = self.concurrency(top.get("concurrency"));
         let triggers = self.triggers(top.get("triggers"), args_schema.as_ref());
+        self.plain = true;
         let _checked: Defaults = self.defaults(top.get("defaults"));
         Some(Definition {
             key: key.to_owned(),

@@ -94,8 +94,13 @@ impl Run {
         run.held = run.created.follows.is_some();
         run.rebuild_frontier();
         let created = run.created.clone();
-        for inherited in &created.inherited {
-            run.inherit(inherited)?;
+        match &created.program {
+            Some(prefix) => run.take_over(prefix, &created.inherited)?,
+            None => {
+                for inherited in &created.inherited {
+                    run.inherit(inherited)?;
+                }
+            }
         }
         Ok(run)
     }

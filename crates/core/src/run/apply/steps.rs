@@ -3,6 +3,7 @@
 use super::super::event::{AttemptEnd, Cause, StepError};
 use super::super::state::{At, Checkpoint, Leaving, Run, State, Status, Step};
 use super::Illegal;
+use crate::definition::Action;
 use crate::ids::{AttemptId, RunId};
 use crate::time::Timestamp;
 
@@ -86,7 +87,14 @@ impl Run {
     pub(super) fn step_requeued(&mut self, key: &str, cause: Cause) -> Result<(), Illegal> {
         let place = self.place(key, "step_requeued")?;
         self.leave(place);
-        self.ready.insert(place);
+        let is_function = matches!(self.declared(place).action, Action::Function);
+        match &mut self.program {
+            // It runs where its program does.
+            Some(program) if is_function => program.outcomes.push(place.step),
+            _ => {
+                self.ready.insert(place);
+            }
+        }
         if let Some(step) = self.step_mut(place) {
             step.state = State::Pending;
             step.next_cause = cause;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::big::Big;
 use super::super::event::{
-    Action as MessageAction, ActionStatus, Actor, ErrorCode, Event, PauseReason, RunError,
+    Action as MessageAction, ActionStatus, Actor, Cause, ErrorCode, Event, PauseReason, RunError,
     SkipReason, StepError, StepOutput,
 };
 use super::super::program::ProgramEnd;
@@ -363,7 +363,13 @@ impl Run {
                 code: ErrorCode::Value,
                 message: "this kind of step is not available yet".into(),
             }),
-            // It has run when it is asked for.
+            // It has run when it is asked for; its backoff is over.
+            Action::Function if matches!(step.state, State::Backoff { .. }) => {
+                vec![Event::StepRequeued {
+                    key,
+                    cause: Cause::Retry,
+                }]
+            }
             Action::Function => vec![],
         }
     }

@@ -7,8 +7,10 @@ use super::super::program::{
     Ask, CallKind, FunctionEnd, MAX_CALLS, ProgramEnd, ProgramError, ProgramFault,
 };
 use super::super::state::{Run, Status};
-use super::Refusal;
+use super::attempt::backoff;
 use super::post::MESSAGE_LIMIT;
+use super::{Context, Refusal};
+use crate::definition::{Retry, parse_step};
 
 impl Run {
     /// The first of these calls has the number `from`; what was taken before is passed over, since
@@ -19,6 +21,7 @@ impl Run {
         from: usize,
         asks: &[Ask],
         end: Option<&ProgramEnd>,
+        context: &mut Context,
     ) -> Result<Vec<Event>, Refusal> {
         let program = self.program.as_ref().ok_or(Refusal::Stale)?;
         let going_on = matches!(self.status, Status::Running(_) | Status::Paused(_));
@@ -46,7 +49,7 @@ impl Run {
                 call: ask.call.clone(),
                 options: ask.options.clone(),
             });
-            events.extend(self.follows(ask, &mut messages));
+            events.extend(self.follows(ask, &mut messages, context));
         }
         if let Some(end) = end {
             events.push(Event::ProgramEnded { end: end.clone() });
@@ -54,12 +57,24 @@ impl Run {
         Ok(events)
     }
 
+    /// How the failures of this function are retried, and how many there are with this one.
+    fn tried(&self, ask: &Ask) -> Option<(Retry, u32)> {
+        if let CallKind::Again = ask.call.kind {
+            let step = self.find(&ask.call.key)?.step;
+            let failures = u32::try_from(self.steps[step].failures.len()).unwrap_or(u32::MAX);
+            return Some((self.plan.definition.steps[step].retry, failures + 1));
+        }
+        let options = serde_json::from_str(ask.options.as_str()).ok()?;
+        let step = parse_step(&self.plan.definition, &ask.call.key, &options).ok()?;
+        Some((step.retry, 1))
+    }
+
     /// What follows from a call at once.
-    fn follows(&self, ask: &Ask, messages: &mut u32) -> Option<Event> {
+    fn follows(&self, ask: &Ask, messages: &mut u32, context: &mut Context) -> Option<Event> {
         let call = &ask.call;
         match call.kind {
             CallKind::Step => None,
-            CallKind::Function => Some(match ask.end.clone()? {
+            CallKind::Function | CallKind::Again => Some(match ask.end.clone()? {
                 FunctionEnd::Returned(data) => Event::StepCompleted {
                     key: call.key.clone(),
                     output: StepOutput {
@@ -72,6 +87,15 @@ impl Run {
                     error,
                     output: StepOutput::default(),
                 },
+                FunctionEnd::Tried(failure) => {
+                    let (retry, failures) = self.tried(ask)?;
+                    let wait = backoff(&retry, failures, context.mint.random());
+                    Event::RetryScheduled {
+                        key: call.key.clone(),
+                        until: context.now.plus(wait),
+                        failure,
+                    }
+                }
             }),
             CallKind::Comment | CallKind::Log => {
                 let options: Value = serde_json::from_str(ask.options.as_str()).ok()?;

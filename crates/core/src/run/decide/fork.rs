@@ -2,25 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use super::super::event::{Inherited, InheritedEnd};
-use super::super::state::{Run, State};
+use super::super::prefix::{TakenOver, inherited_of};
+use super::super::state::{Run, Step};
 use super::Refusal;
 
-/// The ends that a fork from this step (key or id) begins with: those of the steps that are
-/// neither it nor depend on it; a step that failed the run is not taken over but runs again. Without a step: none, the fork begins at the beginning.
+/// What a fork from this step (key or id) begins with: the ends of the steps that are neither it nor
+/// depend on it; a step that failed the run is not taken over but runs again. Of a program also
+/// what it did before it asked for that step. Without a step: nothing, the fork begins at the
+/// beginning.
 ///
 /// # Errors
-/// [`Refusal::NoStep`].
-pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusal> {
-    let Some(from) = from else { return Ok(vec![]) };
+/// [`Refusal::NoStep`], or a step before it has not ended.
+pub fn inherited(run: &Run, from: Option<&str>) -> Result<TakenOver, Refusal> {
+    let Some(from) = from else {
+        return Ok(TakenOver::default());
+    };
     let place = run.find_any(from)?;
-    if run.program.is_some() {
-        return Err(Refusal::NotAvailable(
-            "a run of a TypeScript definition is forked from its beginning: leave `from` out"
-                .into(),
-        ));
-    }
-    let mut undone: BTreeSet<usize> = run.plan.from_step(place.step).into_iter().collect();
+    let mut undone: BTreeSet<usize> = run.asked_from(place.step).into_iter().collect();
     let needs_open = run.plan.definition.steps[place.step]
         .needs
         .iter()
@@ -31,29 +29,22 @@ pub fn inherited(run: &Run, from: Option<&str>) -> Result<Vec<Inherited>, Refusa
             run.steps[open].key
         )));
     }
+    undone.extend(run.failed_program());
     if run.has_own_files() {
         // What the files that it begins from do not hold any more runs again.
         let target = run.whole_before(run.first_end(&undone), None);
         let more = run.losing_files(&undone, target);
-        undone.extend(more.iter().flat_map(|&step| run.plan.from_step(step)));
+        undone.extend(more.iter().flat_map(|&step| run.asked_from(step)));
     }
-    let keep = |(index, step): (usize, &super::super::state::Step)| {
-        if undone.contains(&index) || run.fails_the_run(index) {
-            return None;
-        }
-        let end = match &step.state {
-            State::Completed => InheritedEnd::Completed(step.last_output.clone()),
-            State::Failed(error) => InheritedEnd::Failed(error.clone(), step.last_output.clone()),
-            State::Skipped(reason) => InheritedEnd::Skipped(*reason),
-            _ => return None,
-        };
-        Some(Inherited {
-            key: step.key.clone(),
-            end,
-            at: step.ended_at?,
-        })
-    };
-    Ok(run.steps.iter().enumerate().filter_map(keep).collect())
+    if let Some(taken) = run.prefix(undone.clone()) {
+        return Ok(taken);
+    }
+    let stays = |(index, _): &(usize, &Step)| !undone.contains(index) && !run.fails_the_run(*index);
+    let kept = run.steps.iter().enumerate().filter(stays);
+    Ok(TakenOver {
+        inherited: kept.filter_map(|(_, step)| inherited_of(step)).collect(),
+        program: None,
+    })
 }
 
 /// The commit that a fork from this step begins from: the newest whole checkpoint before any step
@@ -66,7 +57,8 @@ pub fn files_before(run: &Run, from: Option<&str>) -> Option<String> {
         Some(Ok(place)) => place,
         Some(Err(_)) | None => return Some(base),
     };
-    let again = run.plan.from_step(place.step).into_iter().collect();
+    let again = run.asked_from(place.step).into_iter().collect();
+    let again = run.with_forgotten(again);
     let whole = run.whole_before(run.first_end(&again), None);
     whole
         .and_then(|checkpoint| checkpoint.commit.clone())

@@ -168,7 +168,7 @@ impl Run {
                 from,
                 asks,
                 end,
-            } => self.asked(*epoch, *from, asks, end.as_ref()),
+            } => self.asked(*epoch, *from, asks, end.as_ref(), context),
             Command::Redirected { outcome } => Ok(self.redirected(outcome)),
             Command::PredecessorEnded => Ok(self.predecessor_ended()),
             Command::AddArtifact(artifact) => self.add_artifact(artifact),

@@ -8,6 +8,7 @@ use super::super::event::{
     Action, ActionStatus, Actor, Event, Inherited, InheritedEnd, Key, MessagePosted, RunCreated,
     SkipReason,
 };
+use super::super::prefix::TakenOver;
 use super::super::redirect::Successor;
 use super::super::state::{Run, State, Status};
 use super::{Context, Refusal};
@@ -69,12 +70,13 @@ impl Run {
         )];
         // Before the new run is decided on: it refuses what cannot be cancelled.
         let cancel = self.cancel(Some("redirected"), by)?;
-        let (inherited, base) = self.successor_begins_with(wish.skip_to.as_deref())?;
+        let (taken, base) = self.successor_begins_with(wish.skip_to.as_deref())?;
         events.extend(cancel);
         events.push(Event::RedirectRequested(Box::new(Successor {
             run: context.mint.run(),
             instruction: wish.instruction,
-            inherited,
+            inherited: taken.inherited,
+            program: taken.program,
             base,
         })));
         Ok(events)
@@ -85,7 +87,13 @@ impl Run {
     fn successor_begins_with(
         &self,
         skip_to: Option<&str>,
-    ) -> Result<(Vec<Inherited>, Option<String>), Refusal> {
+    ) -> Result<(TakenOver, Option<String>), Refusal> {
+        if self.program.is_some() && skip_to.is_some() {
+            return Err(Refusal::Invalid(
+                "a TypeScript definition decides itself what comes next: leave `skip_to` out"
+                    .into(),
+            ));
+        }
         let skip_to = skip_to.map(|name| self.find_any(name)).transpose()?;
         let last = self.checkpoints.values().rev().find(|c| !c.partial);
         let ends = last.map_or(0, |checkpoint| checkpoint.ends);
@@ -128,7 +136,15 @@ impl Run {
             let newest = last.and_then(|checkpoint| checkpoint.commit.clone());
             newest.unwrap_or_else(|| workspace.base.clone())
         });
-        Ok((inherited, base))
+        let undone: BTreeSet<usize> = left.into_iter().collect();
+        let taken = match self.prefix(undone) {
+            Some(taken) => taken,
+            None => TakenOver {
+                inherited,
+                program: None,
+            },
+        };
+        Ok((taken, base))
     }
 
     /// Whether a step comes before another in the graph.

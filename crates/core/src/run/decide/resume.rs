@@ -163,7 +163,7 @@ impl Run {
     }
 
     /// The step whose failure the run's program did not catch.
-    fn failed_program(&self) -> Option<usize> {
+    pub(super) fn failed_program(&self) -> Option<usize> {
         match self.program.as_ref()?.end.as_ref()? {
             ProgramEnd::Threw(error) => {
                 let step = *self.plan.index.get(error.step.as_ref()?)?;

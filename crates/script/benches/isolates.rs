@@ -1,0 +1,115 @@
+//! What an isolate costs: its start, a replay of long runs, memory while it waits. In this process,
+//! without a journal. Prints JSON lines.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[allow(dead_code)]
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+
+use std::time::{Duration, Instant};
+
+use baton_core::run::Run;
+use baton_script::{Direct, Limits};
+use serde_json::json;
+use sim::World;
+
+/// Starts that are measured, and isolates that are held.
+const STARTS: usize = 200;
+
+/// Replays of each length.
+const REPLAYS: usize = 7;
+
+fn main() {
+    start();
+    for steps in [1_000, 10_000] {
+        let function = "await ctx.step(`f${i}`, { type: 'function', fn: () => i })";
+        replay("function steps", steps, function);
+        let script = "await ctx.step(`s${i}`, { type: 'script', command: ['true'] })";
+        replay("script steps", steps, script);
+    }
+    memory();
+}
+
+/// A run of this body, as far as it comes.
+fn lived(body: &str) -> Run {
+    let text = format!(
+        "import {{ defineWorkflow }} from \"baton\";
+export default defineWorkflow({{
+  name: \"Flow\",
+  async execute(ctx) {{
+    {body}
+  }},
+}});
+"
+    );
+    let mut world = World::new(&sim::bundle(&text), &json!({}));
+    world.live(100_000);
+    world.run.clone()
+}
+
+fn report(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    println!(
+        "{}",
+        json!({"bench": what, "n": times.len(), "p50_ms": at(0.5), "max_ms": at(1.0)})
+    );
+}
+
+fn open(run: &Run) -> Direct {
+    let (direct, _) = Direct::open(run, &Limits::default()).unwrap().unwrap();
+    direct
+}
+
+fn waiting() -> Run {
+    lived("await ctx.wait('3d');")
+}
+
+fn start() {
+    let run = waiting();
+    let once = |_| {
+        let begun = Instant::now();
+        let direct = open(&run);
+        let time = begun.elapsed();
+        drop(direct);
+        time
+    };
+    report("isolate to its first wait", (0..STARTS).map(once).collect());
+}
+
+fn replay(what: &str, steps: usize, step: &str) {
+    let run = lived(&format!(
+        "for (let i = 0; i < {steps}; i += 1) {step}; await ctx.wait('3d');"
+    ));
+    assert_eq!(run.steps.len(), steps + 1);
+    let once = |_| {
+        let begun = Instant::now();
+        let direct = open(&run);
+        let time = begun.elapsed();
+        drop(direct);
+        time
+    };
+    let times = (0..REPLAYS).map(once).collect();
+    report(&format!("replay of {steps} {what}"), times);
+}
+
+fn memory() {
+    let run = waiting();
+    let warm = open(&run);
+    let before = resident();
+    let held: Vec<Direct> = (0..STARTS).map(|_| open(&run)).collect();
+    let each = resident().saturating_sub(before) / STARTS as u64;
+    println!(
+        "{}",
+        json!({"bench": "memory of an isolate that waits", "n": held.len(), "bytes": each})
+    );
+    drop(warm);
+}
+
+/// Resident memory of this process, in bytes.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    kilobytes.parse::<u64>().unwrap() * 1024
+}
