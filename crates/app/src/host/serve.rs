@@ -29,7 +29,6 @@ use super::network::Bound;
 use super::options::Options;
 use super::projects::Projects;
 use super::questions::Questions;
-use super::rows::Rows;
 use super::runners::{Shared, ShepherdRunners};
 use super::secrets::Secrets;
 use super::settings::Settings;
@@ -168,7 +167,6 @@ pub fn run(options: Options) -> Result<(), Error> {
         journal,
         secrets,
         keys,
-        rows: Rows::default(),
         attempt_tokens,
         questions,
         environments,
