@@ -6,7 +6,6 @@ mod apart;
 mod bad;
 mod code;
 mod files;
-mod heard;
 mod limits;
 mod living;
 mod named;
