@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::access::{Access, Signers};
 use super::activity::Activity;
+use super::attempt_tokens::AttemptTokens;
 use super::clock::SystemClock;
 use super::definitions::OnDisk;
 use super::environments::RunEnvironments;
@@ -27,8 +28,8 @@ use super::lock::{self, Lock, LockError};
 use super::network::Bound;
 use super::options::Options;
 use super::projects::Projects;
-use super::rows::Rows;
-use super::runners::ShepherdRunners;
+use super::questions::Questions;
+use super::runners::{Shared, ShepherdRunners};
 use super::secrets::Secrets;
 use super::settings::Settings;
 use super::{Host, cleaning, database, environments, files, idle, network, scripts};
@@ -127,14 +128,19 @@ pub fn run(options: Options) -> Result<(), Error> {
     let variables = settings.secret_variables.clone();
     let secrets = Secrets::open(&data_dir, variables, environments.clone());
     let secrets = Arc::new(secrets.map_err(disk(&data_dir))?);
-    let runners = ShepherdRunners::new(
-        data_dir.clone(),
-        std::env::current_exe().map_err(system)?,
+    let tokens = AttemptTokens::open(&data_dir).map_err(disk(&data_dir))?;
+    let attempt_tokens = Arc::new(tokens);
+    let questions: Arc<Questions> = Arc::default();
+    let runners = ShepherdRunners::new(Shared {
+        data_dir: data_dir.clone(),
+        binary: std::env::current_exe().map_err(system)?,
         generation,
         settings,
-        secrets.clone(),
-        environments.clone(),
-    );
+        secrets: secrets.clone(),
+        environments: environments.clone(),
+        attempt_tokens: attempt_tokens.clone(),
+        questions: questions.clone(),
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
@@ -161,7 +167,8 @@ pub fn run(options: Options) -> Result<(), Error> {
         journal,
         secrets,
         keys,
-        rows: Rows::default(),
+        attempt_tokens,
+        questions,
         environments,
         generation,
         background: options.background,

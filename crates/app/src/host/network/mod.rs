@@ -29,7 +29,7 @@ use super::Host;
 use crate::server::Network;
 
 /// Connections that may be open at once.
-const MOST: usize = 1024;
+const MOST: usize = 4096;
 
 /// The most that a request's head may be, in bytes.
 const LARGEST_HEAD: usize = 64 * 1024;

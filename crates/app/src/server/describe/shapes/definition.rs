@@ -48,6 +48,8 @@ pub struct Definition {
     hash: Option<String>,
     /// One with errors cannot be run.
     is_valid: bool,
+    /// Its file is gone; its runs stay.
+    is_archived: bool,
     diagnostics: Vec<Diagnostic>,
     /// What starts runs of it without a person; null of one that has errors.
     triggers: Option<Triggers>,
