@@ -29,4 +29,4 @@ pub use driver::{Capabilities, Driver, Exit, Order, Output};
 pub use gemini::{gemini, gemini_stream};
 pub use kind::{AgentKind, driver};
 pub use outcome::{Failure, FailureKind, Turn};
-pub use setup::{Permission, Refused, Setup, Start};
+pub use setup::{OWN_MCP, Permission, Refused, Setup, Start};

@@ -25,7 +25,9 @@ use baton_engine::ports::{FinishFiles, Launch, MergeFiles, Reports, Runners, Sto
 use baton_runner::Shepherd;
 
 use self::agent::Talk;
+use super::attempt_tokens::AttemptTokens;
 use super::environments::RunEnvironments;
+use super::questions::Questions;
 use super::secrets::Secrets;
 use super::settings::Settings;
 
@@ -48,13 +50,28 @@ pub struct ShepherdRunners {
 }
 
 /// What every attempt of this host shares.
+pub struct Shared {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// This program: it is the shepherd too, and the agents' MCP server.
+    pub binary: PathBuf,
+    /// The host's generation.
+    pub generation: u64,
+    /// The host's settings.
+    pub settings: Settings,
+    /// The secrets.
+    pub secrets: Arc<Secrets>,
+    /// The environments of runs.
+    pub environments: Arc<RunEnvironments>,
+    /// Tokens of attempts.
+    pub attempt_tokens: Arc<AttemptTokens>,
+    /// Who waits for people through the MCP server.
+    pub questions: Arc<Questions>,
+}
+
+/// What is shared, and what lives.
 pub struct Inner {
-    data_dir: PathBuf,
-    binary: PathBuf,
-    generation: u64,
-    settings: Settings,
-    secrets: Arc<Secrets>,
-    environments: Arc<RunEnvironments>,
+    shared: Shared,
     living: Mutex<HashMap<AttemptId, Living>>,
     keeper: OnceLock<Mutex<Sender<Keep>>>,
     /// Who makes a worktree ready, by its root.
@@ -63,6 +80,14 @@ pub struct Inner {
     finished: Mutex<HashSet<(RunId, u32)>>,
     /// Items whose work this host has merged or is merging, with the number of their worktree.
     merged: Mutex<HashSet<(RunId, String, u32)>>,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 /// A checkpoint to name: its run, where that is, its number and its commit.
@@ -81,23 +106,11 @@ struct Living {
 }
 
 impl ShepherdRunners {
-    /// Runners that start shepherds from this binary.
-    pub fn new(
-        data_dir: PathBuf,
-        binary: PathBuf,
-        generation: u64,
-        settings: Settings,
-        secrets: Arc<Secrets>,
-        environments: Arc<RunEnvironments>,
-    ) -> Self {
+    /// Runners that start shepherds.
+    pub fn new(shared: Shared) -> Self {
         Self {
             inner: Arc::new(Inner {
-                data_dir,
-                binary,
-                generation,
-                settings,
-                secrets,
-                environments,
+                shared,
                 living: Mutex::default(),
                 keeper: OnceLock::new(),
                 roots: Mutex::default(),
