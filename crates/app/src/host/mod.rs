@@ -7,6 +7,7 @@
 pub mod access;
 mod activity;
 pub mod agents;
+pub mod attempt_tokens;
 mod cleaning;
 mod clock;
 mod database;
@@ -21,13 +22,14 @@ mod lock;
 mod network;
 mod options;
 pub mod projects;
-mod rows;
+pub mod questions;
 mod runners;
 pub mod scripts;
 pub mod secrets;
 mod serve;
 mod settings;
 mod takeover;
+pub mod watching;
 pub mod workspaces;
 
 use std::ffi::OsString;
@@ -44,6 +46,7 @@ use tokio::sync::watch;
 
 pub use clock::now;
 pub use environments::RunEnvironments;
+pub use files::write_private;
 pub use network::Serving;
 pub use projects::Projects;
 pub use runners::{artifact_path, executions, kind_of, numbered, on_path, safe_name};
@@ -85,12 +88,14 @@ pub struct Host {
     pub projects: Projects,
     /// The secrets.
     pub secrets: Arc<Secrets>,
-    /// The rows of runs that are over.
-    pub rows: rows::Rows,
     /// The idempotency keys of the last day.
     pub keys: keys::Keys,
     /// Who may come in over the network.
     pub access: Arc<access::Access>,
+    /// Tokens of attempts.
+    pub attempt_tokens: Arc<attempt_tokens::AttemptTokens>,
+    /// Who waits for people through the MCP server.
+    pub questions: Arc<questions::Questions>,
     /// The environments of runs.
     pub environments: Arc<RunEnvironments>,
     /// This host's generation.

@@ -13,13 +13,14 @@ mod figures;
 pub mod find;
 mod list;
 pub mod live;
+mod mcp;
 mod metrics;
 mod own_files;
 mod paging;
 mod repeats;
 mod routes;
 mod serving;
-mod start;
+pub mod start;
 mod story;
 mod ui;
 mod uploads;
@@ -37,10 +38,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 
-use crate::host::Host;
+use crate::host::{Host, watching};
 pub use access::Network;
 use access::{Gate, Protection};
 use error::Problem;
+pub use mcp::LEAVING as MCP_LEAVING;
 
 /// Asks the host to leave: also of one that does already.
 const HAND_OVER: &str = "/api/host/hand-over";
@@ -73,6 +75,11 @@ pub fn router(host: Arc<Host>) -> Router {
     let door = axum::middleware::from_fn_with_state(host.clone(), let_in);
     let hub = live::Hub::start(&host);
     crate::webhooks::start(&host, &hub);
+    let of_definitions = hub.clone();
+    watching::start(&host, move |changed| {
+        let data = wire::definition::changed(&changed);
+        of_definitions.tell(changed.project, "workflow.definition.changed", data);
+    });
     let metrics = metrics::Metrics::start(&host);
     let counted = axum::middleware::from_fn_with_state(metrics.clone(), metrics::count);
     let all = routes::all()
@@ -81,7 +88,8 @@ pub fn router(host: Arc<Host>) -> Router {
         .layer(repeats)
         .layer(door)
         .layer(counted);
-    all.with_state(host)
+    let all = all.with_state(host.clone());
+    all.clone().merge(mcp::routes(&host, all))
 }
 
 /// The endpoints as the Unix socket has them: whoever may connect is the user `local`.
