@@ -8,7 +8,6 @@
 mod made;
 #[path = "../../store/tests/sample/mod.rs"]
 mod sample;
-#[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
