@@ -27,6 +27,9 @@ pub struct Setup {
     pub deny_tools: Vec<String>,
     /// MCP servers by name: `{command, args, env}` or `{type: "http", url, headers}`.
     pub mcp: BTreeMap<String, Value>,
+    /// Baton's own server (`{command, args}`, no secrets), beside whatever servers the user's own
+    /// settings name. Agents that take none go without.
+    pub own_mcp: Option<Value>,
     /// The JSON Schema of its final answer. Asked of agents that take one; checked by the caller.
     pub output: Option<Value>,
     /// Go on in this session, by its native id.
@@ -46,6 +49,27 @@ pub struct Setup {
     pub root: bool,
     /// The user says that it runs where nothing can be lost (`IS_SANDBOX=1` in the run's environment).
     pub sandboxed: bool,
+}
+
+/// What Baton's own MCP server is called.
+pub const OWN_MCP: &str = "baton";
+
+impl Setup {
+    /// All MCP servers. A server of the step that is called like Baton's own counts instead of it.
+    #[must_use]
+    pub fn servers(&self) -> BTreeMap<String, Value> {
+        let mut servers = self.mcp.clone();
+        if let Some(own) = &self.own_mcp {
+            servers.entry(OWN_MCP.into()).or_insert_with(|| own.clone());
+        }
+        servers
+    }
+
+    /// Whether Baton's own server is among them.
+    #[must_use]
+    pub fn has_own_mcp(&self) -> bool {
+        self.own_mcp.is_some() && !self.mcp.contains_key(OWN_MCP)
+    }
 }
 
 /// What an agent may do without asking (document 2's names).

@@ -194,6 +194,7 @@ fn steps(journal: &SqliteJournal, number: u64, project: &Path) {
             number: 1,
             cause: Cause::First,
             heads: vec![],
+            isolated: None,
         }]);
         all.push(vec![
             Event::AttemptEnded {

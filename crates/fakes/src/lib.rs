@@ -6,6 +6,7 @@ pub mod claude;
 pub mod codex;
 mod flood;
 pub mod input;
+pub mod mcp;
 pub mod memory;
 mod script;
 pub mod shell;

@@ -49,6 +49,9 @@ pub enum Act {
     Spend(u64, u64, f64),
     /// `@subagent TEXT`: a sub-agent says this.
     Subagent(String),
+    /// `@mcp TOOL JSON`: calls a tool of the MCP server `baton` that it was given, and says what came
+    /// of it.
+    Mcp(String, String),
     /// `@answer TEXT`: the final answer; without one it is the last thing said.
     Answer(String),
     /// `@again`: a message with it is the session's task: whoever resumes the session and tells it to
@@ -132,6 +135,10 @@ fn act(line: &str) -> Act {
             }
         }
         "subagent" => Act::Subagent(rest.into()),
+        "mcp" => match rest.split_once(' ') {
+            Some((tool, arguments)) => Act::Mcp(tool.into(), arguments.trim().into()),
+            None => Act::Mcp(rest.into(), "{}".into()),
+        },
         "answer" => Act::Answer(rest.into()),
         "again" => Act::Again,
         _ => bad(),

@@ -96,7 +96,8 @@ impl AttemptDir {
     }
 
     /// The file behind `$BATON_OUTPUT`.
-    pub(crate) fn output(&self) -> PathBuf {
+    #[must_use]
+    pub fn output(&self) -> PathBuf {
         self.0.join("output")
     }
 

@@ -227,7 +227,7 @@ impl Acp {
     fn servers(&self) -> Result<Vec<Value>, Failure> {
         let can = &self.profile;
         let mut servers = Vec::new();
-        for (name, server) in &self.setup.mcp {
+        for (name, server) in &self.setup.servers() {
             let kind = server["type"].as_str();
             let taken = match kind {
                 Some("http") => can.http,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::{Permission, Refused, Setup, Start};
+use crate::{OWN_MCP, Permission, Refused, Setup, Start};
 
 /// Linux refuses a single word of a command line of 128 KB (`MAX_ARG_STRLEN`).
 const LONGEST_WORD: usize = 100 << 10;
@@ -75,13 +75,16 @@ pub(super) fn start(setup: &Setup) -> Result<Start, Refused> {
     if let Some(schema) = &setup.output {
         add(&format!("--json-schema={schema}"));
     }
-    if !setup.mcp.is_empty() {
+    let servers = setup.servers();
+    if !servers.is_empty() {
         // In a file: a command line can be read by everybody, and servers' variables are secrets.
         let path = setup.scratch.join("mcp.json");
         add("--mcp-config");
         add(&path.display().to_string());
-        add("--strict-mcp-config");
-        files.push((path, json!({"mcpServers": setup.mcp}).to_string()));
+        if !setup.mcp.is_empty() {
+            add("--strict-mcp-config");
+        }
+        files.push((path, json!({"mcpServers": servers}).to_string()));
     }
     tools(setup, &mut words);
     words.push("--verbose".to_owned());
@@ -148,8 +151,13 @@ fn tools(setup: &Setup, words: &mut Vec<String>) {
         names.retain(|name| !name.starts_with("mcp__"));
         names.extend(HOUSEKEEPING.iter().map(ToString::to_string));
         words.push(format!("--tools={}", names.join(",")));
+    }
+    // Baton's own tools do nothing that has to be asked for.
+    let own = setup.has_own_mcp().then(|| format!("mcp__{OWN_MCP}"));
+    let allowed: Vec<String> = setup.allow_tools.iter().cloned().chain(own).collect();
+    if !allowed.is_empty() {
         words.push("--allowedTools".to_owned());
-        words.extend(setup.allow_tools.iter().cloned());
+        words.extend(allowed);
     }
     if !setup.deny_tools.is_empty() {
         words.push("--disallowedTools".to_owned());

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{schema, toml};
-use crate::setup::{Permission, Refused, Setup, Start};
+use crate::setup::{OWN_MCP, Permission, Refused, Setup, Start};
 
 /// Without it `update_plan` is not offered to the model, and there are no todos (agents.md 3).
 const TODOS: &str = "tools.update_plan={enabled=true}";
@@ -24,6 +24,9 @@ pub fn app_server(setup: &Setup) -> Result<Start, Refused> {
         ..Start::default()
     })
 }
+
+/// How long a call of one of Baton's own tools may take, in seconds: as long as people take.
+const LONGEST_CALL: u32 = 30 * 24 * 3600;
 
 /// The process of `codex exec --json`, and what is to be written to its standard input, if anything.
 pub fn exec(setup: &Setup) -> Result<(Start, Option<String>), Refused> {
@@ -50,6 +53,9 @@ pub fn exec(setup: &Setup) -> Result<(Start, Option<String>), Refused> {
     }
     if let Some(servers) = mcp(setup) {
         config("mcp_servers", &servers);
+    }
+    if let Some(server) = own(setup) {
+        config(&format!("mcp_servers.{OWN_MCP}"), &server);
     }
     if let Some(model) = &setup.model {
         words.extend(["-m".into(), model.clone()]);
@@ -97,6 +103,14 @@ pub fn thread(setup: &Setup) -> (&'static str, Value) {
     }
     if let Some(servers) = mcp(setup) {
         params["config"] = json!({"mcp_servers": servers});
+    }
+    if let Some(server) = own(setup) {
+        // By its own key it stands beside the servers of the user's settings; what the step names
+        // stands in their place.
+        match params["config"]["mcp_servers"].as_object_mut() {
+            Some(servers) => drop(servers.insert(OWN_MCP.into(), server)),
+            None => params["config"] = json!({format!("mcp_servers.{OWN_MCP}"): server}),
+        }
     }
     let Some(session) = &setup.resume else {
         return ("thread/start", params);
@@ -166,6 +180,15 @@ fn mcp(setup: &Setup) -> Option<Value> {
         .map(|(name, value)| (name.clone(), server(value)))
         .collect();
     (!servers.is_empty()).then_some(Value::Object(servers))
+}
+
+/// Baton's own server, if it is to be named. Its tools do nothing that has to be asked for, and one of
+/// them waits for people.
+fn own(setup: &Setup) -> Option<Value> {
+    let mut server = setup.own_mcp.clone().filter(|_| setup.has_own_mcp())?;
+    server["default_tools_approval_mode"] = json!("approve");
+    server["tool_timeout_sec"] = json!(LONGEST_CALL);
+    Some(server)
 }
 
 fn program(setup: &Setup) -> Result<Vec<String>, Refused> {

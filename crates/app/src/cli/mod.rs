@@ -18,6 +18,7 @@ mod init;
 mod link;
 mod list;
 mod logs;
+mod mcp;
 mod pause;
 mod project;
 mod reject;
@@ -114,6 +115,7 @@ enum Verb {
     Secret(secret::Secret),
     Serve(serve::Serve),
     Link(link::Link),
+    Mcp(mcp::Mcp),
     Rm(rm::Rm),
     Gc(gc::Gc),
 }
@@ -186,6 +188,7 @@ impl Verb {
             Self::Completions(verb) => verb.carry_out(),
             Self::Secret(verb) => verb.carry_out(context).await,
             Self::Link(verb) => verb.carry_out(context).await,
+            Self::Mcp(verb) => verb.carry_out(context).await,
             Self::Serve(_) => Err(Failure::usage("`serve` is a host of its own")),
             Self::Rm(verb) => verb.carry_out(context).await,
             Self::Gc(verb) => verb.carry_out(context).await,

@@ -188,6 +188,31 @@ impl Client {
         Err(refusal(response).await)
     }
 
+    /// `POST` under this key, with these headers; whoever calls asks again.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn post_as(
+        &self,
+        path: &str,
+        body: &Value,
+        key: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Value, Error> {
+        self.ready().await?;
+        let mut all = vec![("idempotency-key", key)];
+        all.extend_from_slice(headers);
+        let response = self.once(&Method::POST, path, Some(body), &all).await?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        let body = read(response).await?;
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&body).map_err(|error| Error::Garbled(error.to_string()))
+    }
+
     async fn json(
         &self,
         method: &Method,

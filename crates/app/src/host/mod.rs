@@ -7,6 +7,7 @@
 pub mod access;
 mod activity;
 pub mod agents;
+pub mod attempt_tokens;
 mod cleaning;
 mod clock;
 mod database;
@@ -21,6 +22,7 @@ mod lock;
 mod network;
 mod options;
 pub mod projects;
+pub mod questions;
 mod runners;
 pub mod scripts;
 pub mod secrets;
@@ -44,6 +46,7 @@ use tokio::sync::watch;
 
 pub use clock::now;
 pub use environments::RunEnvironments;
+pub use files::write_private;
 pub use network::Serving;
 pub use projects::Projects;
 pub use runners::{artifact_path, executions, kind_of, numbered, on_path, safe_name};
@@ -89,6 +92,10 @@ pub struct Host {
     pub keys: keys::Keys,
     /// Who may come in over the network.
     pub access: Arc<access::Access>,
+    /// Tokens of attempts.
+    pub attempt_tokens: Arc<attempt_tokens::AttemptTokens>,
+    /// Who waits for people through the MCP server.
+    pub questions: Arc<questions::Questions>,
     /// The environments of runs.
     pub environments: Arc<RunEnvironments>,
     /// This host's generation.

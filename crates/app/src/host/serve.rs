@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use baton_core::ids::ProjectId;
 use baton_engine::ports::Journal;
 use baton_engine::{Engine, Outside};
 use baton_script::ScriptPrograms;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 
 use super::access::{Access, Signers};
 use super::activity::Activity;
+use super::attempt_tokens::AttemptTokens;
 use super::clock::SystemClock;
 use super::definitions::OnDisk;
 use super::environments::RunEnvironments;
@@ -26,7 +28,8 @@ use super::lock::{self, Lock, LockError};
 use super::network::Bound;
 use super::options::Options;
 use super::projects::Projects;
-use super::runners::ShepherdRunners;
+use super::questions::Questions;
+use super::runners::{Shared, ShepherdRunners};
 use super::secrets::Secrets;
 use super::settings::Settings;
 use super::{Host, cleaning, database, environments, files, idle, network, scripts};
@@ -99,6 +102,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         Some(_) => Signers::read(secret.as_deref(), jwks.as_deref()).map_err(Error::System)?,
         None => Signers::default(),
     };
+    let started_in = options.serving.as_ref().and_then(|s| s.project.clone());
     let address = options.serving.map(Bound::bind).transpose();
     let address = address.map_err(Error::System)?;
     let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
@@ -124,14 +128,19 @@ pub fn run(options: Options) -> Result<(), Error> {
     let variables = settings.secret_variables.clone();
     let secrets = Secrets::open(&data_dir, variables, environments.clone());
     let secrets = Arc::new(secrets.map_err(disk(&data_dir))?);
-    let runners = ShepherdRunners::new(
-        data_dir.clone(),
-        std::env::current_exe().map_err(system)?,
+    let tokens = AttemptTokens::open(&data_dir).map_err(disk(&data_dir))?;
+    let attempt_tokens = Arc::new(tokens);
+    let questions: Arc<Questions> = Arc::default();
+    let runners = ShepherdRunners::new(Shared {
+        data_dir: data_dir.clone(),
+        binary: std::env::current_exe().map_err(system)?,
         generation,
         settings,
-        secrets.clone(),
-        environments.clone(),
-    );
+        secrets: secrets.clone(),
+        environments: environments.clone(),
+        attempt_tokens: attempt_tokens.clone(),
+        questions: questions.clone(),
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
@@ -158,6 +167,8 @@ pub fn run(options: Options) -> Result<(), Error> {
         journal,
         secrets,
         keys,
+        attempt_tokens,
+        questions,
         environments,
         generation,
         background: options.background,
@@ -173,11 +184,25 @@ pub fn run(options: Options) -> Result<(), Error> {
         leaving: watch::Sender::new(false),
     });
     let lock = Arc::new(lock);
-    let result = runtime.block_on(live(&host, &lock, idle_exit, runners, address));
+    let project = started_in.and_then(|directory| registered(&host, &directory));
+    let web = address.map(|bound| (bound, project));
+    let result = runtime.block_on(live(&host, &lock, idle_exit, runners, web));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop((lock, of_database));
     result
+}
+
+/// The project in this directory, which is new here the first time. One that cannot be registered
+/// keeps nothing from being served. Blocks.
+fn registered(host: &Host, directory: &Path) -> Option<ProjectId> {
+    let mut mint = host.engine.mint();
+    let path = directory.to_str().unwrap_or_default();
+    let done = host.projects.register(None, path, super::now(), &mut mint);
+    if let Err(error) = &done {
+        tracing::warn!(%error, "the project is not registered");
+    }
+    done.ok().map(|(project, _)| project.id)
 }
 
 /// Lets the conversations with agents look at the time, once a second.
@@ -197,7 +222,7 @@ async fn live(
     lock: &Arc<Lock>,
     idle_exit: Duration,
     runners: ShepherdRunners,
-    address: Option<Bound>,
+    web: Option<(Bound, Option<ProjectId>)>,
 ) -> Result<(), Error> {
     let recovered = host
         .engine
@@ -258,7 +283,7 @@ async fn live(
         let _asked = leaving.wait_for(|leaving| *leaving).await;
     };
     let router = crate::server::router(host.clone());
-    let web = address.map(|address| network::serve(host, router.clone(), address));
+    let web = web.map(|(bound, project)| network::serve(host, router.clone(), bound, project));
     let web = web.transpose().map_err(system)?;
     let server = axum::serve(listener, crate::server::local(router, host.clone()));
     #[expect(clippy::disallowed_methods, reason = "awaited when the host leaves")]

@@ -98,6 +98,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
     }
 
+    /// Whether it is that.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.0.code == "stopping"
+    }
+
     /// Something is wrong with this host itself.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request could not be answered");

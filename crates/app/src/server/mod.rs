@@ -13,6 +13,7 @@ mod figures;
 pub mod find;
 mod list;
 pub mod live;
+mod mcp;
 mod metrics;
 mod own_files;
 mod paging;
@@ -41,6 +42,7 @@ use crate::host::{Host, watching};
 pub use access::Network;
 use access::{Gate, Protection};
 use error::Problem;
+pub use mcp::LEAVING as MCP_LEAVING;
 
 /// Asks the host to leave: also of one that does already.
 const HAND_OVER: &str = "/api/host/hand-over";
@@ -86,7 +88,8 @@ pub fn router(host: Arc<Host>) -> Router {
         .layer(repeats)
         .layer(door)
         .layer(counted);
-    all.with_state(host)
+    let all = all.with_state(host.clone());
+    all.clone().merge(mcp::routes(&host, all))
 }
 
 /// The endpoints as the Unix socket has them: whoever may connect is the user `local`.

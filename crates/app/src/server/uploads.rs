@@ -48,6 +48,45 @@ impl Draft {
         &self.path
     }
 
+    /// A copy of a file that is on this machine, in this directory until it is kept. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be read, is no file, or is larger than `most` bytes.
+    pub fn copy_of(source: &Path, directory: &Path, most: u64) -> Answer<Self> {
+        let unreadable =
+            |error: io::Error| Problem::field("/path", format!("{}: {error}", source.display()));
+        let disk = |error: io::Error| Problem::disk(&error);
+        let mut from = std::fs::File::open(source).map_err(unreadable)?;
+        if !from.metadata().map_err(unreadable)?.is_file() {
+            let detail = format!("{} is no file", source.display());
+            return Err(Problem::field("/path", detail));
+        }
+        std::fs::create_dir_all(directory).map_err(disk)?;
+        let mut draft = Self::empty(directory);
+        let mut to = std::fs::File::create_new(&draft.path).map_err(disk)?;
+        // One byte more than may be shows that it is too large.
+        let limited = &mut io::Read::take(&mut from, most.saturating_add(1));
+        draft.bytes = io::copy(limited, &mut to).map_err(disk)?;
+        if draft.bytes > most {
+            return Err(too_large(most));
+        }
+        to.sync_all().map_err(disk)?;
+        let name = source.file_name().map(|name| name.to_string_lossy());
+        draft.file_name = name.map(|name| name.into_owned());
+        Ok(draft)
+    }
+
+    fn empty(directory: &Path) -> Self {
+        let id = ArtifactId::from_bits(uuid::Uuid::new_v4().as_u128());
+        Self {
+            path: directory.join(format!(".{id}")),
+            file_name: None,
+            bytes: 0,
+            hash: String::new(),
+            kept: false,
+        }
+    }
+
     /// Moves it to this directory under this name, or with `-2` and so on when that is taken; the
     /// name it has then. Blocks.
     ///
@@ -137,17 +176,16 @@ async fn text(mut field: Field<'_>) -> Answer<String> {
     String::from_utf8(bytes).map_err(wrong)
 }
 
+fn too_large(most: u64) -> Problem {
+    let detail = format!("a file has at most {most} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+}
+
 async fn store(mut field: Field<'_>, directory: &Path, most: u64) -> Answer<Draft> {
     let disk = |error: io::Error| Problem::disk(&error);
-    let id = ArtifactId::from_bits(uuid::Uuid::new_v4().as_u128());
     tokio::fs::create_dir_all(directory).await.map_err(disk)?;
-    let mut draft = Draft {
-        path: directory.join(format!(".{id}")),
-        file_name: field.file_name().map(str::to_owned),
-        bytes: 0,
-        hash: String::new(),
-        kept: false,
-    };
+    let mut draft = Draft::empty(directory);
+    draft.file_name = field.file_name().map(str::to_owned);
     let mut options = tokio::fs::OpenOptions::new();
     options.write(true).create_new(true);
     let mut file = options.open(&draft.path).await.map_err(disk)?;
@@ -155,9 +193,7 @@ async fn store(mut field: Field<'_>, directory: &Path, most: u64) -> Answer<Draf
     while let Some(piece) = field.chunk().await.map_err(bad_form)? {
         draft.bytes += piece.len() as u64;
         if draft.bytes > most {
-            let detail = format!("a file has at most {most} bytes");
-            let status = StatusCode::PAYLOAD_TOO_LARGE;
-            return Err(Problem::new(status, "too_large", detail));
+            return Err(too_large(most));
         }
         hash.update(&piece);
         file.write_all(&piece).await.map_err(disk)?;

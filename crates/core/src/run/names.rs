@@ -148,7 +148,13 @@ impl Run {
                     .as_ref()
                     .map_or(Value::from(()), |w| Value::from(w.branch.as_str())),
             ),
-            ("path", Value::from(created.directory.as_str())),
+            (
+                "path",
+                match at {
+                    Some(at) => Value::from(self.directory_of(at)),
+                    None => Value::from(created.directory.as_str()),
+                },
+            ),
             (
                 "instruction",
                 Value::from(created.instruction.as_deref().unwrap_or_default()),

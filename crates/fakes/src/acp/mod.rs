@@ -22,6 +22,8 @@ struct Open {
     mode: String,
     model: String,
     memory: Session,
+    /// The MCP servers it was given, as a list.
+    servers: Value,
 }
 
 /// Speaks until its standard input ends, or its script ends it.
@@ -38,12 +40,14 @@ pub fn main() -> ExitCode {
                 wire.refuse(id, -32000, "Authentication required.");
             }
             "session/new" => {
-                let session = fresh();
+                let mut session = fresh();
+                session.servers.clone_from(&params["mcpServers"]);
                 wire.reply(id, &offers(Some(&session)));
                 open = Some(session);
             }
             "session/load" => match load(params["sessionId"].as_str().unwrap_or_default()) {
-                Some(session) => {
+                Some(mut session) => {
+                    session.servers.clone_from(&params["mcpServers"]);
                     history(&mut wire, id, &session);
                     open = Some(session);
                 }
@@ -116,6 +120,7 @@ fn fresh() -> Open {
         mode: "default".into(),
         model: "fake-large".into(),
         memory: Session::default(),
+        servers: Value::Null,
     }
 }
 

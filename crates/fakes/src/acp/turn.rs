@@ -160,6 +160,12 @@ impl Turn<'_> {
             Act::Flood(lines, per_second) => return self.flood(&mut Flood::new(lines, per_second)),
             Act::Spend(input, output, usd) => self.spend(input, output, usd),
             Act::Subagent(text) => self.subagent(&text),
+            Act::Mcp(tool, arguments) => {
+                let arguments = serde_json::from_str(&arguments).unwrap_or_default();
+                let servers = &self.session.servers;
+                let done = crate::mcp::call(servers, "baton", &tool, &arguments);
+                self.say(&done.unwrap_or_else(|wrong| format!("error: {wrong}")));
+            }
             Act::Again => {}
         }
         Next::Go

@@ -18,6 +18,8 @@ pub(super) struct Args {
     pub(super) schema: bool,
     pub(super) allowed: Vec<String>,
     pub(super) forbidden: Vec<String>,
+    /// The MCP servers of the file that `--mcp-config` names, by name.
+    pub(super) servers: serde_json::Value,
     pub(super) prompt: Option<String>,
 }
 
@@ -70,6 +72,12 @@ impl Args {
                     match flag.as_str() {
                         "--allowedTools" => args.allowed.extend(values),
                         "--disallowedTools" => args.forbidden.extend(values),
+                        "--mcp-config" => {
+                            let file = values.first().map(std::fs::read).and_then(Result::ok);
+                            let config = file.and_then(|file| serde_json::from_slice(&file).ok());
+                            let mut config: serde_json::Value = config.unwrap_or_default();
+                            args.servers = config["mcpServers"].take();
+                        }
                         _ => {}
                     }
                 }

@@ -188,6 +188,7 @@ impl Fake {
                 self.spent.2 += usd;
             }
             Act::Subagent(text) => self.subagent(&text),
+            Act::Mcp(tool, arguments) => self.mcp(&tool, &arguments, said),
             Act::Again => {}
         }
         Ok(())
@@ -222,6 +223,20 @@ impl Fake {
             self.play(&mut script, said)?;
         }
         Ok(())
+    }
+
+    /// A tool of a server is used without asking when its server is among the allowed tools.
+    fn mcp(&mut self, tool: &str, arguments: &str, said: &mut String) {
+        let input = serde_json::from_str(arguments).unwrap_or_default();
+        let name = format!("mcp__baton__{tool}");
+        let id = self.wire.tool_use(&name, &input, None);
+        let may = |allowed: &String| *allowed == name || allowed == "mcp__baton";
+        let done = match self.args.allowed.iter().any(may) {
+            true => crate::mcp::call(&self.args.servers, "baton", tool, &input),
+            false => Err(format!("Claude requested permissions to use {name}")),
+        };
+        self.wire.tool_result(&id, &done, json!(null), "accept");
+        self.say(done.unwrap_or_else(|wrong| format!("error: {wrong}")), said);
     }
 
     /// In the foreground, so that it ends with its tool's result.

@@ -100,7 +100,7 @@ impl Server {
             }
             Act::Spend(input, output, _) => self.spend(input, output),
             Act::Subagent(text) => self.subagent(&text),
-            Act::Again => {}
+            Act::Mcp(..) | Act::Again => {}
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use baton_core::activity::Usage;
+use baton_core::definition::Budget;
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId};
 use baton_core::run::event::{
     Action, ActionStatus, Actor, Artifact, AttemptEnd, Cause, Finished, MessagePosted, PauseReason,
@@ -47,6 +48,8 @@ pub struct RunRow {
     pub parent_step: Option<String>,
     /// The run's own directory.
     pub directory: String,
+    /// What parks it when it is used up.
+    pub budget: Budget,
     /// The status's word.
     pub status: String,
     pub current_phase: Option<String>,

@@ -2,6 +2,7 @@
 //! touches it.
 
 use baton_core::activity::Usage;
+use baton_core::definition::Budget;
 use baton_core::ids::{DefinitionId, ProjectId, RunId};
 use baton_core::run::event::{Actor, Finished, RunError, SourceKind, Workspace};
 use baton_core::run::{Run, Status, Waiting};
@@ -36,6 +37,7 @@ struct Fixed<'a> {
     parent: Option<RunId>,
     parent_step: Option<&'a str>,
     directory: &'a str,
+    budget: Budget,
     created_at: Timestamp,
 }
 
@@ -85,6 +87,7 @@ impl<'a> Fixed<'a> {
             parent: parent.map(|parent| parent.run),
             parent_step: parent.and_then(|parent| parent.step.as_deref()),
             directory: &created.directory,
+            budget: created.budget,
             created_at: run.created_at,
         }
     }

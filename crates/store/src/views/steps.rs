@@ -171,6 +171,14 @@ fn waiting(step: &Step) -> Option<Waiting> {
             let detail = format!("its child run {run}");
             wait(WaitReason::Child, *since, *expires, detail)
         }
+        State::AwaitsMerge { since } => {
+            let detail = "it is done; its work is merged after that of the items before it";
+            wait(WaitReason::Worker, *since, None, detail.into())
+        }
+        State::Merging { since } => {
+            let detail = "its work is being merged";
+            wait(WaitReason::Worker, *since, None, detail.into())
+        }
         State::Working { .. } => {
             let asked = step.session.as_deref()?.unanswered()?;
             let text = asked.question.text.clone();

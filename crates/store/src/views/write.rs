@@ -93,6 +93,9 @@ impl Batch {
             | Event::ChildEnded { key, .. }
             | Event::ChildAbandoned { key, .. }
             | Event::LostAsked { key }
+            | Event::MergeAwaited { key }
+            | Event::MergeStarted { key }
+            | Event::WorkMerged { key, .. }
             | Event::StepCompleted { key, .. }
             | Event::StepFailed { key, .. } => dirty.steps.step(run, key),
             Event::ItemsListed { key, .. } => {

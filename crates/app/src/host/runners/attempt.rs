@@ -1,7 +1,7 @@
 //! One attempt from its launch to its end, on a thread of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,15 @@ use baton_runner::{
     Shepherd, Stdin, TakeBack,
 };
 
+use serde_json::{Value, json};
+
 use super::agent::{self, Activities, Begin, Commentary, Limits, Places, Prepared, Talk, Who};
 use super::environment::Vendor;
 use super::{ShepherdRunners, artifacts, environment, logs};
+use crate::host::attempt_tokens::TOKEN_FILE;
 use crate::host::clock::SystemClock;
 use crate::host::environments::Environment;
+use crate::host::files;
 use crate::host::settings::millis;
 
 /// A stop that takes longer is reported with the processes that resist.
@@ -218,6 +222,8 @@ impl ShepherdRunners {
             prepared.env,
             dir.path().join("stderr"),
         );
+        let mut secrets = common.secrets.clone();
+        secrets.push(self.inner.attempt_tokens.token(launch.run, launch.attempt));
         Ok(AttemptSpec {
             program: Program::Words(prepared.words),
             stdin: if prepared.stdin {
@@ -226,6 +232,7 @@ impl ShepherdRunners {
                 Stdin::Null
             },
             session: Some(prepared.session),
+            secrets,
             ..common
         })
     }
@@ -250,10 +257,19 @@ impl ShepherdRunners {
             environment::of_child(env, &inner.secrets, launch, &work.env, who.vendor())
         };
         let env = env.map_err(|missing| Box::new(failed(ErrorCode::Secret, missing)))?;
+        let token_file = dir.path().join(TOKEN_FILE);
+        if !taken_back {
+            let token = inner.attempt_tokens.token(launch.run, launch.attempt);
+            files::write_private(&token_file, token.as_bytes()).map_err(|error| {
+                let message = format!("{}: {error}", token_file.display());
+                Box::new(failed(ErrorCode::Disk, message))
+            })?;
+        }
         let places = Places {
             scratch: dir.path().to_owned(),
             log_dir: log_dir.clone(),
             taken_back,
+            own_mcp: own_mcp(&inner.binary, &inner.data_dir, &token_file),
         };
         let Prepared {
             words,
@@ -285,6 +301,8 @@ impl ShepherdRunners {
             schema: work.output.clone(),
             resumed: work.resume.is_some(),
             words: launch.words.clone(),
+            questions: inner.questions.clone(),
+            output: dir.output(),
             limits: Limits {
                 timeout: launch.terms.timeout,
                 worked,
@@ -453,6 +471,20 @@ impl ShepherdRunners {
             }
         }
     }
+}
+
+/// How an agent starts Baton's own MCP server. The token itself is in the file: a command line can be
+/// read by everybody.
+fn own_mcp(binary: &Path, data_dir: &Path, token_file: &Path) -> Value {
+    let word = |path: &Path| path.to_string_lossy().into_owned();
+    let args = [
+        "mcp".to_owned(),
+        "--data-dir".to_owned(),
+        word(data_dir),
+        "--token-file".to_owned(),
+        word(token_file),
+    ];
+    json!({"command": word(binary), "args": args})
 }
 
 /// How an agent's process is started.

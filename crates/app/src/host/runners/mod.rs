@@ -21,11 +21,13 @@ use std::time::{Duration, Instant};
 
 use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::event::{AttemptEnd, ProjectRef, Workspace};
-use baton_engine::ports::{FinishFiles, Launch, Reports, Runners, StopReason, Word};
+use baton_engine::ports::{FinishFiles, Launch, MergeFiles, Reports, Runners, StopReason, Word};
 use baton_runner::Shepherd;
 
 use self::agent::Talk;
+use super::attempt_tokens::AttemptTokens;
 use super::environments::RunEnvironments;
+use super::questions::Questions;
 use super::secrets::Secrets;
 use super::settings::Settings;
 
@@ -33,7 +35,7 @@ pub use agent::on_path;
 pub use artifacts::{artifact_path, numbered, safe_name};
 pub use kinds::kind_of;
 pub use logs::{directories as log_directories, executions};
-pub use workspace::spec as workspace_spec;
+pub use workspace::{discard as discard_workspace, spec as workspace_spec};
 
 /// Enough for launching, waiting and concluding; only what is touched takes memory.
 const STACK: usize = 1024 * 1024;
@@ -48,19 +50,44 @@ pub struct ShepherdRunners {
 }
 
 /// What every attempt of this host shares.
+pub struct Shared {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// This program: it is the shepherd too, and the agents' MCP server.
+    pub binary: PathBuf,
+    /// The host's generation.
+    pub generation: u64,
+    /// The host's settings.
+    pub settings: Settings,
+    /// The secrets.
+    pub secrets: Arc<Secrets>,
+    /// The environments of runs.
+    pub environments: Arc<RunEnvironments>,
+    /// Tokens of attempts.
+    pub attempt_tokens: Arc<AttemptTokens>,
+    /// Who waits for people through the MCP server.
+    pub questions: Arc<Questions>,
+}
+
+/// What is shared, and what lives.
 pub struct Inner {
-    data_dir: PathBuf,
-    binary: PathBuf,
-    generation: u64,
-    settings: Settings,
-    secrets: Arc<Secrets>,
-    environments: Arc<RunEnvironments>,
+    shared: Shared,
     living: Mutex<HashMap<AttemptId, Living>>,
     keeper: OnceLock<Mutex<Sender<Keep>>>,
     /// Who makes a worktree ready, by its root.
     roots: Mutex<HashMap<String, Arc<Mutex<()>>>>,
     /// Branches that this host has finished or is finishing, by run and generation of its files.
     finished: Mutex<HashSet<(RunId, u32)>>,
+    /// Items whose work this host has merged or is merging, with the number of their worktree.
+    merged: Mutex<HashSet<(RunId, String, u32)>>,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 /// A checkpoint to name: its run, where that is, its number and its commit.
@@ -79,27 +106,16 @@ struct Living {
 }
 
 impl ShepherdRunners {
-    /// Runners that start shepherds from this binary.
-    pub fn new(
-        data_dir: PathBuf,
-        binary: PathBuf,
-        generation: u64,
-        settings: Settings,
-        secrets: Arc<Secrets>,
-        environments: Arc<RunEnvironments>,
-    ) -> Self {
+    /// Runners that start shepherds.
+    pub fn new(shared: Shared) -> Self {
         Self {
             inner: Arc::new(Inner {
-                data_dir,
-                binary,
-                generation,
-                settings,
-                secrets,
-                environments,
+                shared,
                 living: Mutex::default(),
                 keeper: OnceLock::new(),
                 roots: Mutex::default(),
                 finished: Mutex::default(),
+                merged: Mutex::default(),
             }),
         }
     }
@@ -308,6 +324,30 @@ impl Runners for ShepherdRunners {
         }
         drop(finished);
         Self::finish_files(finish, reports);
+    }
+
+    fn merge(&self, merge: MergeFiles, reports: Arc<dyn Reports>) {
+        // As above.
+        let mut merged = self.inner.merged.lock();
+        let once = (merge.run, merge.key.clone(), merge.number);
+        if merged.as_mut().is_ok_and(|all| !all.insert(once)) {
+            return;
+        }
+        drop(merged);
+        self.merge_files(merge, reports);
+    }
+
+    fn discard(&self, workspace: Workspace) {
+        let thread = std::thread::Builder::new().name("discard".into());
+        let spawned = thread.spawn(move || {
+            if let Err(error) = workspace::discard(&workspace, false) {
+                let root = &workspace.root;
+                tracing::warn!(root, %error, "the worktree of an item stays");
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "no thread to take an item's worktree away");
+        }
     }
 
     fn stop(&self, attempt: AttemptId, reason: StopReason) {

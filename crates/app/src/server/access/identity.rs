@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header::HeaderName};
-use baton_core::ids::{AttemptId, ProjectId, UserId};
+use baton_core::ids::{AttemptId, ProjectId, RunId, UserId};
 use baton_core::run::event::Actor;
 
 use super::super::error::{Answer, Problem};
@@ -29,6 +29,8 @@ enum Who {
     /// The Unix socket.
     Local,
     Known(Arc<Access>, Shown),
+    /// Something inside this attempt, which has shown the attempt's token.
+    Attempt(RunId, AttemptId),
     Nobody,
 }
 
@@ -48,6 +50,24 @@ impl Identity {
         Self {
             by: Actor::User(shown.user),
             who: Who::Known(access, shown),
+        }
+    }
+
+    /// Something inside an attempt.
+    #[must_use]
+    pub fn attempt(run: RunId, attempt: AttemptId) -> Self {
+        Self {
+            by: Actor::Attempt(attempt),
+            who: Who::Attempt(run, attempt),
+        }
+    }
+
+    /// The run and attempt whose token was shown.
+    #[must_use]
+    pub fn inside_of(&self) -> Option<(RunId, AttemptId)> {
+        match self.who {
+            Who::Attempt(run, attempt) => Some((run, attempt)),
+            Who::Local | Who::Known(..) | Who::Nobody => None,
         }
     }
 
@@ -87,7 +107,7 @@ impl Identity {
     pub fn user(&self) -> UserId {
         match &self.who {
             Who::Known(_, shown) => shown.user,
-            Who::Local | Who::Nobody => UserId::LOCAL,
+            Who::Local | Who::Attempt(..) | Who::Nobody => UserId::LOCAL,
         }
     }
 
@@ -97,7 +117,7 @@ impl Identity {
         match &self.who {
             Who::Local => "local",
             Who::Known(_, shown) => &shown.username,
-            Who::Nobody => "",
+            Who::Attempt(..) | Who::Nobody => "",
         }
     }
 
@@ -113,7 +133,7 @@ impl Identity {
         match &self.who {
             Who::Local => Role::Admin,
             Who::Known(access, shown) => access.role(shown),
-            Who::Nobody => Role::Nobody,
+            Who::Attempt(..) | Who::Nobody => Role::Nobody,
         }
     }
 
@@ -123,7 +143,7 @@ impl Identity {
         match &self.who {
             Who::Local => Role::Admin,
             Who::Known(access, shown) => access.role_in(shown, project),
-            Who::Nobody => Role::Nobody,
+            Who::Attempt(..) | Who::Nobody => Role::Nobody,
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use baton_core::run::event::Actor;
@@ -56,7 +56,10 @@ pub struct Gate {
 
 /// A request that came over the Unix socket: from whoever may read the data directory.
 pub async fn local(State(host): State<Arc<Host>>, mut request: Request, next: Next) -> Response {
-    let identity = Identity::local().inside(request.headers());
+    let identity = match inside(&host, bearer(request.headers())) {
+        Some(inside) => Ok(inside),
+        None => Identity::local().inside(request.headers()),
+    };
     request.extensions_mut().insert(From(None));
     enter(&host, identity, request, next).await
 }
@@ -69,6 +72,13 @@ pub async fn network(State(gate): State<Gate>, mut request: Request, next: Next)
     request.extensions_mut().insert(gate.network.clone());
     let identity = known(&gate, &request);
     enter(&gate.host, identity, request, next).await
+}
+
+/// What the server asks itself for somebody: their rights are looked at again, and what they change is
+/// noted.
+pub async fn again(State(host): State<Arc<Host>>, request: Request, next: Next) -> Response {
+    let who = identity_of(request.extensions());
+    enter(&host, Ok(who), request, next).await
 }
 
 /// Lets in or refuses, and notes what was changed.
@@ -107,7 +117,9 @@ async fn enter(
         tracing::info!(target: "baton::access", request = id, %from, user, %method, path, status, ms);
     }
     // What was refused for want of credentials is in the access log: strangers write no trail.
-    if !method.is_safe() && who.is_somebody() && path != "/api/host/hand-over" {
+    // What tools of the MCP server do is noted where they do it.
+    let says_itself = matches!(path, "/api/host/hand-over" | "/mcp");
+    if !method.is_safe() && who.is_somebody() && !says_itself {
         let inside = match who.by {
             Actor::Attempt(attempt) => Some(attempt.to_string()),
             _ => None,
@@ -139,18 +151,13 @@ async fn may(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri) -> An
 fn known(gate: &Gate, request: &Request) -> Answer<Identity> {
     let headers = request.headers();
     origin::check_host(headers, request.uri().host(), &gate.network.names)?;
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|v: &HeaderValue| v.to_str().ok())
-    };
-    let bearer = text(header::AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
+    let bearer = bearer(headers);
     let key = headers.get("x-api-key").and_then(|v| v.to_str().ok());
     let access = &gate.host.access;
     let token = bearer.or(key);
+    if let Some(inside) = inside(&gate.host, token) {
+        return Ok(inside);
+    }
     let session = session_cookie(headers).filter(|_| token.is_none());
     origin::check_origin(request.method(), headers, session.is_some())?;
     let shown = match (token, session) {
@@ -163,6 +170,19 @@ fn known(gate: &Gate, request: &Request) -> Answer<Identity> {
         None => return Ok(Identity::nobody()),
     };
     identity.inside(headers)
+}
+
+/// The token of `Authorization: Bearer`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Who shows an attempt's token.
+fn inside(host: &Host, token: Option<&str>) -> Option<Identity> {
+    let (run, attempt) = host.attempt_tokens.read(token?)?;
+    Some(Identity::attempt(run, attempt))
 }
 
 /// Where a request is from: the last address that the proxy in front has added, if there is one.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::Query;
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use baton_core::ids::{ArtifactId, ProjectId, RunId, StepId};
 use percent_encoding::percent_decode_str;
 
@@ -26,7 +26,7 @@ enum Methods {
 }
 
 /// What is needed below a path. The first row that fits counts; `*` is one segment.
-const TABLE: [(Methods, &str, Role); 22] = [
+const TABLE: [(Methods, &str, Role); 23] = [
     // What brings its own proof, or asks who one is.
     (All, "/healthz", Role::Nobody),
     (All, "/readyz", Role::Nobody),
@@ -41,6 +41,8 @@ const TABLE: [(Methods, &str, Role); 22] = [
     (All, "/api/tokens", Role::Viewer),
     (Changing, "/api/workflow-executions/*/read", Role::Viewer),
     (Changing, "/api/workflow-definitions/validate", Role::Viewer),
+    // Each tool asks for what it needs.
+    (All, "/mcp", Role::Viewer),
     // The project is named in the body: the handler looks at the role in it.
     (Changing, "/api/workflow-executions", Role::Viewer),
     // What decides about others, or about this machine.
@@ -113,6 +115,13 @@ fn is_below(path: &str, begin: &str) -> bool {
 /// 401, 403, or 404 for what they may not even look at.
 pub async fn check(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri) -> Answer<()> {
     let path = uri.path();
+    if who.inside_of().is_some() {
+        let detail = "the token of an attempt opens `/mcp` and nothing else";
+        return match path == "/mcp" {
+            true => Ok(()),
+            false => Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)),
+        };
+    }
     let needed = needed(method, path);
     if needed == Role::Nobody {
         return Ok(());
@@ -214,7 +223,7 @@ mod tests {
         assert_eq!(post("/api/workflow-steps/s/approve"), Role::Operator);
         assert_eq!(post("/api/anything/new"), Role::Operator);
         assert_eq!(get("/metrics"), Role::Viewer);
-        assert_eq!(post("/mcp"), Role::Operator);
+        assert_eq!(post("/mcp"), Role::Viewer);
     }
 
     #[test]

@@ -149,7 +149,10 @@ fn before(host: &Host, command: &CommandId) -> Answer<Option<ArtifactId>> {
 }
 
 /// Puts the file in its place.
-async fn put(
+///
+/// # Errors
+/// What is missing or wrong in the form, or the disk's.
+pub async fn put(
     host: &Arc<Host>,
     run: RunId,
     form: Form,

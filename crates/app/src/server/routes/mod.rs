@@ -2,7 +2,7 @@
 
 mod activities;
 mod agents;
-mod artifacts;
+pub mod artifacts;
 mod audit;
 mod auth;
 mod comments;

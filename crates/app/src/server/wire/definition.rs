@@ -1,12 +1,13 @@
 //! Definitions.
 
-use baton_core::definition::{Action, Definition, OutlineStep, Step};
+use baton_core::definition::{Action, CatchUp, Definition, OutlineStep, Step, Triggers};
 use baton_store::views::RunRow;
 use serde_json::{Value, json};
 
 use super::super::super::host::definitions::Found;
 use super::super::super::host::watching::Changed;
 use super::{maybe_time, word};
+use crate::triggers::next_time;
 
 /// A definition file as it is now; `whole` with its text.
 #[must_use]
@@ -29,6 +30,7 @@ pub fn file(found: &Found, whole: bool) -> Value {
         "is_valid": definition.is_some(),
         "is_archived": false,
         "diagnostics": word(&found.diagnostics),
+        "triggers": definition.map(|definition| triggers(found, &definition.triggers)),
         "stats": null,
         "created_at": maybe_time(found.changed_at),
         "updated_at": maybe_time(found.changed_at),
@@ -37,6 +39,30 @@ pub fn file(found: &Found, whole: bool) -> Value {
         value["source"] = found.text.as_deref().into();
     }
     value
+}
+
+/// What starts runs of it without a person.
+fn triggers(found: &Found, triggers: &Triggers) -> Value {
+    let schedule = triggers.schedule.as_ref().map(|schedule| {
+        json!({
+            "cron": schedule.cron,
+            "tz": schedule.tz,
+            "catch_up": match schedule.catch_up {
+                CatchUp::None => "none",
+                CatchUp::One => "one",
+                CatchUp::All => "all",
+            },
+            "next_at": maybe_time(next_time(schedule)),
+        })
+    });
+    let webhook = triggers.webhook.as_ref().map(|webhook| {
+        json!({
+            "path": format!("/api/hooks/{}/{}", found.project, found.key),
+            "secret_env": webhook.secret_env,
+            "has_condition": webhook.condition.is_some(),
+        })
+    });
+    json!({"schedule": schedule, "webhook": webhook})
 }
 
 /// The definition that a run has recorded.

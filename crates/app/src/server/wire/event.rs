@@ -79,6 +79,9 @@ fn key_of(event: &Event) -> Option<&str> {
         | Event::ChildAbandoned { key, .. }
         | Event::ItemsListed { key, .. }
         | Event::LostAsked { key }
+        | Event::MergeAwaited { key }
+        | Event::MergeStarted { key }
+        | Event::WorkMerged { key, .. }
         | Event::StepCompleted { key, .. }
         | Event::StepFailed { key, .. } => Some(key),
         _ => None,

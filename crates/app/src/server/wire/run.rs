@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use baton_core::definition::Budget;
 use baton_core::ids::{StepId, UserId};
 use baton_core::run::Waiting;
 use baton_core::run::event::{Actor, PauseReason};
@@ -84,6 +85,14 @@ pub fn whole(whole: &Whole, beside: &Beside) -> Value {
     Value::Object(members)
 }
 
+/// What parks the run when it is used up; null without one.
+fn budget(budget: &Budget) -> Value {
+    match *budget == Budget::default() {
+        true => Value::Null,
+        false => json!({"usd": budget.usd, "tokens": budget.tokens, "minutes": budget.minutes}),
+    }
+}
+
 fn facts(run: &RunRow, beside: &Beside) -> Map<String, Value> {
     let mut value = json!({
         "id": run.id.to_string(),
@@ -103,6 +112,7 @@ fn facts(run: &RunRow, beside: &Beside) -> Map<String, Value> {
         "waiting": waiting_of(run, &beside.stuck),
         "progress": with_estimate(run, beside.estimate),
         "worktree": own_files::worktree(run),
+        "budget": budget(&run.budget),
         "cost_usd": run.usage.cost_usd,
         "cost_is_estimate": run.usage.estimate,
         "usage": step::tokens(&run.usage),

@@ -1,7 +1,13 @@
 //! An agent's final answer against the schema its step asks for.
 
+use std::io::Read;
+use std::path::Path;
+
 use baton_core::definition::schema;
 use serde_json::Value;
+
+/// The largest output that is read, in bytes.
+const LARGEST: u64 = 4 << 20;
 
 /// What stands at the end of the prompt of a step with `output`.
 pub fn request(schema: &Value) -> String {
@@ -17,6 +23,14 @@ pub fn again(problem: &str) -> String {
         "Your final answer does not fit the JSON Schema that was asked for: {problem}\nAnswer \
          again with the corrected JSON value only."
     )
+}
+
+/// What the agent set as its output through the MCP server, if it did.
+pub fn set(file: &Path) -> Option<Value> {
+    let mut text = Vec::new();
+    let file = std::fs::File::open(file).ok()?;
+    file.take(LARGEST).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// The JSON value of an answer, checked.

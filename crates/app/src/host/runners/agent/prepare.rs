@@ -38,6 +38,8 @@ pub struct Places {
     pub log_dir: PathBuf,
     /// It runs, or has run: only how to speak with it is to be known.
     pub taken_back: bool,
+    /// How Baton's own MCP server is started.
+    pub own_mcp: serde_json::Value,
 }
 
 /// Makes an agent ready. With the same work it makes the same again, but for what was found on the
@@ -91,6 +93,7 @@ pub fn prepare(
         allow_tools: tools.allow,
         deny_tools: tools.deny,
         mcp: mcp(work.mcp.as_ref()),
+        own_mcp: Some(places.own_mcp.clone()),
         output: work.output.clone(),
         resume: work.resume.clone(),
         new_session: session_id(launch),

@@ -11,6 +11,7 @@ mod verdict;
 mod watchdog;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ use serde_json::Value;
 use super::activities::Activities;
 use super::answer;
 use super::commentary::Commentary;
+use crate::host::questions::{ASKED_BY_TOOL, Questions};
 
 /// How often an answer that does not fit its schema is asked for again.
 const ASK_AGAIN: u32 = 2;
@@ -107,6 +109,10 @@ struct State {
     parking: Option<Instant>,
     /// Why its process is being stopped.
     stopping: Option<Stopping>,
+    /// What its agent asks through the MCP server.
+    questions: Arc<Questions>,
+    /// The file with what its agent set as its output, if it did.
+    output: PathBuf,
     /// Questions that wait for a person.
     asking: HashSet<String>,
     model: Option<String>,
@@ -139,6 +145,10 @@ pub struct Begin {
     pub schema: Option<Value>,
     pub resumed: bool,
     pub limits: Limits,
+    /// What its agent asks through the MCP server.
+    pub questions: Arc<Questions>,
+    /// Where its agent's output is, if it sets it.
+    pub output: PathBuf,
     /// What is to be said to it first, once it is known what it has heard.
     pub words: Vec<Word>,
 }
@@ -159,6 +169,8 @@ impl Talk {
             resumed,
             limits,
             words,
+            questions,
+            output,
         } = begin;
         let state = State {
             attempt,
@@ -188,6 +200,8 @@ impl Talk {
             finishing: None,
             parking: None,
             stopping: None,
+            questions,
+            output,
             asking: HashSet::new(),
             model: None,
             usage: None,
@@ -305,6 +319,9 @@ impl Talk {
             match wish {
                 Wish::Say(Word::Tell { message, text, now }) => {
                     state.order(&Order::Tell { message, text, now });
+                }
+                // Whoever asked it waits for it elsewhere.
+                Wish::Say(Word::Answer { question, .. }) if question.starts_with(ASKED_BY_TOOL) => {
                 }
                 Wish::Say(Word::Answer { question, answer }) => {
                     state.order(&Order::Answer { question, answer });
@@ -551,7 +568,8 @@ impl State {
             return;
         }
         if let (Turn::Done { text, structured }, Some(schema)) = (&turn, &self.schema) {
-            let checked = answer::check(schema, text, structured.as_ref());
+            let set = answer::set(&self.output);
+            let checked = answer::check(schema, text, set.as_ref().or(structured.as_ref()));
             if let Err(problem) = &checked
                 && self.asked_again < ASK_AGAIN
                 && self.parking.is_none()

@@ -76,6 +76,7 @@ impl State {
         let was_stopped = matches!(record.end, End::Stopped { .. });
         match self.last.take() {
             Some(Turn::Done { text, structured }) => {
+                let structured = answer::set(&self.output).or(structured);
                 output.result = Some(Big::new(text.as_str()));
                 let Some(schema) = &self.schema else {
                     output.data = structured.map(|value| Big::new(value.to_string()));

@@ -31,7 +31,7 @@ impl State {
             }
             return;
         }
-        if !self.asking.is_empty() {
+        if !self.asking.is_empty() || self.questions.are_open(self.attempt) {
             self.last_line = Instant::now();
             return;
         }
