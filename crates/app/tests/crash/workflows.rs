@@ -135,7 +135,7 @@ export default defineWorkflow({
   name: "code",
   async execute(ctx) {
     const work = (id: string) => ctx.step(id, { type: "script", command: "sh work" });
-    const dice = await ctx.step("dice", { type: "function", fn: () => Math.random() });
+    const dice = await ctx.step("dice", { type: "function", fn: () => Math.floor(Math.random() * 1e6) });
     await work("a");
     await Promise.all([work("b"), work("c"), ctx.wait("nap", "150ms")]);
     await ctx.comment("half way");
