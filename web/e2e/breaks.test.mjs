@@ -85,8 +85,8 @@ test("a log is followed while it is written, searched, and coloured", async ({ o
   await log.focus();
   await page.keyboard.press("/");
   await page.getByLabel("Search the log").fill("line 4321 of");
-  await page.getByText("1 of 1").waitFor();
-  await log.locator("mark", { hasText: "line 4321 of" }).waitFor();
+  await page.getByRole("status").getByText("1 of 1", { exact: true }).waitFor();
+  await log.locator(".cur mark", { hasText: "line 4321 of" }).waitFor();
 });
 
 const LONG = `name: Long

@@ -24,7 +24,8 @@ export class Watch {
 
   async context(browser, world, options = {}) {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", acceptDownloads: true, ...options });
-    context.setDefaultTimeout(30_000);
+    // Generous: two busy cores are enough.
+    context.setDefaultTimeout(60_000);
     context.on("request", (request) => {
       const url = new URL(request.url());
       if (!["data:", "blob:"].includes(url.protocol) && url.hostname !== "127.0.0.1") this.faults.push(`a request left the origin: ${request.url()}`);

@@ -9,10 +9,11 @@ import "./thread.test.mjs";
 import "./breaks.test.mjs";
 import "./keyboard.test.mjs";
 import "./hostile.test.mjs";
+import "./settings.test.mjs";
 import "./access.test.mjs";
 
 const picked = process.argv.slice(2);
-const LONGEST = Number(process.env.E2E_LONGEST ?? 120_000);
+const LONGEST = Number(process.env.E2E_LONGEST ?? 300_000);
 
 if (!isBuilt()) {
   console.error(`${baton} is missing: cargo build --workspace`);
@@ -39,7 +40,7 @@ for (const { name, body } of all()) {
         const world = new World(options.world);
         worlds.push(world);
         if (options.before) await options.before(world);
-        await world.serve({ register: options.register ?? true });
+        await world.serve({ inProject: options.inProject ?? true });
         const context = await watch.context(browser, world, options.context);
         const page = await context.newPage();
         await page.goto(world.link);

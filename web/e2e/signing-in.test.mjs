@@ -35,6 +35,23 @@ test("a session that ends while a page is shown asks to sign in, and another tab
   await page.getByRole("heading", { name: "Templates" }).waitFor();
 });
 
+test("the project that the server was started in is the one that is shown, whatever was looked at before", async ({ open }) => {
+  const { world, context, page } = await open({ world: { definitions: ["quick.yaml"] } });
+  await page.getByText("1 definition", { exact: true }).waitFor();
+  same(new URL(page.url()).search, "", "the address after signing in");
+  await world.kill("SIGTERM");
+  await world.serve({ inProject: false });
+  await page.goto(world.link);
+  await page.getByText("1 definition", { exact: true }).waitFor();
+  await page.evaluate(() => localStorage.setItem("baton.project", "prj_00000000000000000000000000000000"));
+  await world.kill("SIGTERM");
+  await world.serve();
+  await page.goto(world.link);
+  await page.getByRole("heading", { name: "Board" }).waitFor();
+  const [shown] = (await (await context.request.get(`${world.url}/api/projects`)).json()).data;
+  same(await page.evaluate(() => localStorage.getItem("baton.project")), shown.id, "the project that is remembered");
+});
+
 test("an empty board says what is there and what is not, and one click runs a sample to its end", async ({ open }) => {
   const { page } = await open({ world: { definitions: ["quick.yaml", "build-and-deploy.yaml"] } });
   await page.getByRole("heading", { name: "Nothing is running yet" }).waitFor();
@@ -46,7 +63,7 @@ test("an empty board says what is there and what is not, and one click runs a sa
 });
 
 test("a board without a project says the next command, takes a directory, and shows what is in it", async ({ open }) => {
-  const { world, page } = await open({ world: { definitions: ["quick.yaml"] }, register: false });
+  const { world, page } = await open({ world: { definitions: ["quick.yaml"] }, inProject: false });
   await page.getByText("No project yet").waitFor();
   await page.getByText("baton init").first().waitFor();
   await page.getByLabel("Directory of a project").fill("/nowhere/at/all");

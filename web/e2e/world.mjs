@@ -1,7 +1,6 @@
 // A world to look at: a project with definitions, fake agents on the PATH, and the real binary serving it.
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -67,9 +66,9 @@ export class World {
     return done.stdout;
   }
 
-  /** Starts the server; `link` signs a browser in. */
-  async serve({ port = 0, register = true } = {}) {
-    const child = spawn(baton, ["serve", "--listen", `127.0.0.1:${port}`], { cwd: this.project, env: this.env, stdio: ["ignore", "pipe", "pipe"] });
+  /** Starts the server in the project, or in a directory that is none; `link` signs a browser in. */
+  async serve({ port = 0, inProject = true } = {}) {
+    const child = spawn(baton, ["serve", "--listen", `127.0.0.1:${port}`], { cwd: inProject ? this.project : this.dir, env: this.env, stdio: ["ignore", "pipe", "pipe"] });
     this.server = child;
     let said = "";
     child.stdout.on("data", (part) => (said += part));
@@ -80,18 +79,7 @@ export class World {
     });
     this.url = new URL(this.link).origin;
     this.port = Number(new URL(this.link).port);
-    if (register) await this.register();
     return this;
-  }
-
-  /** Tells the server of the project, as a first run in it would. */
-  register() {
-    return new Promise((done, failed) => {
-      const options = { socketPath: join(this.data, "host.sock"), path: "/api/projects", method: "POST", headers: { "content-type": "application/json" } };
-      const asked = request(options, (answer) => answer.resume().on("end", () => (answer.statusCode < 300 ? done() : failed(new Error(`registering: ${answer.statusCode}`)))));
-      asked.on("error", failed);
-      asked.end(JSON.stringify({ path: this.project }));
-    });
   }
 
   async kill(signal = "SIGKILL") {

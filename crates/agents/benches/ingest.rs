@@ -1,7 +1,9 @@
 //! How fast agents' lines become activities: each line parsed and normalised by its driver, each
 //! activity made a line of `events.jsonl`; then the same with the lines appended to a file, one write
 //! each, as the host does. The lines are recorded ones: every conversation is replayed to a new
-//! driver again and again. Prints a JSON object per line; MB are megabytes of the agents' own lines.
+//! driver again and again. Prints a JSON object per line; MB are megabytes
+//! of the agents' own lines, by the clock and by the thread's own processor time, which other work on the
+//! machine does not stretch.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../tests/lines/mod.rs"]
@@ -213,11 +215,17 @@ fn long() -> Vec<Talk> {
     vec![Talk::of(claude, claude_lines), Talk::of(codex, codex_lines)]
 }
 
+/// Seconds that this thread has had a processor.
+fn processor() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
 fn measure(mix: &str, talks: &[Talk], file: Option<&File>) {
     let least = 96 << 20;
     let mut line = Vec::new();
     let (mut bytes, mut activities, mut written) = (0, 0, 0);
-    let begun = Instant::now();
+    let (begun, worked) = (Instant::now(), processor());
     while bytes < least {
         for talk in talks {
             activities += talk.replay(&mut line, |line| {
@@ -230,14 +238,17 @@ fn measure(mix: &str, talks: &[Talk], file: Option<&File>) {
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
+    let worked = processor() - worked;
+    let rate = |seconds: f64| bytes as f64 / 1e6 / seconds;
     let bench = if file.is_some() {
         "ingest_to_file"
     } else {
         "ingest"
     };
     println!(
-        r#"{{"bench":"{bench}","mix":"{mix}","bytes":{bytes},"activities":{activities},"written":{written},"mb_per_s":{:.0}}}"#,
-        bytes as f64 / 1e6 / seconds
+        r#"{{"bench":"{bench}","mix":"{mix}","bytes":{bytes},"activities":{activities},"written":{written},"mb_per_s":{:.0},"mb_per_cpu_s":{:.0}}}"#,
+        rate(seconds),
+        rate(worked)
     );
 }
 

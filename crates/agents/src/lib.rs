@@ -16,6 +16,7 @@ mod diff;
 mod driver;
 mod gemini;
 mod kind;
+mod lean;
 mod outcome;
 mod prices;
 mod setup;

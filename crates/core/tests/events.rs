@@ -32,6 +32,9 @@ variants!(run_event, RUN_EVENTS, Event {
     Event::QuestionAnswered { .. } => "question_answered",
     Event::QuestionClosed { .. } => "question_closed",
     Event::FilesKept { .. } => "files_kept",
+    Event::MergeAwaited { .. } => "merge_awaited",
+    Event::MergeStarted { .. } => "merge_started",
+    Event::WorkMerged { .. } => "work_merged",
     Event::FilesFinished { .. } => "files_finished",
     Event::BudgetWarned { .. } => "budget_warned",
     Event::ApprovalRequested { .. } => "approval_requested",
@@ -321,6 +324,7 @@ fn attempts() -> Vec<Event> {
             number: 2,
             cause: Cause::Retry,
             heads: vec![],
+            isolated: None,
         },
         Event::AttemptStarted {
             key: key(),
@@ -328,6 +332,15 @@ fn attempts() -> Vec<Event> {
             number: 3,
             cause: Cause::UsageLimit,
             heads: vec![4, 7],
+            isolated: None,
+        },
+        Event::AttemptStarted {
+            key: key(),
+            attempt: ATTEMPT,
+            number: 4,
+            cause: Cause::First,
+            heads: vec![],
+            isolated: Some("90".repeat(20)),
         },
         ended(AttemptEnd::Succeeded { output: output() }),
         ended(AttemptEnd::Succeeded {
@@ -630,6 +643,19 @@ fn sessions() -> Vec<Event> {
             key: key(),
             attempt: ATTEMPT,
             commit: "56".repeat(20),
+        },
+        Event::MergeAwaited { key: key() },
+        Event::MergeStarted { key: key() },
+        Event::WorkMerged {
+            key: key(),
+            outcome: Finished {
+                branch: "baton/implement-00000001-each-0-1".into(),
+                commit: Some("78".repeat(20)),
+                merged_into: Some("baton/implement-00000001".into()),
+                conflicts: vec![],
+                checkpoint: Some("9a".repeat(20)),
+                detail: "Its work (2 files) was merged.".into(),
+            },
         },
         Event::FilesFinished {
             outcome: Finished {

@@ -41,6 +41,7 @@ enum Op {
     LateNews(usize),
     Reply(usize, bool),
     FilesFinished,
+    Merge(bool),
     Slot(bool),
     Deliver(u32),
 }
@@ -53,6 +54,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => some.clone().prop_map(Op::LateNews),
         3 => (some.clone(), proptest::bool::weighted(0.8)).prop_map(|(n, fits)| Op::Reply(n, fits)),
         1 => Just(Op::FilesFinished),
+        6 => proptest::bool::weighted(0.8).prop_map(Op::Merge),
         1 => some.clone().prop_map(Op::LateWord),
         4 => (some.clone(), 0..4_u8).prop_map(|(n, how)| Op::Child(n, how)),
         5 => (0..90_000_u64).prop_map(Op::Pass),
@@ -237,6 +239,22 @@ fn command(driver: &mut Driver, op: &Op) -> Option<Command> {
             news: News::Asked(question(2)),
         },
         Op::Reply(n, fits) => reply(driver, n, fits)?,
+        Op::Merge(fits) => {
+            let merging = driver.in_state(|s| matches!(s, State::Merging { .. }));
+            let (at, key) = pick(&merging, 0)?;
+            Command::Merged {
+                key,
+                number: driver.run.step(at)?.apart.as_ref()?.number,
+                outcome: Finished {
+                    branch: "baton/run-each-0-1".into(),
+                    commit: None,
+                    merged_into: None,
+                    conflicts: if fits { vec![] } else { vec!["a.txt".into()] },
+                    checkpoint: fits.then(|| "merged".into()),
+                    detail: "Its work was brought back.".into(),
+                },
+            }
+        }
         Op::FilesFinished => Command::FilesFinished {
             outcome: Finished {
                 branch: "baton/run".into(),
@@ -362,6 +380,7 @@ fn happen(driver: &mut Driver, op: &Op) {
         Op::End(..)
         | Op::Hear(..)
         | Op::FilesFinished
+        | Op::Merge(_)
         | Op::Child(..)
         | Op::Pass(_)
         | Op::JumpBack(_)
@@ -373,6 +392,11 @@ fn happen(driver: &mut Driver, op: &Op) {
     survives_a_snapshot(&driver.run);
 }
 
+fn merging(driver: &Driver) -> bool {
+    let merging = driver.in_state(|s| matches!(s, State::Merging { .. }));
+    !merging.is_empty()
+}
+
 /// Once nothing disturbs it any more, a run comes to an end.
 fn calm(driver: &mut Driver) {
     for _ in 0..400 {
@@ -382,6 +406,7 @@ fn calm(driver: &mut Driver) {
                 assert!(!driver.run.files.finishing, "its branch is not finished");
                 return;
             }
+            _ if merging(driver) => Op::Merge(true),
             _ if !driver.living.is_empty() => Op::End(0, 0),
             _ if !driver.children.is_empty() => Op::Child(0, 0),
             _ if matches!(driver.run.slot, Slot::Waiting { .. }) => Op::Slot(true),

@@ -40,6 +40,7 @@ fn needs_decision(run: &Run) -> bool {
         Status::Running(running) => {
             !run.ready.is_empty()
                 || run.program_may_go_on()
+                || run.has_to_merge()
                 || run.active.is_empty()
                 || running.pause.is_some()
                 || running.failing.is_some()

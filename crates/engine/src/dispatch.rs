@@ -11,12 +11,16 @@ use baton_core::run::event::{
     Action, Actor, ChildOutcome, Event, Parent, PauseReason, RunCreated, Workspace,
 };
 use baton_core::run::prefix::TakenOver;
-use baton_core::run::{At, ChildOrder, Message, Run, Status, Step, command_id, instruction_text};
+use baton_core::run::{
+    At, ChildOrder, Message, Run, State, Status, Step, command_id, instruction_text,
+};
 use baton_core::slot;
 
 use crate::commit::Committed;
 use crate::handle::{Engine, SendError, lock};
-use crate::ports::{Aggregate, FilesAt, FinishFiles, Launch, Reports, StopReason, Word};
+use crate::ports::{
+    Aggregate, FilesAt, FinishFiles, Launch, MergeFiles, Reports, StopReason, Word,
+};
 use crate::start::StartRequest;
 
 /// How long to wait before delivering again what could not be delivered.
@@ -30,6 +34,8 @@ pub(crate) fn acts_on(event: &Event) -> bool {
         | Event::CancelRequested { .. }
         | Event::QuestionAnswered { .. }
         | Event::CheckpointTaken { .. }
+        | Event::MergeStarted { .. }
+        | Event::WorkMerged { .. }
         | Event::RunCompleted { .. } => true,
         Event::PauseRequested { immediate, .. } => *immediate,
         Event::MessagePosted(posted) => tells(posted.action),
@@ -86,6 +92,16 @@ impl Engine {
                     commit: Some(commit),
                     ..
                 } => self.keep(run, *number, commit),
+                Event::MergeStarted { key } => {
+                    if let Some(place) = run.find(key) {
+                        self.merge(run, place);
+                    }
+                }
+                Event::WorkMerged { key, outcome } if outcome.conflicts.is_empty() => {
+                    if let Some(apart) = run.find(key).and_then(|place| run.apart(place)) {
+                        self.inner.outside.runners.discard(apart);
+                    }
+                }
                 Event::RunCompleted { .. } => self.finish(run),
                 _ => {}
             }
@@ -102,6 +118,12 @@ impl Engine {
                 for word in words(run, step) {
                     self.inner.outside.runners.say(attempt, word);
                 }
+            }
+        }
+        for &place in &run.active {
+            let state = run.step(place).map(|step| &step.state);
+            if matches!(state, Some(State::Merging { .. })) {
+                self.merge(run, place);
             }
         }
         // What has ended for good may have been cleaned up.
@@ -152,6 +174,21 @@ impl Engine {
             let runners = &self.inner.outside.runners;
             runners.keep(run.created.run, workspace, number, commit);
         }
+    }
+
+    fn merge(&self, run: &Run, place: At) {
+        let Some(step) = run.step(place) else { return };
+        let (Some(apart), Some(files)) = (&step.apart, files_of(run, place)) else {
+            return;
+        };
+        let merge = MergeFiles {
+            run: run.created.run,
+            key: step.key.clone(),
+            number: apart.number,
+            files,
+        };
+        let reports: Arc<dyn Reports> = Arc::new(self.clone());
+        self.inner.outside.runners.merge(merge, reports);
     }
 
     fn finish(&self, run: &Run) {
@@ -249,8 +286,8 @@ impl Engine {
             // runner says when nothing of it runs.
             work: run.work(place, env),
             terms: run.terms(place),
-            directory: PathBuf::from(&run.created.directory),
-            files: files_at(run),
+            directory: PathBuf::from(run.directory_of(place)),
+            files: files_of(run, place),
             words: words(run, step),
             commented: step.session.as_deref().and_then(|s| s.commented),
             since: step.attempt_since.unwrap_or(run.updated_at),
@@ -504,6 +541,19 @@ fn files_at(run: &Run) -> Option<FilesAt> {
         generation: run.files.generation,
         newest: run.files.newest.clone(),
     })
+}
+
+/// The branch or worktree that the step at this place works in, as it is to stand.
+fn files_of(run: &Run, place: At) -> Option<FilesAt> {
+    let apart = run.step(place).and_then(|step| step.apart.as_ref());
+    match (apart, run.apart(place)) {
+        (Some(apart), Some(workspace)) => Some(FilesAt {
+            workspace,
+            generation: 0,
+            newest: apart.newest.clone(),
+        }),
+        _ => files_at(run),
+    }
 }
 
 /// This instruction for this step's session, unless it was at the head of its prompt.

@@ -378,6 +378,22 @@ impl Reports for Engine {
         );
     }
 
+    fn merged(&self, run: RunId, key: String, number: u32, outcome: Finished) {
+        let command = Command::Merged {
+            key,
+            number,
+            outcome,
+        };
+        self.mail_run(
+            run,
+            RunMail::Command {
+                command: Box::new(command),
+                id: None,
+                reply: None,
+            },
+        );
+    }
+
     fn still_running(&self, attempt: AttemptId, pids: Vec<u32>) {
         lock(&self.inner.stuck).insert(attempt, pids);
     }

@@ -306,6 +306,18 @@ pub trait Runners: Send + Sync + 'static {
     fn finish(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
         let _ = (finish, reports);
     }
+
+    /// Brings what an isolated item did into the run's files, and reports it. A repeat ends in the
+    /// same state.
+    fn merge(&self, merge: MergeFiles, reports: Arc<dyn Reports>) {
+        let _ = (merge, reports);
+    }
+
+    /// What an isolated item did is in the run's files: its worktree and branch are not needed any
+    /// more. A repeat changes nothing.
+    fn discard(&self, workspace: Workspace) {
+        let _ = workspace;
+    }
 }
 
 /// Something to say to a session.
@@ -337,6 +349,19 @@ pub struct FinishFiles {
     /// Its name, for the commit's message.
     pub name: String,
     /// Its branch or worktree.
+    pub files: FilesAt,
+}
+
+/// The work of an isolated item, to be merged.
+#[derive(Debug, Clone)]
+pub struct MergeFiles {
+    /// The run.
+    pub run: RunId,
+    /// The item.
+    pub key: String,
+    /// The number of its worktree.
+    pub number: u32,
+    /// Its worktree; its `parent` is the run's, with how the run's files are to stand.
     pub files: FilesAt,
 }
 
@@ -372,6 +397,9 @@ pub trait Reports: Send + Sync + 'static {
 
     /// A completed run's branch was finished.
     fn finished(&self, run: RunId, outcome: Finished);
+
+    /// What an isolated item did was merged, or does not fit. A repeat is harmless.
+    fn merged(&self, run: RunId, key: String, number: u32, outcome: Finished);
 
     /// A stop that takes long: these processes will not end.
     fn still_running(&self, attempt: AttemptId, pids: Vec<u32>);
@@ -457,9 +485,9 @@ pub struct Launch {
     pub work: Result<Work, StepError>,
     /// What its end is judged by.
     pub terms: Terms,
-    /// The run's own directory.
+    /// The directory it works in: the run's own, or an isolated item's.
     pub directory: PathBuf,
-    /// Its own branch or worktree, to be made ready first.
+    /// The branch or worktree that is in, to be made ready first.
     pub files: Option<FilesAt>,
     /// What is to be said to its session, in this order; what was said before is harmless.
     pub words: Vec<Word>,

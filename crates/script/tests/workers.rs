@@ -30,6 +30,7 @@ struct Office(Mutex<mpsc::Sender<Told>>);
 impl Reports for Office {
     fn ended(&self, _: AttemptId, _: AttemptEnd) {}
     fn news(&self, _: AttemptId, _: News) {}
+    fn merged(&self, _: RunId, _: String, _: u32, _: Finished) {}
     fn finished(&self, _: RunId, _: Finished) {}
     fn still_running(&self, _: AttemptId, _: Vec<u32>) {}
     fn asked(&self, _: RunId, asked: Asked) {

@@ -6,9 +6,12 @@ mod sample;
 
 use std::sync::Arc;
 
-use baton_core::ids::{DefinitionId, ProjectId, StepId};
+use baton_core::ids::{ArtifactId, DefinitionId, ProjectId, StepId};
 use baton_core::run::WaitReason;
-use baton_core::run::event::{ActionStatus, Actor, Event, PauseReason, ResetReason};
+use baton_core::run::event::{
+    ActionStatus, Actor, Artifact, Event, FileType, PauseReason, ResetReason,
+};
+use baton_core::time::Timestamp;
 use baton_engine::Plans;
 use baton_engine::ports::{Journal, Position};
 use baton_store::views::{RunFilter, RunRow};
@@ -96,14 +99,7 @@ fn a_run_is_shown_as_its_journal_tells_it() {
     assert_eq!(keys, [("build-app", "completed"), ("cool", "completed")]);
     assert_eq!(steps[0].result.as_deref(), Some("done"));
     assert_eq!(steps[0].kind, "script");
-    assert!(
-        steps[0]
-            .log_directory
-            .as_ref()
-            .unwrap()
-            .ends_with("/logs/build-app")
-    );
-    assert_eq!(steps[1].log_directory, None);
+    assert!(steps[0].log_directory().ends_with("/logs/build-app"));
     let id = StepId::of(run(1), "build-app");
     assert_eq!(world.views.step(id).unwrap().as_ref(), Some(&steps[0]));
     let attempts = world.views.attempts(run(1), id).unwrap();
@@ -132,6 +128,81 @@ fn the_thread_has_wire_ids_and_the_last_status_of_each_message() {
     );
 }
 
+fn artifact(n: u128, name: &str) -> Artifact {
+    Artifact {
+        id: ArtifactId::from_bits(n),
+        step: "build-app".into(),
+        name: name.into(),
+        path: format!("artifacts/build-app/{name}"),
+        file_type: FileType::Code,
+        mime: "text/plain".into(),
+        bytes: 3,
+        by: None,
+        message: None,
+        at: Timestamp::from_millis(0),
+    }
+}
+
+/// With files that the step leaves, one of which is attached to the first message.
+fn with_artifacts(mut story: Vec<Vec<Event>>) -> Vec<Vec<Event>> {
+    let number = match &story[0][0] {
+        Event::RunCreated(created) => u128::from(created.number) << 8,
+        _ => 0,
+    };
+    let kept = artifact(number, "kept.rs");
+    story[3].push(Event::ArtifactAttached {
+        artifact: kept.id,
+        message: 0,
+    });
+    let at = story[3].len() - 1;
+    story[3].insert(
+        at,
+        Event::ArtifactsKept {
+            key: "build-app".into(),
+            attempt: attempt(1),
+            files: vec![kept, artifact(number | 1, "more.rs")],
+        },
+    );
+    story
+}
+
+#[test]
+fn artifacts_are_found_by_step_and_by_the_message_they_are_attached_to() {
+    let world = World::new();
+    let mut story = with_artifacts(story(1, "/shop", "done"));
+    story.push(vec![Event::ArtifactsKept {
+        key: "build-app".into(),
+        attempt: attempt(1),
+        files: vec![artifact(9, "new.rs")],
+    }]);
+    let last = story.len() - 1;
+    tell(&*world.journal, 1, 1, &mut story[..last]);
+    let views = world.settled();
+    let first = views.messages(run(1), 0, 1).unwrap();
+    let found = views.artifacts(run(1), Some("build-app"), None, 9).unwrap();
+    assert_eq!(found.len(), 2);
+    let attached = views.artifacts_at(run(1), 0).unwrap();
+    assert_eq!(attached.len(), 1);
+    assert_eq!(attached[0].artifact.name, "kept.rs");
+    assert_eq!(attached[0].comment, Some(first[0].id));
+    assert_eq!(
+        views.artifact(attached[0].artifact.id).unwrap(),
+        attached.first().cloned()
+    );
+    assert!(
+        views
+            .artifacts(run(1), Some("cool"), None, 9)
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(world.row(1).artifacts, 2);
+    // A new attempt's files take their place.
+    tell(&*world.journal, 1, last as u64 + 1, &mut story[last..]);
+    let found = world.settled().artifacts(run(1), None, None, 9).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].artifact.name, "new.rs");
+}
+
 #[test]
 fn deleted_views_come_back_from_the_journal() {
     let world = World::new();
@@ -140,7 +211,7 @@ fn deleted_views_come_back_from_the_journal() {
             &*world.journal,
             number,
             1,
-            &mut story(number, "/shop", "done"),
+            &mut with_artifacts(story(number, "/shop", "done")),
         );
     }
     let all = |world: &World| {
@@ -149,6 +220,9 @@ fn deleted_views_come_back_from_the_journal() {
         let of = |number| {
             (
                 views.steps(run(number)).unwrap(),
+                views.all_attempts(number).unwrap(),
+                views.checkpoints(run(number)).unwrap(),
+                views.artifacts(run(number), None, None, 99).unwrap(),
                 views.messages(run(number), 0, 9).unwrap(),
             )
         };
@@ -256,11 +330,7 @@ fn undone_steps_and_checkpoints_are_shown_as_undone() {
     assert_eq!((row.status.as_str(), row.ended), ("paused", 0));
     assert_eq!(row.pause.unwrap().detail.as_deref(), Some("wait"));
     let steps = world.views.steps(run(1)).unwrap();
-    assert!(
-        steps
-            .iter()
-            .all(|step| step.status == "pending" && step.result.is_none())
-    );
+    assert!(steps.iter().all(|step| step.status == "pending"));
     assert!(world.views.checkpoints(run(1)).unwrap().is_empty());
 }
 

@@ -13,7 +13,7 @@ use baton_core::run::event::{
 use baton_core::run::work::Work;
 use baton_core::time::Timestamp;
 use baton_engine::ports::{
-    Aggregate, FinishFiles, Journal, Launch, Reports, Runners, StopReason, Word,
+    Aggregate, FinishFiles, Journal, Launch, MergeFiles, Reports, Runners, StopReason, Word,
 };
 
 use crate::MemoryJournal;
@@ -399,5 +399,18 @@ impl Runners for SimRunners {
             detail: "The work is on its branch.".into(),
         };
         reports.finished(finish.run, outcome);
+    }
+
+    fn merge(&self, merge: MergeFiles, reports: Arc<dyn Reports>) {
+        let fits = !merge.key.starts_with("conflicts");
+        let outcome = Finished {
+            branch: merge.files.workspace.branch,
+            commit: None,
+            merged_into: None,
+            conflicts: if fits { vec![] } else { vec!["a.txt".into()] },
+            checkpoint: merge.files.newest.filter(|_| fits),
+            detail: "Its work was brought back.".into(),
+        };
+        reports.merged(merge.run, merge.key, merge.number, outcome);
     }
 }

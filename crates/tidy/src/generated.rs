@@ -44,10 +44,12 @@ fn is_lock(file: &File) -> bool {
 }
 
 fn exists(tree: &Tree, test: &str) -> bool {
-    let declaration = format!("fn {test}()");
-    tree.files
-        .iter()
-        .any(|file| file.extension() == "rs" && file.text.contains(&declaration))
+    let (rust, script) = (format!("fn {test}()"), format!("it(\"{test}\""));
+    tree.files.iter().any(|file| match file.extension() {
+        "rs" => file.text.contains(&rust),
+        "ts" => file.text.contains(&script),
+        _ => false,
+    })
 }
 
 #[cfg(test)]

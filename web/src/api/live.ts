@@ -83,6 +83,7 @@ export class Live {
     this.#frame = undefined;
     const burst = this.#pieces;
     this.#pieces = [];
+    if (burst.some(isEnd)) for (const figures of ["definitions", "insights"]) void this.cache.invalidateQueries({ queryKey: [figures] });
     const byProject = new Map<string, Map<string, Told[]>>();
     for (const told of burst) {
       for (const listener of this.#listeners) listener(told);
@@ -214,4 +215,9 @@ export class Live {
       }
     }
   }
+}
+
+/** Whether a run has ended: then the figures of many runs are others. */
+function isEnd(told: Told): boolean {
+  return told.type === "workflow.execution.status_changed" && ["completed", "failed", "cancelled"].includes(told.data.status as string);
 }

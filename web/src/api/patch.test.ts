@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { patchRun, withActionStatus, withMessage } from "./patch";
+import { patchRun, withActionStatus, withLater, withMessage } from "./patch";
 import type { Message, Run, Told } from "./types";
 
 const run = {
@@ -47,5 +47,13 @@ describe("the thread", () => {
     expect(withMessage(thread, message(3)).map((said) => said.id)).toEqual([1, 3, 5]);
     expect(withMessage(thread, message(9)).map((said) => said.id)).toEqual([1, 5, 9]);
     expect(withActionStatus(thread, 5, "processed")[1]!.action_status).toBe("processed");
+  });
+
+  it("loses nothing that came while the thread was read", () => {
+    const said = (id: number) => ({ id }) as Message;
+    const ids = (thread: Message[]) => thread.map((each) => each.id);
+    expect(ids(withLater([said(1), said(2)], [said(1), said(2), said(3)]))).toEqual([1, 2, 3]);
+    expect(ids(withLater([said(1), said(2), said(4)], [said(1)]))).toEqual([1, 2, 4]);
+    expect(ids(withLater([], undefined))).toEqual([]);
   });
 });

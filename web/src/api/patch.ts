@@ -69,6 +69,12 @@ export function withMessage(thread: Message[], message: Message): Message[] {
   return [...thread, message].sort((a, b) => a.id - b.id);
 }
 
+/** A thread that was read, with what the socket brought while it was. */
+export function withLater(read: Message[], known: Message[] | undefined): Message[] {
+  const last = read.at(-1)?.id ?? 0;
+  return [...read, ...(known ?? []).filter((said) => said.id > last)];
+}
+
 /** The thread with how far the action of one message is. */
 export function withActionStatus(thread: Message[], id: number, status: Message["action_status"]): Message[] {
   return thread.map((said) => (said.id === id ? { ...said, action_status: status } : said));

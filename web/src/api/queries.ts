@@ -1,11 +1,16 @@
 /** What the pages read, each under one key. Nothing is fetched on a timer: the socket says when. */
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, send } from "./client";
 import { endpoints } from "./endpoints";
+import { withLater } from "./patch";
 import type {
   ActivityRow,
   Agent,
+  Deed,
   Definition,
+  GroupBy,
+  Insights,
+  JournalEvent,
   LogPart,
   Me,
   Message,
@@ -84,13 +89,13 @@ export const queries = {
       enabled: project !== "",
     }),
 
-  /** Every run since then, for figures. */
-  history: (project: string) =>
+  /** How runs went since then. */
+  insights: (project: string, from: string, group: GroupBy) =>
     queryOptions({
-      queryKey: ["history", project],
-      queryFn: ({ signal }) => every<Run>((cursor) => endpoints.runs({ project_id: project, limit: 200, cursor }), signal),
+      queryKey: ["insights", project, from, group],
+      queryFn: ({ signal }) => one<Insights>(endpoints.insights({ project_id: project, from, group }), signal),
       enabled: project !== "",
-      staleTime: 30_000,
+      placeholderData: keepPreviousData,
     }),
 
   run: (id: string) =>
@@ -99,7 +104,10 @@ export const queries = {
   messages: (id: string) =>
     queryOptions({
       queryKey: keys.messages(id),
-      queryFn: async ({ signal }) => (await get<{ messages: Message[] }>(endpoints.messages(id), signal)).messages,
+      queryFn: async ({ signal, client }) => {
+        const { messages } = await get<{ messages: Message[] }>(endpoints.messages(id), signal);
+        return withLater(messages, client.getQueryData<Message[]>(keys.messages(id)));
+      },
     }),
 
   activities: (step: string, attempt: number) =>
@@ -139,7 +147,7 @@ export const queries = {
     infiniteQueryOptions({
       queryKey: ["events", run],
       queryFn: ({ pageParam, signal }) =>
-        get<Page<{ seq: number; pos: number; at: string; type: string; data: unknown }>>(endpoints.events(run, pageParam), signal),
+        get<Page<JournalEvent>>(endpoints.events(run, pageParam), signal),
       initialPageParam: 0,
       getNextPageParam: (page) => (page.next_cursor ? Number(page.next_cursor) : undefined),
     }),
@@ -149,6 +157,15 @@ export const queries = {
       queryKey: ["agents"],
       queryFn: async ({ signal }) => (await get<{ data: Agent[] }>(endpoints.agents(), signal)).data,
       staleTime: 300_000,
+    }),
+
+  audit: () =>
+    infiniteQueryOptions({
+      queryKey: ["audit"],
+      queryFn: ({ pageParam, signal }) => get<Page<Deed>>(endpoints.audit(pageParam), signal),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (page) => page.next_cursor ?? undefined,
+      retry: false,
     }),
 
   /** Anything that answers `{data}`. */

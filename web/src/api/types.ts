@@ -1,39 +1,45 @@
-/** What the server says, as docs of the wire contract have it. Only the members the pages read. */
+/**
+ * What the server says: the shapes of its description (`schema.d.ts`), under the names the pages know them by.
+ * Added by hand is only what the description leaves open, and that a run or step comes with or without its details.
+ */
+import type { components } from "./schema";
 
-export type RunStatus = "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";
-export type StepStatus = "pending" | "running" | "completed" | "failed" | "skipped" | "cancelled";
+type Schemas = components["schemas"];
+/** All of the row, and what its detail has beside, where it was read. */
+type Detailed<Row, Detail> = Row & Partial<Omit<Detail, keyof Row>>;
+
+export type RunStatus = Schemas["RunStatus"];
+export type StepStatus = Schemas["StepStatus"];
 export type StepType = "agent" | "script" | "function" | "remote" | "approval" | "wait" | "workflow";
-export type WaitReason =
-  | "approval"
-  | "question"
-  | "usage_limit"
-  | "timer"
-  | "remote"
-  | "retry"
-  | "worker"
-  | "concurrency"
-  | "child"
-  | "cancelling";
+export type WaitReason = Schemas["WaitingReason"];
+export type Waiting = Schemas["Waiting"];
+export type Usage = Schemas["Tokens"];
+export type Attempt = Schemas["Attempt"];
+export type Progress = Schemas["Progress"];
+export type RunDefinition = Schemas["RunDefinition"];
+export type Worktree = Schemas["Worktree"];
+export type Checkpoint = Schemas["Checkpoint"];
+export type ChildRun = Schemas["Child"];
+export type Diagnostic = Schemas["Diagnostic"];
+export type Stats = Schemas["Stats"];
+export type Project = Schemas["Project"];
+export type Agent = Schemas["Agent"];
+export type RewindPreview = Schemas["RewindPreview"];
+export type LogPart = Schemas["LogPart"];
+export type JournalEvent = Schemas["JournalEvent"];
+export type Insights = Schemas["Insights"];
+export type GroupBy = Schemas["GroupBy"];
+export type Me = Schemas["Me"] & { role: Role };
+export type User = Schemas["User"] & { role: Role };
+export type Member = Schemas["Member"] & { role: Role };
+export type Token = Schemas["Token"] & { role: Role };
+export type Webhook = Schemas["Webhook"];
+export type Delivery = Schemas["Delivery"] & { state: "waiting" | "delivered" | "failed" };
+export type Deed = Schemas["Deed"];
 
-export interface Waiting {
-  reason: WaitReason;
-  since: string;
-  until?: string | null;
-  detail?: string | null;
-}
+export type Role = "viewer" | "operator" | "admin";
 
-export interface Usage {
-  input: number;
-  output: number;
-  cache_read: number;
-  cache_write: number;
-}
-
-export interface Todo {
-  content: string;
-  status: "pending" | "in_progress" | "completed";
-  active_form?: string | null;
-}
+export type Todo = Schemas["Todo"] & { status: "pending" | "in_progress" | "completed" };
 
 export interface ChoiceItem {
   question: string;
@@ -47,215 +53,27 @@ export type Asks =
   | { asks: "plan"; plan: string }
   | { asks: "choices"; items: ChoiceItem[] };
 
-export interface Question {
-  id: string;
-  text: string;
-  ask: Asks;
-  since: string;
-  answered: boolean;
-}
+export type Question = Schemas["Question"] & { ask: Asks };
 
-export interface Session {
-  id: string;
-  agent: string | null;
-  native_session_id: string | null;
-  model: string | null;
-  status: string;
-  todos?: Todo[] | null;
-  tool?: { name?: string; title?: string } | null;
-  usage: Usage;
-  cost_usd: number | null;
-  cost_is_estimate: boolean;
-  context_used?: number | null;
-  transcript_path?: string | null;
-  questions?: Question[];
-}
+export type Session = Omit<Schemas["Session"], "todos" | "tool" | "questions"> & {
+  todos: Todo[] | null;
+  tool: { name?: string; title?: string } | null;
+  questions: Question[];
+};
 
-export interface Attempt {
-  id: string;
-  number: number;
-  cause: string;
-  status: string;
-  error: { code: string; message: string } | null;
-  exit_code: number | null;
-  started_at: string;
-  ended_at: string | null;
-}
-
-/** A file kept of a step, or uploaded: the latter have an id. */
-export interface Artifact {
-  id?: string;
-  name: string;
-  file_path?: string;
-  file_type?: string;
-  mime_type?: string;
-  size_bytes: number;
-  step_id?: string | null;
-  workflow_run_step_id?: string | null;
-  workflow_comment_id?: string | null;
-  created_at?: string;
-}
-
-export interface Step {
-  id: string;
-  workflow_run_id: string;
-  step_id: string;
-  name: string;
-  phase: string | null;
-  type: StepType;
-  status: StepStatus;
-  needs: string[];
-  session: Session | null;
-  error_message: string | null;
-  attempt: number;
-  max_attempts: number;
-  started_at: string | null;
-  completed_at: string | null;
-  waiting: Waiting | null;
-  parent_step_id?: string;
-  item?: number;
-  child_run_id?: string;
-  workflow?: string;
-  skip_reason?: string;
-  attempts?: Attempt[];
-  artifacts?: Artifact[];
-  result?: string | null;
-  data?: unknown;
-  outputs?: unknown;
-  exit_code?: number | null;
-  stderr?: string | null;
-  warnings?: string[];
-  comments?: Comment[];
-}
-
-export interface Comment {
-  id: string;
-  step_id: string | null;
-  text: string;
-  comment_type: MessageType;
-  created_at: string;
-  artifacts?: Artifact[];
-}
-
-export interface Progress {
-  ended: number;
-  known: number;
-  ratio: number | null;
-  estimate_ms?: number | null;
-}
-
-export interface RunDefinition {
-  id: string;
-  key: string;
-  name: string;
-  description?: string | null;
-  type: "code" | "yaml";
-  path: string;
-  hash: string;
-  phases: string[];
-  phase_labels?: Record<string, string> | null;
-}
-
-export interface Worktree {
-  mode: string;
-  path: string;
-  branch: string | null;
-  base: string;
-  base_branch: string | null;
-  finish: string;
-  is_shared: boolean;
-  finished?: {
-    branch?: string | null;
-    commit?: string | null;
-    merged_into?: string | null;
-    conflicts?: string[] | null;
-    detail?: string | null;
-  } | null;
-}
-
-export interface Budget {
-  usd?: number | null;
-  tokens?: number | null;
-  minutes?: number | null;
-}
-
-export interface Checkpoint {
-  number: number;
-  step_id: string;
-  created_at: string;
-  partial: boolean;
-  commit: string | null;
-}
-
-export interface ChildRun {
-  id: string;
-  number: number;
-  name: string;
-  step_id: string | null;
-  status: RunStatus;
-  current_phase: string | null;
-  progress: Progress;
-  created_at: string;
-}
-
-export interface Run {
-  id: string;
-  number: number;
-  project_id: string;
-  workflow_definition_id: string;
-  name: string;
-  args: Record<string, unknown>;
-  current_phase: string | null;
-  current_step_index: number;
-  status: RunStatus;
-  parent_run_id: string | null;
-  parent_step_id?: string | null;
-  instruction: string | null;
-  waiting: Waiting | null;
-  progress: Progress;
-  worktree: Worktree | null;
-  budget?: Budget | null;
-  cost_usd: number | null;
-  cost_is_estimate: boolean;
-  usage: Usage;
-  unread: number;
-  started_at: string | null;
-  created_at: string;
-  updated_at: string;
-  completed_at: string | null;
-  paused_at: string | null;
-  cancelled_at: string | null;
-  error_message: string | null;
-  is_paused: boolean;
-  pause_requested_at: string | null;
-  pause_reason: string | null;
-  cancel_requested_at: string | null;
-  cancel_reason?: string | null;
-  outputs?: unknown;
-  workflow_definition: RunDefinition;
-  _count: { comments: number; artifacts: number };
-  steps: Step[];
-  comments?: Comment[];
-  children?: ChildRun[];
-  checkpoints?: Checkpoint[];
-  artifacts?: Artifact[];
-}
+export type Artifact = Schemas["Artifact"];
+export type Step = Omit<Detailed<Schemas["StepSummary"], Schemas["Step"]>, "session" | "type"> & { session: Session | null; type: StepType };
+export type Run = Omit<Detailed<Schemas["Run"], Schemas["RunDetail"]>, "steps" | "args"> & { steps: Step[]; args: Record<string, unknown> };
 
 export type MessageType = "user" | "agent" | "system";
-export type Action = "comment" | "instruction" | "pause" | "resume" | "cancel" | "redirect";
-
-export interface Message {
-  id: number;
+export type Action = Schemas["ActionType"];
+export type Comment = Schemas["Comment"];
+export type Message = Omit<Schemas["Message"], "message_type" | "action_type" | "action_status" | "metadata"> & {
   message_type: MessageType;
-  agent_type: string | null;
-  content: string;
   action_type: Action;
   action_status: "pending" | "acknowledged" | "processed" | "ignored";
-  step_id: string | null;
   metadata: Record<string, unknown> | null;
-  created_at: string;
-  artifacts?: Artifact[];
-}
+};
 
 export type ToolKind =
   | "read"
@@ -294,67 +112,10 @@ export type Activity =
   | { kind: "steered"; message: number }
   | { kind: "session" | "turn_started" | "turn_ended" | "usage" | "question" | "question_closed" | "compaction" | "unknown" };
 
-export interface ActivityRow {
-  attempt: string;
-  offset: number;
-  at: string | null;
-  parent: string | null;
-  activity: Activity;
-}
+export type ActivityRow = Omit<Schemas["Activity"], "activity"> & { activity: Activity };
 
-export interface Diagnostic {
-  severity: "error" | "warning";
-  code: string;
-  message: string;
-  help: string | null;
-  file: string;
-  line: number;
-  column: number;
-  end_line: number;
-  end_column: number;
-  excerpt: string;
-}
-
-export interface DefinitionStep {
-  id: string;
-  name: string;
-  phase: string | null;
-  type: StepType;
-  needs: string[];
-  agent?: string;
-  workflow?: string;
-  provider?: string;
-}
-
-export interface DefinitionStats {
-  runs: number;
-  completed?: number;
-  failed?: number;
-  success_rate?: number | null;
-  median_ms?: number | null;
-  p90_ms?: number | null;
-  median_cost_usd?: number | null;
-}
-
-export interface Definition {
-  id: string;
-  project_id: string;
-  key: string;
-  name: string;
-  description: string | null;
-  type: "code" | "yaml";
-  path: string;
-  phases: string[];
-  phase_labels: Record<string, string> | null;
-  args_schema: JsonSchema | null;
-  steps: DefinitionStep[];
-  hash: string | null;
-  is_valid: boolean;
-  diagnostics: Diagnostic[];
-  stats: DefinitionStats | null;
-  source?: string | null;
-  updated_at: string | null;
-}
+export type DefinitionStep = Omit<Schemas["DefinedStep"], "type"> & { type: StepType };
+export type Definition = Omit<Schemas["Definition"], "args_schema" | "steps"> & { args_schema: JsonSchema | null; steps: DefinitionStep[] };
 
 export interface JsonSchema {
   type?: string | string[];
@@ -380,50 +141,6 @@ export interface JsonSchema {
   minItems?: number;
   maxItems?: number;
   uniqueItems?: boolean;
-}
-
-export interface Project {
-  id: string;
-  name: string;
-  path: string;
-  created_at: string;
-}
-
-export interface Agent {
-  name: string;
-  label: string;
-  path: string | null;
-  version: string | null;
-  logged_in?: boolean | null;
-  login?: string | null;
-  install?: string;
-  log_in?: string;
-  capabilities?: Record<string, unknown> | null;
-  [key: string]: unknown;
-}
-
-export interface RewindPreview {
-  files: { path: string; old_path: string | null; change: string; insertions: number | null; deletions: number | null }[];
-  files_count: number;
-  restores_files: boolean;
-  detail: string;
-  steps: Step[];
-}
-
-export interface Me {
-  id: string;
-  name?: string;
-  username?: string;
-  role: "viewer" | "operator" | "admin";
-}
-
-export interface LogPart {
-  type: string;
-  step_id: string;
-  content: string;
-  offset: number;
-  next_offset: number | null;
-  total: number;
 }
 
 /** What the socket brings. */

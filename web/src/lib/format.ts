@@ -19,21 +19,28 @@ export function clock(ms: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
+// Making a format is slow, and there is a time on every line.
+const minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const seconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+/** A time with all that can be said of it. */
+export function exactly(iso: string): string {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? iso : whole.format(at);
+}
+
 export function timeOfDay(iso: string, withSeconds = false): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return "";
-  return at.toLocaleTimeString(undefined, {
-    hour: "2-digit",
-    minute: "2-digit",
-    ...(withSeconds ? { second: "2-digit" } : {}),
-    hour12: false,
-  });
+  return (withSeconds ? seconds : minutes).format(at);
 }
 
 export function dayAndTime(iso: string, now = Date.now()): string {
   const at = new Date(iso);
   if (at.toDateString() === new Date(now).toDateString()) return timeOfDay(iso);
-  return `${at.toLocaleDateString(undefined, { day: "numeric", month: "short" })} ${timeOfDay(iso)}`;
+  return `${day.format(at)} ${timeOfDay(iso)}`;
 }
 
 export function ago(iso: string, now: number): string {

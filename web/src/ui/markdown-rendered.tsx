@@ -1,5 +1,5 @@
 /** See markdown.tsx. */
-import { memo } from "react";
+import { memo, type ReactElement } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
@@ -47,12 +47,25 @@ function htmlAsText() {
 
 const schema = { ...defaultSchema, tagNames: (defaultSchema.tagNames ?? []).filter((tag) => !["input", "picture", "source"].includes(tag)) };
 
+/** What was made of a text lately: a thread that is scrolled shows the same messages again and again. */
+const made = new Map<string, ReactElement>();
+const KEPT = 500;
+const LONGEST_KEPT = 4000;
+
 function Rendered({ text }: { text: string }) {
-  return (
-    <ReactMarkdown remarkPlugins={[remarkGfm]} rehypePlugins={[htmlAsText, [rehypeSanitize, schema]]} components={components}>
-      {text}
-    </ReactMarkdown>
-  );
+  const known = made.get(text);
+  if (known) return known;
+  const element = render(text);
+  if (text.length <= LONGEST_KEPT) {
+    if (made.size >= KEPT) made.delete(made.keys().next().value!);
+    made.set(text, element);
+  }
+  return element;
+}
+
+/** Called, not rendered as a component: what is kept is what came of it. */
+function render(text: string): ReactElement {
+  return ReactMarkdown({ remarkPlugins: [remarkGfm], rehypePlugins: [htmlAsText, [rehypeSanitize, schema]], components, children: text });
 }
 
 export default memo(Rendered);

@@ -15,9 +15,17 @@ export interface MenuItem {
   onSelect: () => void;
 }
 
-export function Menu({ trigger, items, align = "start", label }: { trigger: ReactNode; items: (MenuItem | "line")[]; align?: "start" | "end"; label?: string }) {
+interface MenuProps {
+  trigger: ReactNode;
+  items: (MenuItem | "line")[];
+  align?: "start" | "end";
+  label?: string;
+  startsOpen?: boolean;
+}
+
+export function Menu({ trigger, items, align = "start", label, startsOpen = false }: MenuProps) {
   return (
-    <Radix.Root modal={false}>
+    <Radix.Root modal={false} defaultOpen={startsOpen}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
       <Radix.Portal>
         <Radix.Content className="menu" align={align} sideOffset={6} collisionPadding={8} aria-label={label}>

@@ -1,6 +1,6 @@
 /** Times that go on by themselves, each in an element of its own. */
 import type { Run } from "~/api/types";
-import { ago, clock, dayAndTime, duration, timeOfDay } from "~/lib/format";
+import { ago, clock, dayAndTime, duration, exactly, timeOfDay } from "~/lib/format";
 import { useNow } from "~/lib/now";
 import { elapsed } from "~/lib/run-state";
 
@@ -19,7 +19,7 @@ export function Since({ from, to, exact = false }: { from: string | null; to?: s
 export function Ago({ at }: { at: string }) {
   const now = useNow();
   return (
-    <time className="num" dateTime={at} title={new Date(at).toLocaleString()}>
+    <time className="num" dateTime={at} title={exactly(at)}>
       {ago(at, now)}
     </time>
   );
@@ -28,7 +28,7 @@ export function Ago({ at }: { at: string }) {
 export function At({ at, seconds = false }: { at: string; seconds?: boolean }) {
   const isToday = new Date(at).toDateString() === new Date().toDateString();
   return (
-    <time className="at num" dateTime={at} title={new Date(at).toLocaleString()}>
+    <time className="at num" dateTime={at} title={exactly(at)}>
       {isToday ? timeOfDay(at, seconds) : dayAndTime(at)}
     </time>
   );

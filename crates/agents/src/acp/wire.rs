@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::lean::{self, Want};
+
 /// The version of the protocol that is spoken.
 pub(super) const VERSION: u64 = 1;
 
@@ -39,9 +41,26 @@ pub(super) enum Incoming {
     Foreign(String),
 }
 
+/// What is read of an agent's lines: of what it offers its ids, not its words; of its commands
+/// nothing.
+fn wants(under: &str, name: &str) -> Want {
+    match (under, name) {
+        ("", "params" | "result")
+        | ("params", "update")
+        | ("result", "configOptions" | "modes" | "models")
+        | ("modes", "availableModes")
+        | ("models", "availableModels")
+        | ("configOptions", "options") => Want::Parts,
+        ("update", "availableCommands" | "configOptions")
+        | ("availableModes" | "availableModels" | "options", "name" | "description" | "_meta")
+        | ("configOptions", "description") => Want::Nothing,
+        _ => Want::Whole,
+    }
+}
+
 /// Reads a line.
 pub(super) fn read(line: &str) -> Incoming {
-    let Ok(Value::Object(mut message)) = serde_json::from_str(line) else {
+    let Some(mut message) = lean::object(line, wants) else {
         return Incoming::Foreign("not a JSON object".into());
     };
     let id = message.remove("id").filter(|id| !id.is_null());

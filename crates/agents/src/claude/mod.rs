@@ -127,9 +127,9 @@ impl Driver for ClaudeDriver {
         if line.trim().is_empty() {
             return out;
         }
-        match serde_json::from_str::<Value>(line) {
-            Ok(value) if value.is_object() => self.read(&value, &mut out),
-            _ => out.push(unknown("not a JSON object".into())),
+        match wire::read(line) {
+            Some(value) => self.read(&value, &mut out),
+            None => out.push(unknown("not a JSON object".into())),
         }
         out
     }

@@ -5,6 +5,37 @@
 use serde_json::{Value, json};
 
 use crate::Output;
+use crate::lean::{self, Want};
+
+/// Reads a line that is a JSON object.
+pub(super) fn read(line: &str) -> Option<Value> {
+    lean::object(line, wants).map(Value::Object)
+}
+
+/// What is read of Claude's lines. Left out are lists of what it has, times, its model's accounts
+/// beyond tokens, pictures, and what its tools give a second time (2.1.329).
+fn wants(under: &str, name: &str) -> Want {
+    match (under, name) {
+        ("", "message" | "event" | "tool_use_result" | "usage")
+        | ("message", "content" | "usage")
+        | ("content", "content")
+        | ("event", "delta") => Want::Parts,
+        (
+            "",
+            "timestamp" | "subagent_stats" | "permission_denials" | "slash_commands" | "tools"
+            | "skills" | "plugins" | "agents" | "mcp_servers" | "capabilities",
+        )
+        | ("message", "stop_reason" | "stop_sequence" | "context_management" | "role" | "type")
+        | ("content", "signature" | "source")
+        | ("tool_use_result", "stdout" | "stderr" | "oldString" | "newString") => Want::Nothing,
+        ("usage", "input_tokens" | "output_tokens") => Want::Whole,
+        ("usage", "cache_read_input_tokens" | "cache_creation_input_tokens") => Want::Whole,
+        ("delta", "type" | "text") => Want::Whole,
+        ("usage" | "event" | "delta", _) => Want::Nothing,
+        ("tool_use_result", "originalFile") => Want::Presence,
+        _ => Want::Whole,
+    }
+}
 
 /// A text field; empty when it is missing or something else.
 pub(super) fn text<'a>(line: &'a Value, key: &str) -> &'a str {

@@ -1,7 +1,11 @@
 //! Lines of `codex app-server` (0.169.0): JSON-RPC 2.0 without the `jsonrpc` member, one message a
 //! line. Reads loosely: a field that is missing or of another type is as good as absent.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+
+use crate::lean::{self, Want};
 
 /// The id of a JSON-RPC request of the server: a number in 0.169.0, but a text is allowed.
 pub type Id = Value;
@@ -36,9 +40,33 @@ pub enum Line {
     Other(String),
 }
 
+/// Whether a line is a notification of such a method, and begins with it, as those of 0.169.0 do.
+/// Nothing of it is kept.
+pub fn is_of(line: &str, such: impl Fn(&str) -> bool) -> bool {
+    /// What tells a request from a notification.
+    #[derive(Deserialize)]
+    struct Head {
+        id: Option<IgnoredAny>,
+    }
+    let rest = line.strip_prefix(r#"{"method":""#);
+    let method = rest.and_then(|rest| rest.split_once('"'));
+    method.is_some_and(|(method, _)| such(method))
+        && serde_json::from_str(line).is_ok_and(|head: Head| head.id.is_none())
+}
+
+/// What is read of the server's lines: of threads that are opened neither their turns nor the
+/// machine's configuration.
+fn wants(under: &str, name: &str) -> Want {
+    match (under, name) {
+        ("", "params" | "result") | ("result", "thread") => Want::Parts,
+        ("thread", "turns" | "gitInfo") => Want::Nothing,
+        _ => Want::Whole,
+    }
+}
+
 /// Reads a line.
 pub fn read(line: &str) -> Line {
-    let Ok(Value::Object(mut message)) = serde_json::from_str(line) else {
+    let Some(mut message) = lean::object(line, wants) else {
         return Line::Other("not a JSON object".into());
     };
     let method = match message.get_mut("method").map(Value::take) {
@@ -109,4 +137,25 @@ pub fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
         .get(key)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_notification_of_the_method_is_passed_over() {
+        let such = |line: &str| is_of(line, |method| method == "turn/diff/updated");
+        assert!(such(
+            r#"{"method":"turn/diff/updated","params":{"diff":"x"}}"#
+        ));
+        for other in [
+            r#"{"method":"turn/diff/updated","id":1,"params":{}}"#,
+            r#"{"method":"turn/diff/updated","params":{"#,
+            r#"{"method":"turn/started","params":{}}"#,
+            r#"{"params":{},"method":"turn/diff/updated"}"#,
+        ] {
+            assert!(!such(other), "{other}");
+        }
+    }
 }

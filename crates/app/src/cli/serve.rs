@@ -9,11 +9,13 @@ use baton_core::time::parse_duration;
 
 use super::context::Context;
 use super::exit::Exit;
+use super::project;
 use crate::host::{self, Serving};
 
 /// Serve the web app and the API on an address, and drive runs, until told to end.
 ///
-/// A host that runs in the background already hands over; its steps and agents go on.
+/// A host that runs in the background already hands over; its steps and agents go on. The project
+/// it is started in is registered, and the link opens on it.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
     /// The address; port 0 takes a free one.
@@ -59,6 +61,7 @@ impl Serve {
             names: self.hosts,
             patience: self.patience,
             jwks: self.jwks,
+            project: project::nearest(&context.directory),
         };
         if let Err(error) = serving.check() {
             eprintln!("baton serve: {error}");

@@ -23,13 +23,13 @@ mod network;
 mod options;
 pub mod projects;
 pub mod questions;
-mod rows;
 mod runners;
 pub mod scripts;
 pub mod secrets;
 mod serve;
 mod settings;
 mod takeover;
+pub mod watching;
 pub mod workspaces;
 
 use std::ffi::OsString;
@@ -88,8 +88,6 @@ pub struct Host {
     pub projects: Projects,
     /// The secrets.
     pub secrets: Arc<Secrets>,
-    /// The rows of runs that are over.
-    pub rows: rows::Rows,
     /// The idempotency keys of the last day.
     pub keys: keys::Keys,
     /// Who may come in over the network.

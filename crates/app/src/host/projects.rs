@@ -8,6 +8,7 @@ use baton_core::run::event::ProjectRef;
 use baton_core::time::Timestamp;
 use baton_engine::ports::ReadError;
 use baton_store::{Project, SqliteJournal, WriteError};
+use tokio::sync::Notify;
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 200;
@@ -16,6 +17,7 @@ const LONGEST_NAME: usize = 200;
 #[derive(Clone)]
 pub struct Projects {
     journal: Arc<SqliteJournal>,
+    registered: Arc<Notify>,
 }
 
 /// Why a directory was not registered.
@@ -47,7 +49,15 @@ impl From<ReadError> for RegisterError {
 impl Projects {
     /// The projects of this journal.
     pub fn new(journal: Arc<SqliteJournal>) -> Self {
-        Self { journal }
+        Self {
+            journal,
+            registered: Arc::default(),
+        }
+    }
+
+    /// Notified when a project was registered.
+    pub fn registered(&self) -> Arc<Notify> {
+        self.registered.clone()
     }
 
     /// All, oldest first.
@@ -109,7 +119,11 @@ impl Projects {
                     .map(|project| (project, false))
                     .ok_or_else(|| RegisterError::Disk(format!("{path} could not be registered")))
             }
-            done => done.map(|()| (project, true)).map_err(Into::into),
+            done => {
+                done?;
+                self.registered.notify_one();
+                Ok((project, true))
+            }
         }
     }
 }

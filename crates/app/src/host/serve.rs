@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use baton_core::ids::ProjectId;
 use baton_engine::ports::Journal;
 use baton_engine::{Engine, Outside};
 use baton_script::ScriptPrograms;
@@ -28,7 +29,6 @@ use super::network::Bound;
 use super::options::Options;
 use super::projects::Projects;
 use super::questions::Questions;
-use super::rows::Rows;
 use super::runners::{Shared, ShepherdRunners};
 use super::secrets::Secrets;
 use super::settings::Settings;
@@ -102,6 +102,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         Some(_) => Signers::read(secret.as_deref(), jwks.as_deref()).map_err(Error::System)?,
         None => Signers::default(),
     };
+    let started_in = options.serving.as_ref().and_then(|s| s.project.clone());
     let address = options.serving.map(Bound::bind).transpose();
     let address = address.map_err(Error::System)?;
     let config = crate::config::load(None).map_err(|e| Error::System(e.to_string()))?;
@@ -166,7 +167,6 @@ pub fn run(options: Options) -> Result<(), Error> {
         journal,
         secrets,
         keys,
-        rows: Rows::default(),
         attempt_tokens,
         questions,
         environments,
@@ -184,11 +184,25 @@ pub fn run(options: Options) -> Result<(), Error> {
         leaving: watch::Sender::new(false),
     });
     let lock = Arc::new(lock);
-    let result = runtime.block_on(live(&host, &lock, idle_exit, runners, address));
+    let project = started_in.and_then(|directory| registered(&host, &directory));
+    let web = address.map(|bound| (bound, project));
+    let result = runtime.block_on(live(&host, &lock, idle_exit, runners, web));
     // What still waits there is attempts' threads and answers nobody takes any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop((lock, of_database));
     result
+}
+
+/// The project in this directory, which is new here the first time. One that cannot be registered
+/// keeps nothing from being served. Blocks.
+fn registered(host: &Host, directory: &Path) -> Option<ProjectId> {
+    let mut mint = host.engine.mint();
+    let path = directory.to_str().unwrap_or_default();
+    let done = host.projects.register(None, path, super::now(), &mut mint);
+    if let Err(error) = &done {
+        tracing::warn!(%error, "the project is not registered");
+    }
+    done.ok().map(|(project, _)| project.id)
 }
 
 /// Lets the conversations with agents look at the time, once a second.
@@ -208,7 +222,7 @@ async fn live(
     lock: &Arc<Lock>,
     idle_exit: Duration,
     runners: ShepherdRunners,
-    address: Option<Bound>,
+    web: Option<(Bound, Option<ProjectId>)>,
 ) -> Result<(), Error> {
     let recovered = host
         .engine
@@ -269,7 +283,7 @@ async fn live(
         let _asked = leaving.wait_for(|leaving| *leaving).await;
     };
     let router = crate::server::router(host.clone());
-    let web = address.map(|address| network::serve(host, router.clone(), address));
+    let web = web.map(|(bound, project)| network::serve(host, router.clone(), bound, project));
     let web = web.transpose().map_err(system)?;
     let server = axum::serve(listener, crate::server::local(router, host.clone()));
     #[expect(clippy::disallowed_methods, reason = "awaited when the host leaves")]

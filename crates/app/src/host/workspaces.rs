@@ -56,11 +56,13 @@ pub fn place(
     let said = wish
         .mode
         .or_else(|| definition.worktree.as_ref().map(|worktree| worktree.mode));
+    let isolates = |step: &baton_core::definition::Step| {
+        step.foreach.as_ref().is_some_and(|each| each.isolate)
+    };
     let needs_files = |step: &baton_core::definition::Step| match &step.action {
         Action::Agent(_) => true,
-        Action::Workflow(child) => {
-            child.isolate || step.foreach.as_ref().is_some_and(|each| each.isolate)
-        }
+        _ if isolates(step) => true,
+        Action::Workflow(child) => child.isolate,
         Action::Script(_)
         | Action::Remote(_)
         | Action::Approval(_)
@@ -218,15 +220,36 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Takes away what a removed run has in git: its worktree and its checkpoints. Its branch stays.
+/// Takes away what a removed run has in git: its worktree, those of its items, and its checkpoints.
+/// Branches stay.
 pub fn remove(workspace: &Workspace, run: RunId) {
     if workspace.shared {
         return;
     }
-    let spec = super::runners::workspace_spec(workspace);
-    let removed = baton_worktree::remove(&spec, true)
-        .and_then(|()| baton_worktree::forget(&spec.root, &run.to_string()));
-    if let Err(error) = removed {
-        tracing::warn!(%run, %error, "the worktree of a removed run stays");
+    for workspace in std::iter::once(workspace.clone()).chain(of_items(workspace)) {
+        if let Err(error) = super::runners::discard_workspace(&workspace, true) {
+            let root = &workspace.root;
+            tracing::warn!(%run, %error, root, "the worktree of a removed run stays");
+        }
     }
+}
+
+/// The worktrees of isolated items that are there beside the run's: their names begin with its.
+fn of_items(workspace: &Workspace) -> Vec<Workspace> {
+    let root = Path::new(&workspace.root);
+    let (Some(beside), Some(name)) = (root.parent(), root.file_name()) else {
+        return vec![];
+    };
+    let begin = format!("{}-", name.to_string_lossy());
+    let found = std::fs::read_dir(beside).into_iter().flatten().flatten();
+    let items = found.filter(|entry| {
+        let is_its = entry.file_name().to_string_lossy().starts_with(&begin);
+        is_its && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    });
+    let of_item = |entry: std::fs::DirEntry| Workspace {
+        mode: WorktreeMode::Worktree,
+        root: text(&entry.path()),
+        ..workspace.clone()
+    };
+    items.map(of_item).collect()
 }

@@ -7,11 +7,11 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use baton_core::run::event::Cause;
-use baton_core::run::{State, Step};
+use baton_store::views::{AttemptRow, RunRow, StepRow};
 use serde_json::{Map, Value};
 
-use super::story::{Story, Tried};
 use super::wire::activity::{self, Head};
+use super::wire::run::Whole;
 use crate::host::Host;
 
 /// A longer line is not sent, in bytes.
@@ -50,10 +50,9 @@ pub struct Page {
 }
 
 /// Where an attempt's file may be, in the order in which to look.
-pub fn paths(host: &Host, story: &Story, step: &Step, number: u32) -> Vec<PathBuf> {
-    let created = &story.run.created;
-    let directories = host.log_directories(&created.project.path, created.run, &step.key);
-    let place = |directory: PathBuf| match number == step.tries {
+pub fn paths(host: &Host, run: &RunRow, step: &StepRow, number: u32) -> Vec<PathBuf> {
+    let directories = host.log_directories(&run.project_path, run.id, &step.key);
+    let place = |directory: PathBuf| match number == step.attempts {
         true => directory.join("events.jsonl"),
         false => directory
             .join(format!("attempt-{number}"))
@@ -144,17 +143,14 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
 }
 
 /// What an agent step is at: `todos` and `tool` in its JSON's `session`. Blocks on the disk.
-pub fn fill(host: &Host, story: &Story, step: &Step, value: &mut Value) {
+pub fn fill(host: &Host, run: &RunRow, step: &StepRow, attempts: &[AttemptRow], value: &mut Value) {
     let Some(session) = value["session"].as_object_mut() else {
         return;
     };
-    let Some(tried) = story.attempts.get(&step.key) else {
-        return;
-    };
-    let is_working = matches!(step.state, State::Working { .. });
-    let newest = tried.last().map(|tried| tried.number);
-    for tried in tried.iter().rev().take(ATTEMPTS) {
-        let last = last_of(host, story, step, tried.number);
+    let is_working = step.is_working();
+    let newest = attempts.last().map(|tried| tried.number);
+    for tried in attempts.iter().rev().take(ATTEMPTS) {
+        let last = last_of(host, run, step, tried.number);
         if is_working && Some(tried.number) == newest {
             session.insert("tool".into(), last.tool.unwrap_or(Value::Null));
         }
@@ -169,15 +165,17 @@ pub fn fill(host: &Host, story: &Story, step: &Step, value: &mut Value) {
 }
 
 /// Whether an attempt went on in the session of the one before.
-fn goes_on(tried: &Tried) -> bool {
+fn goes_on(tried: &AttemptRow) -> bool {
     matches!(tried.cause, Cause::Lost | Cause::Parked | Cause::UsageLimit)
 }
 
 /// [`fill`] for all steps of a run.
-pub fn fill_all(host: &Host, story: &Story, steps: &mut Value) {
+pub fn fill_all(host: &Host, whole: &Whole, steps: &mut Value) {
     let values = steps.as_array_mut().into_iter().flatten();
-    for ((_, step), value) in story.run.all().zip(values) {
-        fill(host, story, step, value);
+    for (step, value) in whole.steps.iter().zip(values) {
+        if let Some(attempts) = whole.attempts.get(&step.id) {
+            fill(host, &whole.run, step, attempts, value);
+        }
     }
 }
 
@@ -189,8 +187,8 @@ struct Last {
     tool: Option<Value>,
 }
 
-fn last_of(host: &Host, story: &Story, step: &Step, number: u32) -> Last {
-    let file = open(&paths(host, story, step, number));
+fn last_of(host: &Host, run: &RunRow, step: &StepRow, number: u32) -> Last {
+    let file = open(&paths(host, run, step, number));
     let read = file.and_then(|file| file.map_or(Ok(Vec::new()), |file| read_end(&file)));
     // One that cannot be read says nothing; its log's own address says why.
     read.map(|end| last(&end)).unwrap_or_default()

@@ -1,10 +1,9 @@
 //! What many runs came to: a definition's statistics, and insights over a time.
 //!
-//! Made from the rows that lists show, which are kept in memory for runs that are over, and for
+//! Made from the rows that lists show, and for
 //! waiting times from each run's own journal.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use baton_core::ids::{DefinitionId, ProjectId};
 use baton_core::run::Run;
@@ -52,7 +51,7 @@ pub fn stats(host: &Host, views: &Views, definition: DefinitionId) -> Answer<Val
     for row in &newest {
         lengths.extend(row.length_ms().map(|ms| ms as f64));
         let ended = row.completed_at.is_some();
-        if ended && let Some(shown) = shown(host, row) {
+        if ended && let Some(shown) = shown(host, views, row) {
             costs.extend(shown["cost_usd"].as_f64());
         }
     }
@@ -80,8 +79,8 @@ pub fn stats(host: &Host, views: &Views, definition: DefinitionId) -> Answer<Val
 }
 
 /// A run as lists show it; one that cannot be read counts for nothing.
-fn shown(host: &Host, row: &RunRow) -> Option<Arc<Value>> {
-    host.rows.get(row, || made(host, row.id, None)).ok()?
+fn shown(host: &Host, views: &Views, row: &RunRow) -> Option<Value> {
+    made(host, views, row, None).ok()
 }
 
 fn rate(completed: u64, failed: u64) -> Option<f64> {
@@ -197,7 +196,7 @@ pub fn insights(host: &Host, views: &Views, asked: &Asked) -> Answer<Value> {
     let mut groups: BTreeMap<String, Sums> = BTreeMap::new();
     let mut waits: BTreeMap<&'static str, u64> = BTreeMap::new();
     for row in &rows {
-        let Some(shown) = shown(host, row) else {
+        let Some(shown) = shown(host, views, row) else {
             continue;
         };
         let cost = shown["cost_usd"].as_f64().unwrap_or(0.0);

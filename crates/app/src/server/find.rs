@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use baton_core::ids::{DefinitionId, ProjectId, RunId, StepId};
-use baton_core::run::{At, Run};
+use baton_core::run::Run;
 use baton_engine::ports::Journal;
-use baton_store::Project;
+use baton_store::views::{RunRow, StepRow};
+use baton_store::{Project, Views};
 
 use super::error::{Answer, Problem};
-use super::story::Story;
 use crate::host::Host;
 use crate::host::definitions::{self, Found};
 
@@ -65,19 +65,25 @@ fn shown(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-/// The story of the run that is meant.
-pub async fn story(host: &Arc<Host>, reference: &str) -> Answer<Story> {
+/// The run that is meant, as it is now.
+pub async fn run(host: &Arc<Host>, reference: &str) -> Answer<Run> {
     let id = run_id(host, reference).await?;
-    story_of(host, id).await
+    Ok(host.engine.read(id, Run::clone).await?)
 }
 
-/// The story of a run.
-pub async fn story_of(host: &Arc<Host>, id: RunId) -> Answer<Story> {
-    blocking(host, move |host| {
-        let story = Story::load(host.journal.as_ref(), host.engine.plans(), id)?;
-        story.ok_or_else(|| Problem::not_found(format!("there is no run `{id}`")))
-    })
-    .await
+/// A run in the views.
+pub fn row(views: &Views, run: RunId) -> Answer<RunRow> {
+    let none = || Problem::not_found(format!("there is no run `{run}`"));
+    views.run(run)?.ok_or_else(none)
+}
+
+/// The key of this run's step that a query names by its id or key.
+pub fn key_in(views: &Views, run: &RunRow, step: &str) -> Answer<String> {
+    let steps = views.steps_of(run)?;
+    let mut steps = steps.into_iter();
+    let found = steps.find(|found| found.key == step || found.id.to_string() == step);
+    let none = || Problem::not_found(format!("the run has no step `{}`", shown(step)));
+    found.map(|found| found.key).ok_or_else(none)
 }
 
 /// The key of the step with this id or key.
@@ -88,21 +94,18 @@ pub fn key_of(run: &Run, step: &str) -> Answer<String> {
     found.map(|found| found.key.clone()).ok_or_else(none)
 }
 
-/// The step of this id, and the story of its run.
-pub async fn step(host: &Arc<Host>, id: &str) -> Answer<(Story, At)> {
+/// The step of this id, and its run.
+pub async fn step(host: &Arc<Host>, id: &str) -> Answer<(RunRow, StepRow)> {
     let none = format!("there is no step `{}`", shown(id));
     let Ok(id) = id.parse::<StepId>() else {
         return Err(Problem::not_found(none));
     };
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    blocking(host, move |host| {
-        let found = views.step(id)?.map(|row| row.run);
-        let story = match found {
-            Some(run) => Story::load(host.journal.as_ref(), host.engine.plans(), run)?,
-            None => None,
+    blocking(host, move |_| {
+        let Some(step) = views.step(id)? else {
+            return Err(Problem::not_found(none));
         };
-        let at = story.as_ref().and_then(|story| story.run.find_id(id));
-        story.zip(at).ok_or_else(|| Problem::not_found(none))
+        Ok((row(&views, step.run)?, step))
     })
     .await
 }

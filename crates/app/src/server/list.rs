@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use axum::Json;
 use baton_core::ids::{RunId, UserId};
-use baton_core::run::Run;
 use baton_core::run::event::Actor;
-use baton_engine::FoldError;
 use baton_store::Views;
-use baton_store::views::{Page, RunFilter};
+use baton_store::views::{Page, RunFilter, RunRow};
 use serde_json::{Value, json};
 
 use super::State;
@@ -102,19 +100,11 @@ pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(free) => *free.insert(views.estimate(row.definition)?),
             };
-            match host.rows.get(&row, || made(host, row.id, estimate)) {
-                Ok(Some(value)) => {
-                    let mut value = (*value).clone();
-                    if let Actor::User(user) = caller.by {
-                        value["unread"] = unread(host, &views, row.id, user)?.into();
-                    }
-                    data.push(value);
-                }
-                // Removed since.
-                Ok(None) => {}
-                // One that cannot be read hides no other.
-                Err(error) => tracing::warn!(run = %row.id, %error, "a run is not listed"),
+            let mut value = made(host, &views, &row, estimate)?;
+            if let Actor::User(user) = caller.by {
+                value["unread"] = unread(host, &views, row.id, user)?.into();
             }
+            data.push(value);
         }
         Ok(json!({"data": data, "next_cursor": next.map(|number| number.to_string())}))
     });
@@ -130,20 +120,16 @@ pub fn unread(host: &Host, views: &Views, run: RunId, user: UserId) -> Answer<u6
     Ok(views.unread(run, user, mark, MOST_UNREAD)?)
 }
 
-/// A run's row, from its newest kept state and the commits after it.
-pub fn made(
-    host: &Host,
-    run: RunId,
-    estimate: Option<Duration>,
-) -> Result<Option<Value>, FoldError> {
-    let folded = baton_engine::load_run(host.journal.as_ref(), host.engine.plans(), run)?;
-    Ok(folded.map(|folded| wire::run::row(&folded.run, &beside(host, &folded.run, estimate))))
+/// A run as lists show it.
+pub fn made(host: &Host, views: &Views, row: &RunRow, estimate: Option<Duration>) -> Answer<Value> {
+    let steps = views.steps_of(row)?;
+    Ok(wire::run::row(row, &steps, &beside(host, row.id, estimate)))
 }
 
 /// What is known beside a run.
-pub fn beside(host: &Host, run: &Run, estimate: Option<Duration>) -> Beside {
+pub fn beside(host: &Host, run: RunId, estimate: Option<Duration>) -> Beside {
     Beside {
-        stuck: host.engine.stuck(run.created.run),
+        stuck: host.engine.stuck(run),
         estimate,
     }
 }
@@ -152,13 +138,9 @@ pub fn beside(host: &Host, run: &Run, estimate: Option<Duration>) -> Beside {
 pub async fn row_of(host: &Arc<Host>, run: RunId) -> Answer<Value> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
     find::blocking(host, move |host| {
-        let row = views.run(run)?;
-        let estimate = match row {
-            Some(row) => views.estimate(row.definition)?,
-            None => None,
-        };
-        let none = || Problem::not_found(format!("there is no run `{run}`"));
-        made(host, run, estimate)?.ok_or_else(none)
+        let row = find::row(&views, run)?;
+        let estimate = views.estimate(row.definition)?;
+        made(host, &views, &row, estimate)
     })
     .await
 }

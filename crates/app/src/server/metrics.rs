@@ -14,7 +14,7 @@ use baton_core::ids::AttemptId;
 use baton_core::run::event::{AttemptEnd, Event};
 use baton_engine::Commit;
 use baton_store::Views;
-use baton_store::views::RunFilter;
+use baton_store::views::{RunFilter, StepRow};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -26,7 +26,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::error::{Answer, Problem};
-use super::list::made;
 use crate::host::{Host, now};
 
 /// Running runs that are looked at for live agents, at most.
@@ -202,7 +201,7 @@ impl Metrics {
     }
 
     /// All of it as text (OpenMetrics). Blocks on the disk.
-    pub fn text(&self, host: &Host, views: &Views) -> Answer<String> {
+    pub fn text(&self, views: &Views) -> Answer<String> {
         let mut by_status: HashMap<String, i64> = HashMap::new();
         for (status, _, count) in views.counts(&RunFilter::default())? {
             *by_status.entry(status).or_default() += i64::try_from(count).unwrap_or(i64::MAX);
@@ -218,15 +217,9 @@ impl Metrics {
         };
         let mut live = 0;
         for row in views.runs(&running, None, MOST)?.rows {
-            let shown = host.rows.get(&row, || made(host, row.id, None));
-            if let Ok(Some(shown)) = shown {
-                let steps = shown["steps"].as_array().into_iter().flatten();
-                let is_live = |step: &&serde_json::Value| {
-                    let status = step["session"]["status"].as_str();
-                    matches!(status, Some("running" | "waiting"))
-                };
-                live += steps.filter(is_live).count();
-            }
+            let steps = views.steps_of(&row)?;
+            let is_live = |step: &&StepRow| step.session.is_some() && step.is_working();
+            live += steps.iter().filter(is_live).count();
         }
         self.live_agents
             .set(i64::try_from(live).unwrap_or(i64::MAX));
@@ -237,7 +230,7 @@ impl Metrics {
 }
 
 fn word(end: &AttemptEnd) -> &'static str {
-    super::wire::step::ended(end).0
+    super::wire::step::ended(end)
 }
 
 /// Counts each request, by the path as the routes spell it.

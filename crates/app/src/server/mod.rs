@@ -20,7 +20,7 @@ mod paging;
 mod repeats;
 mod routes;
 mod serving;
-mod start;
+pub mod start;
 mod story;
 mod ui;
 mod uploads;
@@ -38,7 +38,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 
-use crate::host::Host;
+use crate::host::{Host, watching};
 pub use access::Network;
 use access::{Gate, Protection};
 use error::Problem;
@@ -75,6 +75,11 @@ pub fn router(host: Arc<Host>) -> Router {
     let door = axum::middleware::from_fn_with_state(host.clone(), let_in);
     let hub = live::Hub::start(&host);
     crate::webhooks::start(&host, &hub);
+    let of_definitions = hub.clone();
+    watching::start(&host, move |changed| {
+        let data = wire::definition::changed(&changed);
+        of_definitions.tell(changed.project, "workflow.definition.changed", data);
+    });
     let metrics = metrics::Metrics::start(&host);
     let counted = axum::middleware::from_fn_with_state(metrics.clone(), metrics::count);
     let all = routes::all()

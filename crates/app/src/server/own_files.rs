@@ -7,6 +7,7 @@ use std::path::Path;
 use axum::http::StatusCode;
 use baton_core::run::event::{Finished, Key, ResetReason, Workspace};
 use baton_core::run::{Checkpoint, Run};
+use baton_store::views::RunRow;
 use baton_worktree::{Change, ChangedFile, Error};
 use serde_json::{Value, json};
 
@@ -198,8 +199,8 @@ fn file(file: &ChangedFile) -> Value {
 
 /// Where a run works, when that is not the project's own directory.
 #[must_use]
-pub fn worktree(run: &Run, finished: Option<&Finished>) -> Value {
-    let Some(workspace) = &run.created.workspace else {
+pub fn worktree(run: &RunRow) -> Value {
+    let Some(workspace) = &run.workspace else {
         return Value::Null;
     };
     let outcome = |finished: &Finished| {
@@ -213,12 +214,12 @@ pub fn worktree(run: &Run, finished: Option<&Finished>) -> Value {
     };
     json!({
         "mode": word(&workspace.mode),
-        "path": run.created.directory,
+        "path": run.directory,
         "branch": workspace.branch,
         "base": workspace.base,
         "base_branch": workspace.base_branch,
         "finish": word(&workspace.finish),
         "is_shared": workspace.shared,
-        "finished": finished.map(outcome),
+        "finished": run.finished.as_ref().map(outcome),
     })
 }

@@ -8,11 +8,12 @@ use axum::http::StatusCode;
 use baton_core::definition::{Budget, Severity, WorktreeMode};
 use baton_core::ids::{CommandId, RunId};
 use baton_core::run::decide::{files_before, inherited};
-use baton_core::run::event::Parent;
+use baton_core::run::event::{Parent, ProjectRef, Workspace};
 use baton_core::run::prefix::TakenOver;
 use baton_engine::StartRequest;
 use baton_engine::ports::{Aggregate, Journal};
 use baton_store::Project;
+use baton_store::views::{RunRow, StepRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -97,13 +98,13 @@ pub async fn start(
         .diagnostics
         .iter()
         .any(|d| d.severity == Severity::Error);
-    let source = match found.source {
-        Some(source) if !has_errors => source,
+    let source = match &found.source {
+        Some(source) if !has_errors => source.clone(),
         _ => return Err(Problem::definition(&found.key, &found.diagnostics)),
     };
     let parent = match &body.parent_run_id {
         Some(parent) => Some(Parent {
-            run: find::story(&host, parent).await?.run.created.run,
+            run: find::run(&host, parent).await?.created.run,
             step: None,
         }),
         None => None,
@@ -123,30 +124,7 @@ pub async fn start(
         .await?;
     }
     let project = reference(&project);
-    let place = {
-        let (key, path, source) = (found.key.clone(), found.path.clone(), source.clone());
-        let project = project.clone();
-        find::blocking(&host, move |host| {
-            let plan = host.engine.plans().get(&key, &path, &source);
-            // An unusable one is refused by the engine, with what is wrong.
-            let Ok(plan) = plan else {
-                return Ok(None);
-            };
-            let definition = &plan.definition;
-            workspaces::place(&host.data_dir, &project, definition, &key, run, &wish)
-                .map(Some)
-                .map_err(|unfit| {
-                    let field = format!("/{}", unfit.field);
-                    Problem::unfit(unfit.code, unfit.detail.clone())
-                        .with_error(&field, &unfit.detail)
-                })
-        })
-        .await?
-    };
-    let (directory, workspace) = match place {
-        Some(place) => (place.directory, place.workspace),
-        None => (project.path.clone(), None),
-    };
+    let (directory, workspace) = place(&host, &project, &found, &source, run, wish).await?;
     let request = StartRequest {
         run: Some(run),
         directory,
@@ -322,8 +300,35 @@ pub async fn fork(
     launch(&host, run, request, caller.command).await
 }
 
+/// Where a run is to work, and its branch or worktree when it gets one of its own.
+pub async fn place(
+    host: &Arc<Host>,
+    project: &ProjectRef,
+    found: &Found,
+    source: &Arc<str>,
+    run: RunId,
+    wish: Wish,
+) -> Answer<(String, Option<Workspace>)> {
+    let (key, path, source) = (found.key.clone(), found.path.clone(), source.clone());
+    let project = project.clone();
+    find::blocking(host, move |host| {
+        let Ok(plan) = host.engine.plans().get(&key, &path, &source) else {
+            // An unusable one is refused by the engine, with what is wrong.
+            return Ok((project.path, None));
+        };
+        let definition = &plan.definition;
+        workspaces::place(&host.data_dir, &project, definition, &key, run, &wish)
+            .map(|place| (place.directory, place.workspace))
+            .map_err(|unfit| {
+                let field = format!("/{}", unfit.field);
+                Problem::unfit(unfit.code, unfit.detail.clone()).with_error(&field, &unfit.detail)
+            })
+    })
+    .await
+}
+
 /// The run that this command has started already.
-async fn known(host: &Arc<Host>, command: Option<&CommandId>) -> Answer<Option<RunId>> {
+pub async fn known(host: &Arc<Host>, command: Option<&CommandId>) -> Answer<Option<RunId>> {
     let Some(command) = command.cloned() else {
         return Ok(None);
     };
@@ -361,7 +366,9 @@ async fn created(host: &Arc<Host>, run: RunId) -> Answer<(StatusCode, Json<Value
         let story = Story::load_created(host.journal.as_ref(), host.engine.plans(), run)?;
         let story = story.ok_or_else(|| Problem::not_found(format!("there is no run `{run}`")))?;
         // Without an estimate: it may be another one when the request is repeated.
-        Ok(wire::run::row(&story.run, &wire::run::Beside::default()))
+        let row = RunRow::of(&story.run).ok_or_else(|| Problem::internal(&"no row"))?;
+        let steps = StepRow::all_of(&story.run);
+        Ok(wire::run::row(&row, &steps, &wire::run::Beside::default()))
     })
     .await?;
     Ok((StatusCode::CREATED, Json(json!({"data": row}))))

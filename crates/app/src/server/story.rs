@@ -1,17 +1,15 @@
-//! A run's story: its state, and what its events tell beside it: the thread and the attempts.
-//! Folded from the journal, so it holds whatever was committed before it was read.
+//! A run's story: its state, and what its events tell beside it: messages and attempts. Folded from
+//! the journal for whoever tells of each commit; answers to requests come from the views.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_core::ids::{AttemptId, RunId};
+use baton_core::ids::{RunId, StepId};
 use baton_core::run::Run;
-use baton_core::run::event::{
-    ActionStatus, AttemptEnd, Cause, Event, Finished, Key, MessagePosted,
-};
-use baton_core::time::Timestamp;
+use baton_core::run::event::{ActionStatus, Event, Key};
 use baton_engine::ports::{Aggregate, Journal, Position, Stored};
 use baton_engine::{FoldError, Plans, decode};
+use baton_store::views::{AttemptRow, MessageRow};
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -20,57 +18,24 @@ pub struct Story {
     pub run: Run,
     /// The sequence number of the last commit.
     pub seq: u64,
-    /// The thread, oldest first.
-    pub thread: Vec<Said>,
+    /// Its messages, oldest first.
+    pub said: Vec<Said>,
+    /// The newest of them.
+    pub newest: Option<MessageRow>,
     /// Attempts by step, oldest first.
-    pub attempts: HashMap<Key, Vec<Tried>>,
-    /// What became of its branch, once it is finished.
-    pub finished: Option<Finished>,
+    pub attempts: HashMap<Key, Vec<AttemptRow>>,
 }
 
-/// A message of the thread.
-#[derive(Debug, Clone)]
+/// What is kept of a message of the thread: there may be very many.
+#[derive(Debug, Clone, Copy)]
 pub struct Said {
     /// Its id on the wire.
     pub id: u64,
-    /// When.
-    pub at: Timestamp,
-    /// As it was posted.
-    pub posted: MessagePosted,
     /// Where its action stands.
     pub status: ActionStatus,
-    /// The agent that wrote it.
-    pub agent: Option<String>,
-}
-
-/// An attempt.
-#[derive(Debug, Clone)]
-pub struct Tried {
-    /// Its id.
-    pub id: AttemptId,
-    /// Its count within the step.
-    pub number: u32,
-    /// Why it was started.
-    pub cause: Cause,
-    /// When.
-    pub started_at: Timestamp,
-    /// How and when it ended.
-    pub end: Option<(AttemptEnd, Timestamp)>,
 }
 
 impl Story {
-    /// The story of a run; `None` when there is no such run. Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`FoldError`].
-    pub fn load(
-        journal: &dyn Journal,
-        plans: &Plans,
-        run: RunId,
-    ) -> Result<Option<Self>, FoldError> {
-        Self::load_until(journal, plans, run, u64::MAX)
-    }
-
     /// The story of a run up to its first event.
     ///
     /// # Errors
@@ -85,27 +50,6 @@ impl Story {
             && let Some(created) = decode(journal, first)?.first()
         {
             Self::apply_one(&mut story, plans, first, 0, created)?;
-        }
-        Ok(story)
-    }
-
-    /// The story up to a sequence number.
-    ///
-    /// # Errors
-    /// [`FoldError`].
-    pub fn load_until(
-        journal: &dyn Journal,
-        plans: &Plans,
-        run: RunId,
-        seq: u64,
-    ) -> Result<Option<Self>, FoldError> {
-        let mut story = None;
-        for stored in journal.load(&Aggregate::Run(run), 0)? {
-            if stored.seq > seq {
-                break;
-            }
-            let events = decode(journal, &stored)?;
-            Self::apply(&mut story, plans, &stored, &events)?;
         }
         Ok(story)
     }
@@ -169,9 +113,9 @@ impl Story {
                 *story = Some(Self {
                     run,
                     seq: 0,
-                    thread: Vec::new(),
+                    said: Vec::new(),
+                    newest: None,
                     attempts: HashMap::new(),
-                    finished: None,
                 });
             }
             (None, _) => {
@@ -192,16 +136,18 @@ impl Story {
             .apply(event, stored.at)
             .map_err(|illegal| damaged(stored, &illegal))?;
         match event {
-            Event::MessagePosted(posted) => self.thread.push(Said {
-                id: stored.position.of_event(index),
-                at: stored.at,
-                posted: (**posted).clone(),
-                status: posted.status,
-                agent: self.run.agent_of(posted).map(str::to_owned),
-            }),
+            Event::MessagePosted(posted) => {
+                let id = stored.position.of_event(index);
+                self.said.push(Said {
+                    id,
+                    status: posted.status,
+                });
+                self.newest = Some(MessageRow::of(&self.run, id, stored.at, posted));
+            }
             Event::MessageStatus { message, status } => {
                 // What is done stays so: the words of a resume are done before agents take them.
-                if let Some(said) = self.said(*message)
+                // They are counted from 0.
+                if let Some(said) = self.said.get_mut(*message as usize)
                     && !matches!(said.status, ActionStatus::Processed | ActionStatus::Ignored)
                 {
                     said.status = *status;
@@ -213,32 +159,20 @@ impl Story {
                 number,
                 cause,
                 ..
-            } => self.attempts.entry(key.clone()).or_default().push(Tried {
-                id: *attempt,
-                number: *number,
-                cause: *cause,
-                started_at: stored.at,
-                end: None,
-            }),
-            Event::FilesFinished { outcome } => self.finished = Some(outcome.clone()),
-            Event::RunResumed { .. } => self.finished = None,
+            } => {
+                let step = StepId::of(self.run.created.run, key);
+                let row = AttemptRow::begun(*attempt, step, key, *number, *cause, stored.at);
+                self.attempts.entry(key.clone()).or_default().push(row);
+            }
             Event::AttemptEnded { key, attempt, end } => {
                 let tried = self.attempts.get_mut(key).into_iter().flatten();
                 if let Some(tried) = tried.rev().find(|tried| tried.id == *attempt) {
-                    tried.end = Some((end.clone(), stored.at));
+                    tried.end(end, stored.at);
                 }
             }
             _ => {}
         }
         Ok(())
-    }
-
-    /// The message with this count within the run.
-    pub fn said(&mut self, message: u32) -> Option<&mut Said> {
-        // They are counted from 0.
-        let index = usize::try_from(message).ok()?;
-        let said = self.thread.get_mut(index)?;
-        (said.posted.message == message).then_some(said)
     }
 }
 

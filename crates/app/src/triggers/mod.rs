@@ -8,4 +8,4 @@ pub mod inbound;
 mod schedules;
 mod start;
 
-pub use schedules::run;
+pub use schedules::{next_time, run};

@@ -114,6 +114,13 @@ fn planned(found: &Found) -> Option<Planned> {
     })
 }
 
+/// When a schedule comes due next; `None` when it never does.
+#[must_use]
+pub fn next_time(schedule: &Schedule) -> Option<Timestamp> {
+    let cron = Cron::parse(&schedule.cron).ok()?;
+    next(&cron, &TimeZone::get(&schedule.tz).ok()?, now())
+}
+
 fn due(
     kept: &Schedules,
     project: &Project,

@@ -8,16 +8,15 @@ use baton_core::run::big::hash;
 use baton_core::run::event::Actor;
 use baton_core::run::prefix::TakenOver;
 use baton_engine::StartRequest;
-use baton_engine::ports::{Aggregate, Journal};
 use baton_store::Project;
 use serde_json::Value;
 
 use crate::host::Host;
 use crate::host::definitions::Found;
 use crate::host::projects::reference;
-use crate::host::workspaces::{self, Wish};
+use crate::host::workspaces::Wish;
 use crate::server::error::{Answer, Problem};
-use crate::server::find::blocking;
+use crate::server::start::{known, place};
 
 /// Why a run is to start.
 #[derive(Debug, Clone)]
@@ -44,38 +43,21 @@ pub async fn start(
     occasion: &Occasion,
 ) -> Answer<RunId> {
     let command = occasion.command();
-    if let Some(run) = known(host, &command).await? {
+    if let Some(run) = known(host, Some(&command)).await? {
         return Ok(run);
     }
     let has_errors = found
         .diagnostics
         .iter()
         .any(|d| d.severity == Severity::Error);
-    let source = match found.source {
-        Some(source) if !has_errors => source,
+    let source = match &found.source {
+        Some(source) if !has_errors => source.clone(),
         _ => return Err(Problem::definition(&found.key, &found.diagnostics)),
     };
     let run = host.engine.mint().run();
     let project = reference(project);
-    let place = {
-        let (key, path, source) = (found.key.clone(), found.path.clone(), source.clone());
-        let project = project.clone();
-        blocking(host, move |host| {
-            let Ok(plan) = host.engine.plans().get(&key, &path, &source) else {
-                // The engine says what is wrong with it.
-                return Ok(None);
-            };
-            let wish = Wish::default();
-            workspaces::place(&host.data_dir, &project, &plan.definition, &key, run, &wish)
-                .map(Some)
-                .map_err(|unfit| Problem::unfit(unfit.code, unfit.detail))
-        })
-        .await?
-    };
-    let (directory, workspace) = match place {
-        Some(place) => (place.directory, place.workspace),
-        None => (project.path.clone(), None),
-    };
+    let wish = Wish::default();
+    let (directory, workspace) = place(host, &project, &found, &source, run, wish).await?;
     let request = StartRequest {
         run: Some(run),
         directory,
@@ -98,20 +80,9 @@ pub async fn start(
     };
     let started = host.engine.start(request).await;
     // The same occasion may have been quicker elsewhere.
-    match (known(host, &command).await?, started) {
+    match (known(host, Some(&command)).await?, started) {
         (Some(run), _) => Ok(run),
         (None, Ok(_)) => Ok(run),
         (None, Err(error)) => Err(error.into()),
     }
-}
-
-async fn known(host: &Arc<Host>, command: &CommandId) -> Answer<Option<RunId>> {
-    let command = command.clone();
-    blocking(host, move |host| {
-        Ok(match host.journal.command(&command)? {
-            Some((Aggregate::Run(run), _)) => Some(run),
-            Some((Aggregate::Slot(_), _)) | None => None,
-        })
-    })
-    .await
 }

@@ -2,6 +2,7 @@
 //! protocols (`baton-fakes`). What an agent does is written in its prompt: see `baton_fakes::Act`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod apart;
 mod bad;
 mod code;
 mod files;

@@ -15,6 +15,25 @@ steps:
   - {id: gate, type: script, command: 'test -e go'}
 ";
 
+const USE: &str = "
+name: Use
+steps:
+  - {id: make-it, type: script, command: 'echo one > b.txt; echo three > a.txt', artifacts: ['*.txt']}
+  - id: use
+    type: script
+    command: 'echo {{ steps.make_it.artifacts | length }} {{ steps.make_it.artifacts[0].name }} {{ steps.make_it.artifacts[1].size_bytes }}; cat {{ steps.make_it.artifacts[0].path }}'
+    outputs: {said: stdout | trim}
+";
+
+#[test]
+fn a_later_step_finds_the_artifacts_of_an_earlier_one_by_name() {
+    let world = World::new(&[("use", USE)]);
+    let run = world.run("use", &json!({}));
+    let done = world.run_until(&run, "completed");
+    let said = &step(&done, "use")["outputs"]["said"];
+    assert_eq!(said, "2 a.txt 4\nthree");
+}
+
 #[test]
 fn kept_files_have_ids_and_a_new_attempt_replaces_them_but_not_what_people_brought() {
     let world = World::new(&[("make", MAKE)]);

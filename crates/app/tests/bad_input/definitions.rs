@@ -14,11 +14,7 @@ fn script(rest: &str) -> String {
 fn what_is_not_there_yet_is_named_and_starts_nothing() {
     let remote =
         "name: X\nsteps:\n  - {id: far, type: remote, provider: stakwork, workflow_id: 1}\n";
-    let isolate = script(", foreach: [a], isolate: true");
-    let cases = [
-        ("remote", remote, "stakwork"),
-        ("isolate", isolate.as_str(), "isolate"),
-    ];
+    let cases = [("remote", remote, "stakwork")];
     let all: Vec<(&str, &str)> = cases.iter().map(|(key, text, _)| (*key, *text)).collect();
     let world = World::new(&all);
     for (key, _, named) in cases {

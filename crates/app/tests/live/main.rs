@@ -5,6 +5,7 @@
 #[path = "../server_support/mod.rs"]
 mod server_support;
 
+mod definitions;
 mod restart;
 mod slow;
 mod socket;

@@ -40,7 +40,7 @@ fn a_reader_too_slow_is_closed_with_a_code_and_goes_on_where_it_was() {
     std::thread::park_timeout(std::time::Duration::from_secs(2));
     let code = loop {
         match slow.hear() {
-            Heard::Event(event) => heard.push(event),
+            Heard::Event(event) => heard.extend(journaled(&[event])),
             Heard::Closed(code) => break code,
             Heard::Gone => panic!("closed without a code"),
         }

@@ -8,5 +8,7 @@ mod server_support;
 mod bad_input;
 mod passwords;
 mod roles;
+mod signatures;
 mod signing_in;
 mod taking_over;
+mod tls;

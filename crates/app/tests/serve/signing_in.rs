@@ -144,3 +144,25 @@ fn another_link_is_made_on_the_servers_machine_only() {
     let signed_in = net.post("/api/auth/link", &json!({"token": link}));
     assert_eq!(signed_in.status, 200);
 }
+
+#[test]
+fn the_project_it_is_started_in_is_there_from_the_beginning() {
+    let mut world = World::idle(&[(
+        "hello",
+        "name: Hello\nsteps: [{id: a, type: script, command: true}]\n",
+    )]);
+    let inside = world.directory().join("src/deep");
+    std::fs::create_dir_all(&inside).unwrap();
+    let (net, _) = world.serve_with(&[], |command| {
+        command.current_dir(&inside);
+    });
+    let projects = net.bearer(&world.token()).get("/api/projects").json();
+    let paths: Vec<&str> = projects["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|p| p["path"].as_str())
+        .collect();
+    let here = std::fs::canonicalize(world.directory()).unwrap();
+    assert_eq!(paths, [here.to_str().unwrap()]);
+}

@@ -102,7 +102,7 @@ impl Net {
 }
 
 /// Reads an answer until the server closes; `None` when it closes without one.
-pub fn read(stream: &mut TcpStream) -> Option<Reply> {
+pub fn read(stream: &mut impl Read) -> Option<Reply> {
     let mut bytes = Vec::new();
     let mut part = [0; 8192];
     // What came before a reset counts.

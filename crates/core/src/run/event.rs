@@ -7,6 +7,7 @@ pub use super::artifact::{Artifact, FileType};
 use super::big::Big;
 pub use super::created::*;
 pub use super::message::{Action, ActionStatus, MessagePosted, Place};
+pub use super::pause::{PausePolicy, PauseReason, PauseThen};
 use super::program::{Call, ProgramEnd};
 pub use super::redirect::{Predecessor, Successor};
 use crate::activity::{Answer, Question, Usage};
@@ -39,6 +40,9 @@ pub enum Event {
         /// Messages at the head of an agent's prompt.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         heads: Vec<u32>,
+        /// From now on the item works in a worktree of its own, from this commit of the run's files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        isolated: Option<String>,
     },
     /// That process and its whole tree are gone.
     AttemptEnded {
@@ -97,6 +101,12 @@ pub enum Event {
         attempt: AttemptId,
         commit: String,
     },
+    /// An isolated item has done its work, which waits to be merged into the run's files.
+    MergeAwaited { key: Key },
+    /// That is being done.
+    MergeStarted { key: Key },
+    /// That is done, or cannot be.
+    WorkMerged { key: Key, outcome: Finished },
     /// The ended run's branch was finished as its definition says.
     FilesFinished { outcome: Finished },
     /// 80 % of the budget are used.
@@ -469,47 +479,6 @@ pub enum ChildOutcome {
     Cancelled {},
 }
 
-/// Why a run is paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PauseReason {
-    /// Somebody asked.
-    Request,
-    /// Its budget is used up.
-    Budget,
-    /// The run it is a child of was paused.
-    Parent,
-}
-
-/// What a pause that lasts long leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PausePolicy {
-    /// After this many milliseconds.
-    pub timeout_ms: u64,
-    /// This.
-    pub then: PauseThen,
-}
-
-impl Default for PausePolicy {
-    /// 30 minutes, stay (api.md, "Thread").
-    fn default() -> Self {
-        Self {
-            timeout_ms: 30 * 60_000,
-            then: PauseThen::Stay,
-        }
-    }
-}
-
-/// See [`PausePolicy`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum PauseThen {
-    Stay,
-    Resume,
-    Cancel,
-}
-
 /// Why steps were reset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -566,6 +535,9 @@ impl Event {
             | Self::QuestionAnswered { .. }
             | Self::QuestionClosed { .. }
             | Self::FilesKept { .. }
+            | Self::MergeAwaited { .. }
+            | Self::MergeStarted { .. }
+            | Self::WorkMerged { .. }
             | Self::FilesFinished { .. }
             | Self::BudgetWarned { .. }
             | Self::ApprovalAnswered { .. }

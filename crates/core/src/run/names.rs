@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, Serde, Value};
 
+use super::artifact::Artifact;
 use super::event::{ErrorCode, StepError, StepOutput};
 use super::state::{At, Run};
 use crate::definition::template::Names;
@@ -22,14 +23,14 @@ pub struct Ended {
     pub session: Option<String>,
 }
 
-impl Object for Ended {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+impl Ended {
+    fn member(&self, key: &str) -> Option<Value> {
         let json = |text: &Option<super::big::Big>| match text {
             Some(text) => serde_json::from_str::<serde_json::Value>(text.as_str())
                 .map_or(Value::from(()), |value| Value::from(Serde(&value))),
             None => Value::from(()),
         };
-        Some(match key.as_str()? {
+        Some(match key {
             "status" => Value::from(self.status),
             "result" => match &self.output.result {
                 Some(text) => Value::from(text.as_str()),
@@ -51,7 +52,6 @@ impl Object for Ended {
                         .is_none_or(|e| e.code != ErrorCode::Rejected),
                 ),
             },
-            "artifacts" => Value::from(Vec::<Value>::new()),
             "session_id" => match &self.session {
                 Some(id) => Value::from(id.as_str()),
                 None => Value::from(()),
@@ -63,20 +63,42 @@ impl Object for Ended {
             _ => return None,
         })
     }
+}
+
+/// A step of [`Steps`].
+#[derive(Debug)]
+struct Seen {
+    ended: Arc<Ended>,
+    artifacts: Vec<Value>,
+}
+
+impl Object for Seen {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "artifacts" => Some(Value::from(self.artifacts.clone())),
+            key => self.ended.member(key),
+        }
+    }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(&["status", "result", "data", "outputs", "error"])
+        Enumerator::Str(&["status", "result", "data", "outputs", "error", "artifacts"])
     }
 }
 
 #[derive(Debug)]
-struct Steps(Arc<HashMap<String, Arc<Ended>>>);
+struct Steps {
+    ended: Arc<HashMap<String, Arc<Ended>>>,
+    /// By step, by its name in expressions.
+    artifacts: HashMap<String, Vec<Value>>,
+}
 
 impl Object for Steps {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0
-            .get(key.as_str()?)
-            .map(|ended| Value::from_dyn_object(ended.clone()))
+        let key = key.as_str()?;
+        Some(Value::from_object(Seen {
+            ended: self.ended.get(key)?.clone(),
+            artifacts: self.artifacts.get(key).cloned().unwrap_or_default(),
+        }))
     }
 }
 
@@ -87,6 +109,29 @@ pub fn expression_name(key: &str) -> String {
 }
 
 impl Run {
+    /// The ended steps, with the files that belong to them: of a `foreach` those of its items.
+    fn seen(&self) -> Steps {
+        let mut files: Vec<&Artifact> = self.artifacts.values().collect();
+        files.sort_by(|a, b| (a.at, &a.step, &a.name).cmp(&(b.at, &b.step, &b.name)));
+        let mut artifacts: HashMap<String, Vec<Value>> = HashMap::new();
+        for file in files {
+            let step = file.step.split('.').next().unwrap_or(&file.step);
+            let facts = serde_json::json!({
+                "name": file.name,
+                "path": file.path,
+                "file_type": file.file_type,
+                "mime_type": file.mime,
+                "size_bytes": file.bytes,
+            });
+            let of_step = artifacts.entry(expression_name(step)).or_default();
+            of_step.push(Value::from(Serde(&facts)));
+        }
+        Steps {
+            ended: self.values.clone(),
+            artifacts,
+        }
+    }
+
     /// The names for the step at this place, or for the run as a whole.
     #[must_use]
     pub fn names(&self, at: Option<At>, env: &BTreeMap<String, String>) -> Names {
@@ -103,7 +148,13 @@ impl Run {
                     .as_ref()
                     .map_or(Value::from(()), |w| Value::from(w.branch.as_str())),
             ),
-            ("path", Value::from(created.directory.as_str())),
+            (
+                "path",
+                match at {
+                    Some(at) => Value::from(self.directory_of(at)),
+                    None => Value::from(created.directory.as_str()),
+                },
+            ),
             (
                 "instruction",
                 Value::from(created.instruction.as_deref().unwrap_or_default()),
@@ -116,7 +167,7 @@ impl Run {
         ]);
         let names = Names::default()
             .with("args", Value::from(Serde(&self.args)))
-            .with("steps", Value::from_object(Steps(self.values.clone())))
+            .with("steps", Value::from_object(self.seen()))
             .with("run", Value::from(Serde(&run)))
             .with("project", Value::from(Serde(&project)))
             .with("env", Value::from(Serde(&env)));

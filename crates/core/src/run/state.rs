@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::apart::Apart;
 use super::artifact::Artifact;
 use super::event::{
     Action, Actor, Cause, Key, PauseReason, RunCreated, RunError, SkipReason, StepError, StepOutput,
@@ -275,9 +275,12 @@ pub struct Step {
     /// An agent's session.
     #[serde(default)]
     pub session: Option<Box<Session>>,
-    /// The commit that holds the files as its last attempt left them.
+    /// The commit that holds the run's files as its last attempt left them.
     #[serde(default)]
     pub commit: Option<String>,
+    /// The worktree that an isolated item has to itself.
+    #[serde(default)]
+    pub apart: Option<Box<Apart>>,
     /// Attempts ever started of items that were undone, by index: numbers are not used twice.
     pub item_tries: Vec<u32>,
 }
@@ -352,6 +355,16 @@ pub enum State {
         /// An item failed: no more are started.
         failed: bool,
     },
+    /// An isolated item has done its work, which is to be merged after that of the items before it.
+    AwaitsMerge {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Its work is being merged into the run's files.
+    Merging {
+        /// Since when.
+        since: Timestamp,
+    },
     /// Ended well.
     Completed,
     /// Ended badly.
@@ -376,7 +389,9 @@ impl State {
             | Self::AskLost { .. }
             | Self::Timer { .. }
             | Self::Child { .. }
-            | Self::Items { .. } => "running",
+            | Self::Items { .. }
+            | Self::AwaitsMerge { .. }
+            | Self::Merging { .. } => "running",
             Self::Completed => "completed",
             Self::Failed(_) => "failed",
             Self::Skipped(_) => "skipped",
@@ -406,6 +421,8 @@ impl State {
             | Self::Settling
             | Self::AskLost { .. }
             | Self::Items { .. }
+            | Self::AwaitsMerge { .. }
+            | Self::Merging { .. }
             | Self::Completed
             | Self::Failed(_)
             | Self::Skipped(_)
@@ -454,6 +471,7 @@ impl Step {
             items: Vec::new(),
             session: None,
             commit: None,
+            apart: None,
             item_tries: Vec::new(),
         }
     }
@@ -549,48 +567,5 @@ impl Run {
             .or_else(next)
             .or_else(|| self.steps.len().checked_sub(1))?;
         self.plan.definition.steps.get(step)?.phase.as_deref()
-    }
-
-    /// How long processes of this run have run, up to this time.
-    #[must_use]
-    pub fn running_time(&self, now: Timestamp) -> Duration {
-        let current = self
-            .running_since
-            .map_or(Duration::ZERO, |since| now.since(since));
-        Duration::from_millis(self.running_ms) + current
-    }
-
-    /// When the budget of minutes is used up, if processes run on.
-    #[must_use]
-    pub fn budget_due(&self) -> Option<Timestamp> {
-        let since = self.running_since?;
-        let allowed = self.created.budget.minutes? * 60_000.0;
-        let left = (allowed - self.running_ms as f64).max(0.0);
-        Some(since.plus(Duration::from_millis(left as u64)))
-    }
-
-    /// When the run wants attention by itself.
-    #[must_use]
-    pub fn due(&self) -> Option<Timestamp> {
-        match &self.status {
-            Status::Running(running) if running.pause.is_none() => {
-                let timer = self.timers.first().map(|(at, _)| *at);
-                timer.into_iter().chain(self.budget_due()).min()
-            }
-            Status::Paused(pause) if !pause.timed_out && pause.reason == PauseReason::Request => {
-                Some(
-                    pause
-                        .since
-                        .plus(Duration::from_millis(self.created.pause_policy.timeout_ms)),
-                )
-            }
-            Status::Pending { .. }
-            | Status::Running(_)
-            | Status::Paused(_)
-            | Status::Cancelling(_)
-            | Status::Completed { .. }
-            | Status::Failed { .. }
-            | Status::Cancelled { .. } => None,
-        }
     }
 }

@@ -208,6 +208,9 @@ impl Run {
             | State::Working { .. }
             | State::Settling
             | State::Items { .. }
+            // It waits for items before it, which say why, or for the host.
+            | State::AwaitsMerge { .. }
+            | State::Merging { .. }
             | State::Completed
             | State::Failed(_)
             | State::Skipped(_)

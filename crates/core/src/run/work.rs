@@ -254,7 +254,7 @@ impl Run {
         let cwd = match &script.cwd {
             Some(text) => Some(inside(
                 &text.render(&names).map_err(wrong)?,
-                &self.created.directory,
+                &self.directory_of(at),
             )?),
             None => None,
         };
@@ -330,7 +330,7 @@ impl Run {
             resume,
             budget_usd: self.created.budget.usd.map(|usd| (usd - spent).max(0.01)),
             cwd: match render(&agent.cwd)? {
-                Some(path) => Some(inside(&path, &self.created.directory)?),
+                Some(path) => Some(inside(&path, &self.directory_of(at))?),
                 None => None,
             },
             env: vars,

@@ -20,6 +20,7 @@ pub fn always(driver: &Driver) {
     items_are_accounted_for(run);
     nothing_is_left_settling(run);
     backoff_has_a_failure(run);
+    merges_are_in_order(run);
     ended_runs_leave_nothing_behind(driver);
     paused_runs_wait_for_no_given_up_child(driver);
 }
@@ -41,8 +42,37 @@ pub fn at_rest(driver: &Driver) {
     if run.in_flight().is_some_and(|attempts| !attempts.is_empty()) {
         return;
     }
+    if run.all().any(|(_, step)| merges(&step.state)) {
+        return;
+    }
     let waiting = run.waiting().expect("a run that does not advance says why");
     assert_ne!(waiting.reason, WaitReason::Worker, "it is stuck: {run:#?}");
+}
+
+fn merges(state: &State) -> bool {
+    matches!(state, State::Merging { .. })
+}
+
+/// Work comes into the run's files in item order, one at a time, and never while it is paused.
+fn merges_are_in_order(run: &Run) {
+    let merging: Vec<At> = run
+        .all()
+        .filter(|(_, step)| merges(&step.state))
+        .map(|(at, _)| at)
+        .collect();
+    assert!(merging.len() <= 1, "two merges at once: {merging:?}");
+    let stands = matches!(run.status, Status::Paused(_)) || run.status.is_ended();
+    assert!(!stands || merging.is_empty(), "{merging:?} while it stands");
+    for at in merging {
+        let before = run.steps[at.step].items.iter().take(at.item.unwrap());
+        for item in before {
+            let open = matches!(
+                item.state,
+                State::Working { .. } | State::AwaitsMerge { .. } | State::Merging { .. }
+            );
+            assert!(!open, "{} is merged before {}", at.item.unwrap(), item.key);
+        }
+    }
 }
 
 /// `paused while in flight` has no state: processes and states agree.

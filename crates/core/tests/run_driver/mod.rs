@@ -100,7 +100,7 @@ fn created(source: &str, plan: &Plan, then: PauseThen, inherited: Vec<Inherited>
             then,
         },
         directory: "/p".into(),
-        workspace: definition.worktree.as_ref().map(|_| workspace()),
+        workspace: None,
         follows: None,
     }
 }
@@ -126,7 +126,12 @@ fn workspace() -> Workspace {
 
 impl Driver {
     pub fn new(source: &str, then: PauseThen, inherited: Vec<Inherited>) -> Self {
-        Self::placed(source, then, inherited, None)
+        let workspace = plan(source)
+            .definition
+            .worktree
+            .as_ref()
+            .map(|_| workspace());
+        Self::placed(source, then, inherited, workspace)
     }
 
     /// A run in this directory of its own.

@@ -93,6 +93,16 @@ steps:
   - {id: last, type: script, command: 'true', needs: ['on', each, beside]}
 ";
 
+const APART: &str = "
+name: Apart
+worktree: worktree
+steps:
+  - {id: beside, type: script, command: 'true', needs: [], continue_on_error: true}
+  - {id: each, type: agent, agent: codex, prompt: 'Look at {{ item }} in {{ run.path }}', needs: [], foreach: [a, b, c], max_parallel: 3, isolate: true, retry: {attempts: 2, backoff: 1s}}
+  - {id: soft, type: script, command: 'true', needs: [], foreach: [1, 2, 3], max_parallel: 2, isolate: true, continue_on_error: true, on_lost: ask}
+  - {id: last, type: script, command: 'true', needs: [each, soft, beside]}
+";
+
 const MONEY: &str = "
 name: Money
 budget: {usd: 2.5}
@@ -102,9 +112,9 @@ steps:
   - {id: three, type: script, command: 'true'}
 ";
 
-pub const OF_AGENTS: [&str; 2] = [AGENTS, MONEY];
+pub const OF_AGENTS: [&str; 3] = [AGENTS, MONEY, APART];
 
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 10] = [
     GRAPH,
     FOREACH,
     APPROVAL,
@@ -114,4 +124,5 @@ pub const ALL: [&str; 9] = [
     EMPTY_WAITS,
     AGENTS,
     MONEY,
+    APART,
 ];

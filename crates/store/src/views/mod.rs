@@ -1,6 +1,7 @@
 //! Read models in `views.db`: what lists and pages read. Made from the journal alone;
 //! when the file is deleted or of another version it is made again.
 
+mod outline;
 mod projection;
 mod queries;
 mod rows;
@@ -8,6 +9,7 @@ mod runs;
 mod steps;
 mod write;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,17 +22,18 @@ use baton_engine::ports::{Journal, Position};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::watch;
 
+pub use outline::{Declared, Outline, Phase};
 pub use queries::{Page, RunFilter};
-pub use rows::{AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow};
+pub use rows::{ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow};
 
 use crate::folds::Folds;
 use crate::journal::{OpenError, make_private};
+use outline::Outlines;
 use projection::Projection;
-use steps::Outlines;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Pages in the write-ahead log after which it is copied back: the same pages are written again and
 /// again, and once is enough.
@@ -40,6 +43,8 @@ const AUTOCHECKPOINT_PAGES: u32 = 8192;
 pub struct Views {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    /// Outlines that were read: they never change.
+    outlines: Mutex<HashMap<i64, Arc<Outline>>>,
     reached: watch::Receiver<Position>,
     closed: Arc<AtomicBool>,
     /// Wakes the follower when closed.
@@ -92,6 +97,7 @@ impl Views {
         Ok(Self {
             path,
             idle: Mutex::default(),
+            outlines: Mutex::default(),
             reached: reached_by_readers,
             closed,
             wake,

@@ -8,7 +8,7 @@ use baton_engine::ports::{Aggregate, Journal, Position};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::steps::Outlines;
+use super::outline::Outlines;
 use super::write::Batch;
 use crate::folds::{Folds, Skip};
 

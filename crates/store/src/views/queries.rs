@@ -1,15 +1,18 @@
 //! What readers ask of the views.
 
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use baton_core::ids::{ArtifactId, AttemptId, DefinitionId, ProjectId, RunId, StepId, UserId};
+use baton_core::run::{At, Run, Step};
 use baton_engine::ports::ReadError;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use super::Views;
-use super::rows::{AttemptRow, CheckpointRow, MessageRow, RunRow, StepRow};
+use super::outline::Outline;
+use super::rows::{ArtifactRow, AttemptRow, CheckpointRow, MessageRow, RunRow, StepRow};
 use super::write::{bits, parse};
 use super::{runs, steps};
 
@@ -41,6 +44,9 @@ pub struct Page<T> {
     pub next: Option<u64>,
 }
 
+/// Outlines that are kept in memory.
+const OUTLINES: usize = 512;
+
 /// Runs whose lengths an estimate rests on.
 const ESTIMATE_FROM: u32 = 25;
 
@@ -57,12 +63,12 @@ impl Views {
     ) -> Result<Page<RunRow>, ReadError> {
         let (condition, mut values) = condition(filter, before);
         values.push(integer(limit as u64 + 1));
-        let sql = format!("SELECT data, state FROM runs {condition} ORDER BY number DESC LIMIT ?");
+        let sql = format!("SELECT {RUN} FROM runs {condition} ORDER BY number DESC LIMIT ?");
         let mut rows: Vec<RunRow> = self.read(|connection| {
-            connection
-                .prepare_cached(&sql)?
-                .query_map(params_from_iter(values), run)?
-                .collect()
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows =
+                statement.query_map(params_from_iter(values), |row| self.row(connection, row));
+            rows?.collect()
         })?;
         let is_more = rows.len() > limit;
         rows.truncate(limit);
@@ -95,8 +101,7 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn run(&self, id: RunId) -> Result<Option<RunRow>, ReadError> {
-        let sql = "SELECT data, state FROM runs WHERE id = ?1";
-        self.read(|c| one_run(c, sql, text(id)))
+        self.read(|connection| self.one_run(connection, "id", text(id)))
     }
 
     /// The run of this number.
@@ -104,8 +109,7 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn run_of_number(&self, number: u64) -> Result<Option<RunRow>, ReadError> {
-        let sql = "SELECT data, state FROM runs WHERE number = ?1";
-        self.read(|c| one_run(c, sql, integer(number)))
+        self.read(|connection| self.one_run(connection, "number", integer(number)))
     }
 
     /// A run's steps and items, in file order.
@@ -113,7 +117,36 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn steps(&self, run: RunId) -> Result<Vec<StepRow>, ReadError> {
+        self.read(|connection| {
+            // Both reads see the same state.
+            let snapshot = connection.unchecked_transaction()?;
+            match self.one_run(&snapshot, "id", text(run))? {
+                Some(run) => steps::of_run(&snapshot, &run),
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
+    /// The steps and items of a run whose row was read.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn steps_of(&self, run: &RunRow) -> Result<Vec<StepRow>, ReadError> {
         self.read(|connection| steps::of_run(connection, run))
+    }
+
+    /// A run and its steps, seen at one moment.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn whole(&self, id: RunId) -> Result<Option<(RunRow, Vec<StepRow>)>, ReadError> {
+        self.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let run = self.one_run(&snapshot, "id", text(id))?;
+            run.map(|run| Ok((steps::of_run(&snapshot, &run)?, run)))
+                .transpose()
+                .map(|found| found.map(|(steps, run)| (run, steps)))
+        })
     }
 
     /// The step of this id.
@@ -132,6 +165,15 @@ impl Views {
         let sql = "SELECT data FROM attempts
              WHERE run = (SELECT number FROM runs WHERE id = ?1) AND step = ?2 ORDER BY n";
         self.read(|c| list(c, sql, vec![text(run), blob(step.bits())]))
+    }
+
+    /// All attempts of a run, oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn all_attempts(&self, number: u64) -> Result<Vec<AttemptRow>, ReadError> {
+        let sql = "SELECT data FROM attempts WHERE run = ?1 ORDER BY n";
+        self.read(|c| list(c, sql, vec![integer(number)]))
     }
 
     /// The attempt of this id.
@@ -167,6 +209,110 @@ impl Views {
                     params![text(run), integer(after), integer(limit as u64)],
                     message,
                 )?
+                .collect()
+        })
+    }
+
+    /// The last messages of a run's thread, oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn last_messages(&self, number: u64, most: usize) -> Result<Vec<MessageRow>, ReadError> {
+        let sql = "SELECT data, status FROM messages WHERE run = ?1 ORDER BY id DESC LIMIT ?2";
+        let mut found: Vec<MessageRow> = self.read(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_map(params![number, integer(most as u64)], message)?
+                .collect()
+        })?;
+        found.reverse();
+        Ok(found)
+    }
+
+    /// A step's messages, oldest first, after the message of this wire id.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn messages_of_step(
+        &self,
+        run: RunId,
+        key: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>, ReadError> {
+        let sql = "SELECT data, status FROM messages
+             WHERE run = (SELECT number FROM runs WHERE id = ?1) AND step = ?2 AND id > ?3
+             ORDER BY id LIMIT ?4";
+        self.read(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_map(
+                    params![text(run), key, integer(after), integer(limit as u64)],
+                    message,
+                )?
+                .collect()
+        })
+    }
+
+    /// The artifact of this id.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn artifact(&self, id: ArtifactId) -> Result<Option<ArtifactRow>, ReadError> {
+        let found = self.artifacts_where("a.id = ?1", vec![blob(id.bits())])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The artifacts of a run, oldest first: of one step, behind one of them.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn artifacts(
+        &self,
+        run: RunId,
+        step: Option<&str>,
+        after: Option<ArtifactId>,
+        limit: usize,
+    ) -> Result<Vec<ArtifactRow>, ReadError> {
+        let mut values = vec![text(run), blob(after.map_or(0, ArtifactId::bits))];
+        let mut sql = "a.run = (SELECT number FROM runs WHERE id = ?1) AND a.id > ?2".to_owned();
+        if let Some(step) = step {
+            sql.push_str(" AND a.step = ?3");
+            values.push(text(step));
+        }
+        let limit = limit.min(i64::MAX as usize);
+        self.artifacts_where(&format!("{sql} ORDER BY a.id LIMIT {limit}"), values)
+    }
+
+    /// The artifacts that are attached to a message, by its count within its run.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn artifacts_at(&self, run: RunId, message: u32) -> Result<Vec<ArtifactRow>, ReadError> {
+        let sql =
+            "a.run = (SELECT number FROM runs WHERE id = ?1) AND a.message = ?2 ORDER BY a.id";
+        self.artifacts_where(sql, vec![text(run), integer(message.into())])
+    }
+
+    fn artifacts_where(
+        &self,
+        condition: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<ArtifactRow>, ReadError> {
+        let sql = format!(
+            "SELECT a.data, r.id, m.id FROM artifacts a JOIN runs r ON r.number = a.run
+             LEFT JOIN messages m ON m.run = a.run AND m.n = a.message WHERE {condition}"
+        );
+        self.read(|connection| {
+            connection
+                .prepare_cached(&sql)?
+                .query_map(params_from_iter(values), |row| {
+                    Ok(ArtifactRow {
+                        artifact: data(row)?,
+                        run: parse(&format!("\"{}\"", row.get_ref(1)?.as_str()?))?,
+                        comment: row.get(2)?,
+                    })
+                })?
                 .collect()
         })
     }
@@ -358,13 +504,68 @@ fn list<T: DeserializeOwned>(
         .collect()
 }
 
-fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
-    runs::join(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?)
+/// The columns of a run.
+const RUN: &str = "data, state, outline, finished";
+
+impl Views {
+    fn row(&self, connection: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRow> {
+        let mut run = runs::join(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?)?;
+        run.outline = self.outline(connection, row.get(2)?)?;
+        run.finished = row.get_ref(3)?.as_str_or_null()?.map(parse).transpose()?;
+        Ok(run)
+    }
+
+    fn one_run(
+        &self,
+        connection: &Connection,
+        by: &str,
+        value: Value,
+    ) -> rusqlite::Result<Option<RunRow>> {
+        connection
+            .prepare_cached(&format!("SELECT {RUN} FROM runs WHERE {by} = ?1"))?
+            .query_row([value], |row| self.row(connection, row))
+            .optional()
+    }
+
+    /// What stands under this number, which never changes.
+    fn outline(&self, connection: &Connection, n: i64) -> rusqlite::Result<Arc<Outline>> {
+        let kept = || self.outlines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outline) = kept().get(&n) {
+            return Ok(outline.clone());
+        }
+        let outline: Outline = connection
+            .prepare_cached("SELECT data FROM outlines WHERE n = ?1")?
+            .query_row([n], data)?;
+        let outline = Arc::new(outline);
+        let mut kept = kept();
+        if kept.len() >= OUTLINES {
+            kept.clear();
+        }
+        kept.insert(n, outline.clone());
+        Ok(outline)
+    }
 }
 
-fn one_run(connection: &Connection, sql: &str, value: Value) -> rusqlite::Result<Option<RunRow>> {
-    connection
-        .prepare_cached(sql)?
-        .query_row([value], run)
-        .optional()
+impl RunRow {
+    /// The row of a folded run.
+    #[must_use]
+    pub fn of(run: &Run) -> Option<Self> {
+        let mut row = runs::of(run)?;
+        row.outline = Arc::new(Outline::of(&run.plan.definition));
+        Some(row)
+    }
+}
+
+impl StepRow {
+    /// The rows of a folded run's steps and items, in file order.
+    #[must_use]
+    pub fn all_of(run: &Run) -> Vec<Self> {
+        steps::of_folded(run)
+    }
+
+    /// The row of one of them.
+    #[must_use]
+    pub fn of(run: &Run, at: At, step: &Step) -> Self {
+        steps::one_of(run, at, step)
+    }
 }

@@ -1,14 +1,21 @@
 //! The rows readers get: plain structs, made from a folded run. How they look on the wire is the
 //! app's part.
 
+use std::sync::Arc;
+
+use baton_core::activity::Usage;
+use baton_core::definition::Budget;
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, RunId, StepId};
 use baton_core::run::event::{
-    Action, ActionStatus, Actor, AttemptEnd, Cause, MessagePosted, PauseReason, RunError, StepError,
+    Action, ActionStatus, Actor, Artifact, AttemptEnd, Cause, Finished, MessagePosted, PauseReason,
+    RunError, SkipReason, SourceKind, StepError, Workspace,
 };
-use baton_core::run::{Run, Waiting};
+use baton_core::run::{Run, Session, WaitReason, Waiting};
 use baton_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::outline::Outline;
 
 /// A run as lists show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,10 +25,22 @@ pub struct RunRow {
     pub number: u64,
     pub name: String,
     pub project: ProjectId,
+    /// The project's directory.
+    pub project_path: String,
     pub definition: DefinitionId,
     pub definition_key: String,
     pub definition_name: String,
     pub definition_hash: String,
+    pub definition_kind: SourceKind,
+    /// Relative to the project.
+    pub definition_path: String,
+    /// What its definition declares: see [`super::Views::outline`].
+    #[serde(skip)]
+    pub outline: Arc<Outline>,
+    pub args: Value,
+    /// The standing instruction.
+    pub instruction: Option<String>,
+    pub workspace: Option<Workspace>,
     pub by: Actor,
     /// The run it is a child or fork of.
     pub parent: Option<RunId>,
@@ -29,6 +48,8 @@ pub struct RunRow {
     pub parent_step: Option<String>,
     /// The run's own directory.
     pub directory: String,
+    /// What parks it when it is used up.
+    pub budget: Budget,
     /// The status's word.
     pub status: String,
     pub current_phase: Option<String>,
@@ -40,10 +61,17 @@ pub struct RunRow {
     /// The pause that is asked for or reached.
     pub pause: Option<PauseRow>,
     pub cancel_requested_at: Option<Timestamp>,
+    pub cancel_reason: Option<String>,
     pub error: Option<RunError>,
     /// Its result, once it has completed.
     pub outputs: Option<Value>,
     pub messages: u32,
+    pub artifacts: usize,
+    /// What its sessions have used.
+    pub usage: Usage,
+    /// What became of its branch.
+    #[serde(default)]
+    pub finished: Option<Finished>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub started_at: Option<Timestamp>,
@@ -99,14 +127,21 @@ pub struct StepRow {
     pub index: usize,
     /// The item's index, for one item of a `foreach`.
     pub item: Option<usize>,
+    /// Keys of the steps it needs.
+    pub needs: Vec<String>,
+    pub max_attempts: u32,
     pub started_at: Option<Timestamp>,
     pub completed_at: Option<Timestamp>,
-    /// What it waits for, when it waits.
-    pub until: Option<Timestamp>,
-    /// The question, when it waits for an approval.
-    pub question: Option<String>,
-    /// The child run, while there is one.
+    /// Why it does not advance, when it waits.
+    pub waiting: Option<Waiting>,
+    /// An agent's session.
+    pub session: Option<Box<Session>>,
+    /// The child run, while there is one,
     pub child: Option<RunId>,
+    /// and its definition's key.
+    pub workflow: Option<String>,
+    pub skipped: Option<SkipReason>,
+    /// What it failed with, or failed with last when it is to be tried again.
     pub error: Option<StepError>,
     pub result: Option<String>,
     /// JSON.
@@ -115,10 +150,31 @@ pub struct StepRow {
     pub outputs: Option<Value>,
     pub exit_code: Option<i32>,
     pub stderr: Option<String>,
+    pub warnings: Vec<String>,
     /// Attempts ever started.
     pub attempts: u32,
-    /// Relative to the project; `None` for steps that have none.
-    pub log_directory: Option<String>,
+}
+
+impl StepRow {
+    /// Where its logs lie or would lie, relative to the project.
+    #[must_use]
+    pub fn log_directory(&self) -> String {
+        let (run, key) = (self.run, &self.key);
+        format!(".agent/workflows/executions/{run}/logs/{key}")
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        !matches!(self.status.as_str(), "pending" | "running")
+    }
+
+    /// Whether a process of its own is decided on and may run.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        let asks = |waiting: &Waiting| waiting.reason == WaitReason::Question;
+        self.status == "running" && self.waiting.as_ref().is_none_or(asks)
+    }
 }
 
 /// One try of a step.
@@ -135,12 +191,50 @@ pub struct AttemptRow {
     /// `succeeded failed lost stopped parked usage_limit session_lost`, once it has ended.
     pub how: Option<String>,
     pub error: Option<StepError>,
+    /// What there is to say of one that was lost or met a limit.
+    #[serde(default)]
+    pub detail: Option<String>,
     pub exit_code: Option<i32>,
 }
 
 impl AttemptRow {
-    pub(super) fn end(&mut self, end: &AttemptEnd, at: Timestamp) {
+    /// One that is decided on.
+    #[must_use]
+    pub fn begun(
+        id: AttemptId,
+        step: StepId,
+        key: &str,
+        number: u32,
+        cause: Cause,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            step,
+            key: key.to_owned(),
+            number,
+            cause,
+            started_at: at,
+            ended_at: None,
+            how: None,
+            error: None,
+            detail: None,
+            exit_code: None,
+        }
+    }
+
+    /// It has ended.
+    pub fn end(&mut self, end: &AttemptEnd, at: Timestamp) {
         self.ended_at = Some(at);
+        self.detail = match end {
+            AttemptEnd::Lost { detail, .. }
+            | AttemptEnd::UsageLimit { detail, .. }
+            | AttemptEnd::SessionLost { detail } => Some(detail.clone()),
+            AttemptEnd::Succeeded { .. }
+            | AttemptEnd::Failed { .. }
+            | AttemptEnd::Stopped {}
+            | AttemptEnd::Parked {} => None,
+        };
         let (how, error, exit_code) = match end {
             AttemptEnd::Succeeded { output } => ("succeeded", None, output.exit_code),
             AttemptEnd::Failed { error, output } => {
@@ -183,7 +277,9 @@ pub struct MessageRow {
 }
 
 impl MessageRow {
-    pub(super) fn of(run: &Run, id: u64, at: Timestamp, posted: &MessagePosted) -> Self {
+    /// A message that was posted; `id` is its id on the wire.
+    #[must_use]
+    pub fn of(run: &Run, id: u64, at: Timestamp, posted: &MessagePosted) -> Self {
         let agent = run.agent_of(posted).map(str::to_owned);
         let run = run.created.run;
         Self {
@@ -211,6 +307,17 @@ pub struct CheckpointRow {
     pub after: String,
     pub at: Timestamp,
     pub partial: bool,
+    pub commit: Option<String>,
+}
+
+/// A file that belongs to a step.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct ArtifactRow {
+    pub run: RunId,
+    pub artifact: Artifact,
+    /// The wire id of the message it is attached to.
+    pub comment: Option<u64>,
 }
 
 /// The stable word of an enum that is stored as one.

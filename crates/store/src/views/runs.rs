@@ -1,16 +1,18 @@
 //! How runs are stored: what never changes of a run is written once, the rest with every batch that
 //! touches it.
 
+use baton_core::activity::Usage;
+use baton_core::definition::Budget;
 use baton_core::ids::{DefinitionId, ProjectId, RunId};
-use baton_core::run::event::{Actor, RunError};
+use baton_core::run::event::{Actor, Finished, RunError, SourceKind, Workspace};
 use baton_core::run::{Run, Status, Waiting};
 use baton_core::time::Timestamp;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::outline::Outlines;
 use super::rows::{PauseRow, RunRow};
-use super::steps::Outlines;
 use super::write::{json, parse};
 use crate::folds::phase;
 
@@ -21,14 +23,21 @@ struct Fixed<'a> {
     number: u64,
     name: &'a str,
     project: ProjectId,
+    project_path: &'a str,
     definition: DefinitionId,
     definition_key: &'a str,
     definition_name: &'a str,
     definition_hash: &'a str,
+    definition_kind: SourceKind,
+    definition_path: &'a str,
+    args: &'a Value,
+    instruction: Option<&'a str>,
+    workspace: Option<&'a Workspace>,
     by: &'a Actor,
     parent: Option<RunId>,
     parent_step: Option<&'a str>,
     directory: &'a str,
+    budget: Budget,
     created_at: Timestamp,
 }
 
@@ -42,9 +51,12 @@ struct Changing<'a> {
     waiting: Option<Waiting>,
     pause: Option<PauseRow>,
     cancel_requested_at: Option<Timestamp>,
+    cancel_reason: Option<&'a str>,
     error: Option<&'a RunError>,
     outputs: Option<&'a Value>,
     messages: u32,
+    artifacts: usize,
+    usage: Usage,
     updated_at: Timestamp,
     started_at: Option<Timestamp>,
     completed_at: Option<Timestamp>,
@@ -61,14 +73,21 @@ impl<'a> Fixed<'a> {
             number: created.number,
             name: &created.name,
             project: created.project.id,
+            project_path: &created.project.path,
             definition: created.definition.id,
             definition_key: &created.definition.key,
             definition_name: &created.definition.name,
             definition_hash: &created.definition.hash,
+            definition_kind: created.definition.kind,
+            definition_path: &created.definition.path,
+            args: &run.args,
+            instruction: created.instruction.as_deref(),
+            workspace: created.workspace.as_ref(),
             by: &created.by,
             parent: parent.map(|parent| parent.run),
             parent_step: parent.and_then(|parent| parent.step.as_deref()),
             directory: &created.directory,
+            budget: created.budget,
             created_at: run.created_at,
         }
     }
@@ -104,6 +123,11 @@ impl<'a> Changing<'a> {
                 Status::Cancelling(cancelling) => Some(cancelling.since),
                 _ => None,
             },
+            cancel_reason: match status {
+                Status::Cancelling(cancelling) => cancelling.reason.as_deref(),
+                Status::Cancelled { reason, .. } => reason.as_deref(),
+                _ => None,
+            },
             error: match status {
                 Status::Failed { error, .. } => Some(error),
                 _ => None,
@@ -113,6 +137,8 @@ impl<'a> Changing<'a> {
                 _ => None,
             },
             messages: run.messages,
+            artifacts: run.artifacts.len(),
+            usage: run.usage(),
             updated_at: run.updated_at,
             started_at: run.started_at,
             completed_at,
@@ -130,6 +156,26 @@ pub(super) fn join(fixed: &str, changing: &str) -> rusqlite::Result<RunRow> {
     let fixed = fixed.strip_suffix('}').unwrap_or(fixed);
     let changing = changing.strip_prefix('{').unwrap_or(changing);
     parse(&format!("{fixed},{changing}"))
+}
+
+/// The row of a run as it stands now, as [`join`] has it after it was written. `None` when it cannot
+/// be told, which is a mistake of this module.
+pub(super) fn of(run: &Run) -> Option<RunRow> {
+    let fixed = json(&Fixed::of(run)).ok()?;
+    join(&fixed, &json(&Changing::of(run)).ok()?).ok()
+}
+
+/// What became of a run's branch.
+pub(super) fn finish(
+    number: u64,
+    finished: Option<&Finished>,
+    connection: &Connection,
+) -> rusqlite::Result<()> {
+    let finished = finished.map(json).transpose()?;
+    connection
+        .prepare_cached("UPDATE runs SET finished = ?2 WHERE number = ?1")?
+        .execute(params![number, finished])?;
+    Ok(())
 }
 
 /// Writes a run as it stands now. `is_moved`: its status may be another than before, or it is new.

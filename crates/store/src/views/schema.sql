@@ -16,13 +16,15 @@ CREATE TABLE runs (
     length     INTEGER,
     outline    INTEGER NOT NULL,
     data       TEXT NOT NULL,
-    state      TEXT NOT NULL
+    state      TEXT NOT NULL,
+    -- What became of its branch, once that is settled.
+    finished   TEXT
 );
 CREATE INDEX runs_project ON runs (project, number);
 CREATE INDEX runs_definition ON runs (definition, status);
 CREATE INDEX runs_parent ON runs (parent) WHERE parent IS NOT NULL;
 
--- The declared steps of a definition, shared by its runs.
+-- What a definition says of itself and its declared steps, shared by its runs.
 CREATE TABLE outlines (
     n    INTEGER PRIMARY KEY,
     hash TEXT NOT NULL UNIQUE,
@@ -48,17 +50,21 @@ CREATE TABLE attempts (
     PRIMARY KEY (run, n)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX attempts_id ON attempts (id);
+CREATE INDEX attempts_step ON attempts (run, step, n);
 
 CREATE TABLE messages (
     run    INTEGER NOT NULL,
     n      INTEGER NOT NULL,
     id     INTEGER NOT NULL,
     author TEXT,
+    -- The key of its step.
+    step   TEXT,
     status TEXT NOT NULL,
     data   TEXT NOT NULL,
     PRIMARY KEY (run, n)
 ) WITHOUT ROWID;
 CREATE INDEX messages_run ON messages (run, id, author);
+CREATE INDEX messages_step ON messages (run, step, id) WHERE step IS NOT NULL;
 CREATE UNIQUE INDEX messages_id ON messages (id);
 
 CREATE TABLE checkpoints (
@@ -68,9 +74,12 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (run, number)
 ) WITHOUT ROWID;
 
--- Which run an artifact belongs to.
 CREATE TABLE artifacts (
-    id  BLOB PRIMARY KEY,
-    run INTEGER NOT NULL
+    id      BLOB PRIMARY KEY,
+    run     INTEGER NOT NULL,
+    step    TEXT NOT NULL,
+    message INTEGER,
+    data    TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX artifacts_run ON artifacts (run);
+CREATE INDEX artifacts_run ON artifacts (run, step, id);
+CREATE INDEX artifacts_message ON artifacts (run, message) WHERE message IS NOT NULL;

@@ -3,91 +3,21 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use baton_core::ids::{RunId, StepId};
-use baton_core::run::big::{Big, hash};
-use baton_core::run::event::StepError;
-use baton_core::run::{At, Plan, Run, State, Step};
+use baton_core::run::big::Big;
+use baton_core::run::event::{SkipReason, StepError};
+use baton_core::run::{At, Run, Session, State, Step, WaitReason, Waiting};
 use baton_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{StepRow, word};
+use super::outline::{Declared, Outline};
+use super::rows::{RunRow, StepRow};
 use super::write::{json, parse};
 
-/// Outlines whose numbers are remembered.
-const CAPACITY: usize = 512;
 /// The `item` of a step that is not an item.
 const WHOLE: i64 = -1;
-
-/// A declared step.
-#[derive(Serialize, Deserialize)]
-struct Declared<'a> {
-    key: Cow<'a, str>,
-    name: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    phase: Option<Cow<'a, str>>,
-    kind: Cow<'a, str>,
-}
-
-/// The numbers of outlines that were written, by plan. The plan is held so that its address is not
-/// used again.
-#[derive(Default)]
-pub(super) struct Outlines {
-    by_plan: HashMap<usize, (Arc<Plan>, i64)>,
-}
-
-impl Outlines {
-    /// Forgets all, after what was written may have been undone.
-    pub(super) fn clear(&mut self) {
-        self.by_plan.clear();
-    }
-
-    /// The number of this plan's outline, which is written when there is none.
-    pub(super) fn of(
-        &mut self,
-        plan: &Arc<Plan>,
-        connection: &Connection,
-    ) -> rusqlite::Result<i64> {
-        if plan.definition.program.is_some() {
-            // Its steps are told one by one, each in its own row.
-            return outline("[]".to_owned(), connection);
-        }
-        let address = Arc::as_ptr(plan).addr();
-        if let Some((_, n)) = self.by_plan.get(&address) {
-            return Ok(*n);
-        }
-        let declared = plan.definition.steps.iter().map(Declared::of);
-        let n = outline(json(&declared.collect::<Vec<_>>())?, connection)?;
-        if self.by_plan.len() >= CAPACITY {
-            self.by_plan.clear();
-        }
-        self.by_plan.insert(address, (plan.clone(), n));
-        Ok(n)
-    }
-}
-
-/// The number of this outline, which is written when there is none.
-fn outline(data: String, connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached(
-            "INSERT INTO outlines (hash, data) VALUES (?1, ?2)
-             ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING n",
-        )?
-        .query_row([hash(&data), data], |row| row.get(0))
-}
-
-impl<'a> Declared<'a> {
-    fn of(step: &'a baton_core::definition::Step) -> Self {
-        Self {
-            key: step.id.as_str().into(),
-            name: step.name.as_str().into(),
-            phase: step.phase.as_deref().map(Cow::from),
-            kind: word(&step.action.kind()).into(),
-        }
-    }
-}
 
 /// What a step has come to.
 #[derive(Default, Serialize, Deserialize)]
@@ -99,11 +29,15 @@ struct Stored<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     completed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Timestamp>,
+    waiting: Option<Waiting>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    question: Option<Cow<'a, str>>,
+    session: Option<Cow<'a, Session>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     child: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<SkipReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Cow<'a, StepError>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +52,8 @@ struct Stored<'a> {
     exit_code: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stderr: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: Cow<'a, [String]>,
     #[serde(skip_serializing_if = "is_zero")]
     attempts: u32,
     /// How many items it has.
@@ -125,7 +61,7 @@ struct Stored<'a> {
     items: u32,
     /// What a step is that no outline tells of: one that a program asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    declared: Option<Declared<'a>>,
+    declared: Option<Declared>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -145,18 +81,19 @@ fn is_new(step: &Step) -> bool {
 impl<'a> Stored<'a> {
     fn of(step: &'a Step) -> Self {
         let output = &step.last_output;
-        let ended = step.state.is_ended();
-        let text = |big: &'a Option<Big>| {
-            let big = big.as_ref().filter(|_| ended)?;
-            Some(Cow::from(big.as_str()))
-        };
+        let text = |big: &'a Option<Big>| Some(Cow::from(big.as_ref()?.as_str()));
         Self {
             status: step.state.word().into(),
             started_at: step.started_at,
             completed_at: step.ended_at,
-            until: step.state.due(),
-            question: match &step.state {
-                State::Approval { message, .. } => Some(message.as_str().into()),
+            waiting: waiting(step),
+            session: step.session.as_deref().map(Cow::Borrowed),
+            workflow: match &step.state {
+                State::Child { workflow, .. } => Some(workflow.as_str().into()),
+                _ => None,
+            },
+            skipped: match &step.state {
+                State::Skipped(reason) => Some(*reason),
                 _ => None,
             },
             child: match &step.state {
@@ -165,13 +102,15 @@ impl<'a> Stored<'a> {
             },
             error: match &step.state {
                 State::Failed(error) => Some(Cow::Borrowed(error)),
+                State::Backoff { .. } => step.failures.last().map(Cow::Borrowed),
                 _ => None,
             },
             result: text(&output.result),
             data: text(&output.data),
             outputs: text(&output.outputs),
-            exit_code: output.exit_code.filter(|_| ended),
-            stderr: output.stderr.as_deref().filter(|_| ended).map(Cow::from),
+            exit_code: output.exit_code,
+            stderr: output.stderr.as_deref().map(Cow::from),
+            warnings: Cow::from(&output.warnings),
             attempts: step.tries,
             items: u32::try_from(step.items.len()).unwrap_or(u32::MAX),
             declared: None,
@@ -182,9 +121,76 @@ impl<'a> Stored<'a> {
     fn at(run: &'a Run, at: At, step: &'a Step) -> Self {
         let asked = run.program.is_some() && at.item.is_none();
         Self {
-            declared: asked.then(|| Declared::of(run.declared(at))),
+            declared: asked.then(|| Declared::of(&run.plan.definition, run.declared(at))),
             ..Self::of(step)
         }
+    }
+}
+
+/// Why a step that is running does not advance.
+fn waiting(step: &Step) -> Option<Waiting> {
+    let wait = |reason, since: Timestamp, until: Option<Timestamp>, detail: String| {
+        Some(Waiting {
+            reason,
+            since,
+            until,
+            detail,
+        })
+    };
+    match &step.state {
+        State::Approval {
+            message,
+            expires,
+            since,
+        } => wait(WaitReason::Approval, *since, *expires, message.clone()),
+        State::AskLost { since } => {
+            let detail = "its attempt was lost; run it again?";
+            wait(WaitReason::Approval, *since, None, detail.into())
+        }
+        State::Timer { until, since } => {
+            let detail = format!("until {until}");
+            wait(WaitReason::Timer, *since, Some(*until), detail)
+        }
+        State::Backoff { until, since } => {
+            let failure = step.failures.last();
+            let detail = failure.map(|error| error.message.clone());
+            let detail = detail.unwrap_or_default();
+            wait(WaitReason::Retry, *since, Some(*until), detail)
+        }
+        State::UsageLimit {
+            until,
+            since,
+            detail,
+        } => wait(WaitReason::UsageLimit, *since, Some(*until), detail.clone()),
+        State::Child {
+            run,
+            expires,
+            since,
+            ..
+        } => {
+            let detail = format!("its child run {run}");
+            wait(WaitReason::Child, *since, *expires, detail)
+        }
+        State::AwaitsMerge { since } => {
+            let detail = "it is done; its work is merged after that of the items before it";
+            wait(WaitReason::Worker, *since, None, detail.into())
+        }
+        State::Merging { since } => {
+            let detail = "its work is being merged";
+            wait(WaitReason::Worker, *since, None, detail.into())
+        }
+        State::Working { .. } => {
+            let asked = step.session.as_deref()?.unanswered()?;
+            let text = asked.question.text.clone();
+            wait(WaitReason::Question, asked.since, None, text)
+        }
+        State::Pending
+        | State::Settling
+        | State::Items { .. }
+        | State::Completed
+        | State::Failed(_)
+        | State::Skipped(_)
+        | State::Cancelled => None,
     }
 }
 
@@ -265,7 +271,7 @@ fn item_column(item: Option<usize>) -> i64 {
 }
 
 /// A row made of both.
-fn row(run: RunId, declared: &Declared<'_>, at: At, stored: Option<&Stored<'_>>) -> StepRow {
+fn row(run: RunId, declared: &Declared, at: At, stored: Option<&Stored<'_>>) -> StepRow {
     let new = Stored {
         status: State::Pending.word().into(),
         ..Stored::default()
@@ -273,66 +279,68 @@ fn row(run: RunId, declared: &Declared<'_>, at: At, stored: Option<&Stored<'_>>)
     let stored = stored.unwrap_or(&new);
     let key = match at.item {
         Some(item) => format!("{}.{item}", declared.key),
-        None => declared.key.to_string(),
+        None => declared.key.clone(),
     };
     let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
     let value = |text: &Option<Cow<'_, str>>| serde_json::from_str(text.as_deref()?).ok();
     StepRow {
         id: StepId::of(run, &key),
         run,
-        name: declared.name.to_string(),
-        phase: text(&declared.phase),
-        kind: declared.kind.to_string(),
+        name: declared.name.clone(),
+        phase: declared.phase.clone(),
+        kind: declared.kind.clone(),
+        needs: declared.needs.clone(),
+        max_attempts: declared.attempts,
         status: stored.status.to_string(),
         index: at.step,
         item: at.item,
         started_at: stored.started_at,
         completed_at: stored.completed_at,
-        until: stored.until,
-        question: text(&stored.question),
+        waiting: stored.waiting.clone(),
+        session: stored.session.as_deref().cloned().map(Box::new),
         child: stored.child,
+        workflow: text(&stored.workflow),
+        skipped: stored.skipped,
         error: stored.error.as_deref().cloned(),
         result: text(&stored.result),
         data: value(&stored.data),
         outputs: value(&stored.outputs),
         exit_code: stored.exit_code,
         stderr: text(&stored.stderr),
+        warnings: stored.warnings.to_vec(),
         attempts: stored.attempts,
-        log_directory: (stored.attempts > 0)
-            .then(|| format!(".agent/workflows/executions/{run}/logs/{key}")),
         key,
     }
 }
 
+/// The rows of a folded run's steps and items, in file order.
+pub(super) fn of_folded(run: &Run) -> Vec<StepRow> {
+    run.all().map(|(at, step)| one_of(run, at, step)).collect()
+}
+
+/// The row of a folded run's step.
+pub(super) fn one_of(run: &Run, at: At, step: &Step) -> StepRow {
+    let declared = Declared::of(&run.plan.definition, run.declared(at));
+    let stored = Stored::of(step);
+    row(run.created.run, &declared, at, Some(&stored))
+}
+
 /// A run's steps and items, in file order.
-pub(super) fn of_run(connection: &Connection, run: RunId) -> rusqlite::Result<Vec<StepRow>> {
-    // Both reads see the same state.
-    let snapshot = connection.unchecked_transaction()?;
-    let found: Option<(i64, String)> = snapshot
-        .prepare_cached(
-            "SELECT r.number, o.data FROM runs r JOIN outlines o ON o.n = r.outline
-             WHERE r.id = ?1",
-        )?
-        .query_row([run.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((number, outline)) = found else {
-        return Ok(Vec::new());
-    };
-    let outline: Vec<Declared<'_>> = parse(&outline)?;
+pub(super) fn of_run(connection: &Connection, run: &RunRow) -> rusqlite::Result<Vec<StepRow>> {
     let mut stored: HashMap<(usize, i64), Stored<'static>> = HashMap::new();
     let mut statement =
-        snapshot.prepare_cached("SELECT step, item, data FROM steps WHERE run = ?1")?;
-    let mut rows = statement.query([number])?;
+        connection.prepare_cached("SELECT step, item, data FROM steps WHERE run = ?1")?;
+    let mut rows = statement.query([run.number])?;
     while let Some(row) = rows.next()? {
         let place = (row.get(0)?, row.get(1)?);
         stored.insert(place, parse(row.get_ref(2)?.as_str()?)?);
     }
-    let outline = with_asked(outline, &mut stored);
-    let mut found = Vec::with_capacity(outline.len());
-    for (step, declared) in outline.iter().enumerate() {
+    let asked = asked(run.outline.steps.len(), &mut stored);
+    let mut found = Vec::with_capacity(run.total);
+    for (step, declared) in run.outline.steps.iter().chain(&asked).enumerate() {
         let mut put = |item: Option<usize>| {
             let own = stored.get(&(step, item_column(item)));
-            found.push(row(run, declared, At { step, item }, own));
+            found.push(row(run.id, declared, At { step, item }, own));
             own.map_or(0, |own| own.items as usize)
         };
         let items = put(None);
@@ -343,18 +351,16 @@ pub(super) fn of_run(connection: &Connection, run: RunId) -> rusqlite::Result<Ve
     Ok(found)
 }
 
-/// An outline, and the steps that a program asked for after it.
-fn with_asked<'a>(
-    mut outline: Vec<Declared<'a>>,
-    stored: &mut HashMap<(usize, i64), Stored<'a>>,
-) -> Vec<Declared<'a>> {
-    while let Some(asked) = stored.get_mut(&(outline.len(), WHOLE)) {
+/// The steps that a program asked for, after so many that are declared.
+fn asked(declared: usize, stored: &mut HashMap<(usize, i64), Stored<'_>>) -> Vec<Declared> {
+    let mut found = Vec::new();
+    while let Some(asked) = stored.get_mut(&(declared + found.len(), WHOLE)) {
         let Some(declared) = asked.declared.take() else {
             break;
         };
-        outline.push(declared);
+        found.push(declared);
     }
-    outline
+    found
 }
 
 /// The step of this id.
@@ -369,7 +375,8 @@ pub(super) fn of_id(connection: &Connection, id: StepId) -> rusqlite::Result<Opt
     while let Some(candidate) = candidates.next()? {
         let number: i64 = candidate.get(0)?;
         let run = parse(&format!("\"{}\"", candidate.get_ref(1)?.as_str()?))?;
-        let outline: Vec<Declared<'_>> = parse(candidate.get_ref(2)?.as_str()?)?;
+        let outline: Outline = parse(candidate.get_ref(2)?.as_str()?)?;
+        let outline = outline.steps;
         if let Some(at) = find(connection, (run, number), &outline, id)? {
             let data: Option<String> = connection
                 .prepare_cached(
@@ -391,10 +398,10 @@ pub(super) fn of_id(connection: &Connection, id: StepId) -> rusqlite::Result<Opt
 fn find(
     connection: &Connection,
     (run, number): (RunId, i64),
-    outline: &[Declared<'_>],
+    outline: &[Declared],
     id: StepId,
 ) -> rusqlite::Result<Option<At>> {
-    let is_it = |declared: &Declared<'_>| StepId::of(run, &declared.key) == id;
+    let is_it = |declared: &Declared| StepId::of(run, &declared.key) == id;
     if let Some(step) = outline.iter().position(is_it) {
         return Ok(Some(At { step, item: None }));
     }

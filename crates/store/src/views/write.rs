@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use baton_core::ids::{RunId, StepId};
+use baton_core::ids::{ArtifactId, RunId, StepId};
 use baton_core::run::Run;
-use baton_core::run::event::{Actor, Event};
+use baton_core::run::event::{Actor, Event, Finished, Key};
 use baton_engine::ports::Stored;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
+use super::outline::Outlines;
 use super::rows::{AttemptRow, CheckpointRow, MessageRow, word};
-use super::steps::Outlines;
 use super::{runs, steps};
 
 /// What is to be written of one run.
@@ -28,7 +28,11 @@ struct Dirty {
     )>,
     messages: Vec<MessageRow>,
     statuses: Vec<(u32, baton_core::run::event::ActionStatus)>,
-    artifacts: Vec<baton_core::ids::ArtifactId>,
+    artifacts: Vec<ArtifactId>,
+    /// Steps whose artifacts are others than before.
+    kept: Vec<Key>,
+    /// What became of its branch, when that has changed.
+    finished: Option<Option<Finished>>,
 }
 
 /// See the module.
@@ -61,18 +65,9 @@ impl Batch {
                 ..
             } => {
                 dirty.steps.step(run, key);
-                dirty.attempts.push(AttemptRow {
-                    id: *attempt,
-                    step: StepId::of(id, key),
-                    key: key.clone(),
-                    number: *number,
-                    cause: *cause,
-                    started_at: commit.at,
-                    ended_at: None,
-                    how: None,
-                    error: None,
-                    exit_code: None,
-                });
+                let step = StepId::of(id, key);
+                let row = AttemptRow::begun(*attempt, step, key, *number, *cause, commit.at);
+                dirty.attempts.push(row);
             }
             Event::AttemptEnded { key, attempt, end } => {
                 dirty.steps.step(run, key);
@@ -98,6 +93,9 @@ impl Batch {
             | Event::ChildEnded { key, .. }
             | Event::ChildAbandoned { key, .. }
             | Event::LostAsked { key }
+            | Event::MergeAwaited { key }
+            | Event::MergeStarted { key }
+            | Event::WorkMerged { key, .. }
             | Event::StepCompleted { key, .. }
             | Event::StepFailed { key, .. } => dirty.steps.step(run, key),
             Event::ItemsListed { key, .. } => {
@@ -113,18 +111,21 @@ impl Batch {
             // A function's end follows in the same commit.
             Event::Called { call, .. } => dirty.steps.step(run, &call.key),
             Event::ArtifactAdded(artifact) => dirty.artifacts.push(artifact.id),
-            Event::ArtifactsKept { files, .. } => {
-                dirty.artifacts.extend(files.iter().map(|file| file.id));
+            Event::ArtifactsKept { key, .. } => dirty.kept.push(key.clone()),
+            Event::ArtifactAttached { artifact, .. } | Event::ArtifactDetached { artifact } => {
+                dirty.artifacts.push(*artifact);
+            }
+            Event::FilesFinished { outcome } => dirty.finished = Some(Some(outcome.clone())),
+            Event::RunResumed { .. } => {
+                dirty.moved = true;
+                dirty.finished = Some(None);
             }
             Event::ProgramEnded { .. }
             | Event::Redirected { .. }
             | Event::RedirectRequested(_)
             | Event::PredecessorEnded {}
-            | Event::ArtifactAttached { .. }
-            | Event::ArtifactDetached { .. }
             | Event::Delivered { .. }
             | Event::FilesKept { .. }
-            | Event::FilesFinished { .. }
             | Event::BudgetWarned { .. } => {}
             Event::SlotGranted {}
             | Event::RunStarted {}
@@ -132,7 +133,6 @@ impl Batch {
             | Event::PauseWithdrawn { .. }
             | Event::RunPaused {}
             | Event::PauseTimedOut { .. }
-            | Event::RunResumed { .. }
             | Event::CancelRequested { .. }
             | Event::RunCompleted { .. } => dirty.moved = true,
         }
@@ -160,6 +160,9 @@ impl Batch {
         dirty.write_attempts(run, connection)?;
         dirty.write_messages(run, connection)?;
         dirty.write_artifacts(run, connection)?;
+        if let Some(finished) = &dirty.finished {
+            runs::finish(run.created.number, finished.as_ref(), connection)?;
+        }
         if dirty.checkpoints {
             write_checkpoints(run, connection)?;
         }
@@ -199,10 +202,30 @@ impl Dirty {
     }
 
     fn write_artifacts(&self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
-        for id in &self.artifacts {
+        let mut changed = self.artifacts.clone();
+        for key in &self.kept {
             connection
-                .prepare_cached("INSERT OR REPLACE INTO artifacts (id, run) VALUES (?1, ?2)")?
-                .execute(params![bits(id.bits()), run.created.number])?;
+                .prepare_cached("DELETE FROM artifacts WHERE run = ?1 AND step = ?2")?
+                .execute(params![run.created.number, key])?;
+            let of_step = run.artifacts.values().filter(|found| found.step == *key);
+            changed.extend(of_step.map(|found| found.id));
+        }
+        for id in &changed {
+            let Some(artifact) = run.artifacts.get(id) else {
+                continue;
+            };
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO artifacts (id, run, step, message, data)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    bits(id.bits()),
+                    run.created.number,
+                    artifact.step,
+                    artifact.message,
+                    json(artifact)?
+                ])?;
         }
         Ok(())
     }
@@ -212,14 +235,15 @@ impl Dirty {
         for row in &self.messages {
             connection
                 .prepare_cached(
-                    "INSERT INTO messages (run, n, id, author, status, data)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "INSERT INTO messages (run, n, id, author, step, status, data)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?
                 .execute(params![
                     number,
                     row.n,
                     row.id,
                     author(&row.by),
+                    row.key,
                     word(&row.status),
                     json(row)?
                 ])?;
@@ -257,6 +281,7 @@ fn write_checkpoints(run: &Run, connection: &Connection) -> rusqlite::Result<()>
             after: checkpoint.after.clone(),
             at: checkpoint.at,
             partial: checkpoint.partial,
+            commit: checkpoint.commit.clone(),
         };
         put.execute(params![number, n, json(&row)?])?;
     }

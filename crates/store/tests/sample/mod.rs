@@ -92,6 +92,7 @@ pub fn story(number: u64, path: &str, result: &str) -> Vec<Vec<Event>> {
             number: 1,
             cause: Cause::First,
             heads: vec![],
+            isolated: None,
         }],
         vec![message(0, "be quick"), message(1, "please")],
         vec![

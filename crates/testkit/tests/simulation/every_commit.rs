@@ -1,4 +1,5 @@
-//! A crash, or a refusal of the disk, at every single commit of every sample.
+//! A crash, or a refusal of the disk, at every single commit of every sample; `BATON_SIM_SAMPLE=key`
+//! picks one.
 
 use baton_core::ids::RunId;
 use baton_testkit::{Fault, World};
@@ -20,7 +21,9 @@ fn with_fault(key: &str, source: &str, at: u64, fault: Fault) -> (Outcome, usize
 }
 
 fn survives(fault: Fault) {
-    for (key, source) in ALL {
+    let only = std::env::var("BATON_SIM_SAMPLE").ok();
+    let wanted = |(key, _): &(&str, &str)| only.as_ref().is_none_or(|only| only == key);
+    for (key, source) in ALL.into_iter().filter(wanted) {
         let (undisturbed, commits) = with_fault(key, source, u64::MAX, fault);
         assert!(commits > 3, "{key} made only {commits} commits");
         for at in 1..=commits as u64 {

@@ -98,6 +98,15 @@ steps:
   - {id: last, type: agent, agent: claude, prompt: 'Sum up', session: asks_a, needs: [asks_a, asks_b, each]}
 ";
 
+pub const APART: &str = "
+name: Apart
+worktree: worktree
+steps:
+  - {id: flaky_each, type: agent, agent: claude, prompt: 'Look at {{ item }}', foreach: [x, y], max_parallel: 2, isolate: true, retry: {attempts: 2, backoff: 1s}}
+  - {id: conflicts, type: script, command: 'true', foreach: [x, y], isolate: true, continue_on_error: true}
+  - {id: last, type: script, command: 'true'}
+";
+
 pub const MONEY: &str = "
 name: Money
 budget: {tokens: 250}
@@ -108,7 +117,7 @@ steps:
   - {id: four, type: script, command: 'true'}
 ";
 
-pub const ALL: [(&str, &str); 10] = [
+pub const ALL: [(&str, &str); 11] = [
     ("sequence", SEQUENCE),
     ("parallel", PARALLEL),
     ("foreach", FOREACH),
@@ -119,6 +128,7 @@ pub const ALL: [(&str, &str); 10] = [
     ("agents", AGENTS),
     ("crew", CREW),
     ("money", MONEY),
+    ("apart", APART),
 ];
 
 pub fn definitions() -> BTreeMap<String, String> {

@@ -4,8 +4,10 @@ import { useRef, useState } from "react";
 import { send } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
 import type { Artifact, Run } from "~/api/types";
+import { useMe } from "~/features/project/use-project";
 import { bytes } from "~/lib/format";
 import { plain } from "~/lib/ansi";
+import { canAct } from "~/lib/run-can";
 import { Button } from "~/ui/button";
 import { Copy } from "~/ui/copy";
 import { Icon } from "~/ui/icon";
@@ -21,6 +23,7 @@ const TEXT_NAMES = /\.(md|txt|log|json|ya?ml|toml|csv|tsv|ts|tsx|js|jsx|rs|py|go
 const LARGEST_TEXT = 2 * 1024 * 1024;
 
 export default function ArtifactsTab({ run }: { run: Run }) {
+  const me = useMe();
   const all = run.artifacts ?? [];
   const [chosen, setChosen] = useState<string | null>(null);
   const refused = useRefusal();
@@ -52,7 +55,7 @@ export default function ArtifactsTab({ run }: { run: Run }) {
   const uploader = (
     <>
       <input ref={input} type="file" multiple hidden aria-label="Files to upload" onChange={(event) => void upload(event.target.files)} />
-      <Button size="sm" icon="plus" busy={busy} onClick={() => input.current?.click()}>
+      <Button size="sm" icon="plus" busy={busy} can={canAct(me)} onClick={() => input.current?.click()}>
         Upload
       </Button>
     </>

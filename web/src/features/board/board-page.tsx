@@ -6,17 +6,16 @@ import { memo, useCallback, useDeferredValue, useMemo, useRef, useState } from "
 import { queries } from "~/api/queries";
 import type { Run } from "~/api/types";
 import { useMe, useProject } from "~/features/project/use-project";
-import { useOrders } from "~/features/orders/use-orders";
+import { useOrderKeys } from "~/features/orders/use-order-keys";
 import { useMedia } from "~/lib/media";
 import { useNow } from "~/lib/now";
-import { canCancel, canPause, canResume } from "~/lib/run-can";
+import { canStart } from "~/lib/run-can";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
 import { Icon, Mark } from "~/ui/icon";
 import { Pick } from "~/ui/menu";
 import { Empty, Failure, Skeleton } from "~/ui/state";
-import { useToast } from "~/ui/toast";
 import { type Column, columns, counts, type Direction, fits, neighbour, type Show } from "./board-model";
 import { Card } from "./card";
 import { CancelDialog } from "./card-menu";
@@ -36,8 +35,6 @@ export function BoardPage() {
   const me = useMe();
   const search = useSearch({ from: "__root__" });
   const navigate = useNavigate();
-  const orders = useOrders();
-  const toast = useToast();
   const isNarrow = useMedia("(max-width: 720px)");
   const board = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
@@ -94,28 +91,7 @@ export function BoardPage() {
     { keys: "ArrowUp", does: "Up", run: () => move("up") },
     { keys: "ArrowLeft", does: "Left", run: () => move("left") },
     { keys: "ArrowRight", does: "Right", run: () => move("right") },
-    {
-      keys: "p",
-      does: "Pause or resume",
-      run: () => {
-        const run = current();
-        if (!run) return;
-        if (canResume(run, me) === true) void orders.resume(run);
-        else if (canPause(run, me) === true) void orders.pause(run);
-        else toast({ title: String(canPause(run, me)) });
-      },
-    },
-    {
-      keys: "x",
-      does: "Cancel (asks)",
-      run: () => {
-        const run = current();
-        if (!run) return;
-        const can = canCancel(run, me);
-        if (can === true) setCancelling(run);
-        else toast({ title: can });
-      },
-    },
+    ...useOrderKeys(current, setCancelling),
     {
       keys: "r",
       does: "Reply",
@@ -185,7 +161,7 @@ export function BoardPage() {
           kind="pri"
           icon="plus"
           keys="C"
-          can={project ? (definitions && definitions.length === 0 ? "There is no definition yet: `baton init` writes one" : true) : "There is no project yet"}
+          can={project ? (definitions && definitions.length === 0 ? "There is no definition yet: `baton init` writes one" : canStart(null, me)) : "There is no project yet"}
           onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, new: search.definition ?? "pick" }) })}
         >
           New run

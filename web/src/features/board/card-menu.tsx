@@ -1,5 +1,5 @@
 /** What can be done with a run from its card. */
-import { useState } from "react";
+import { type ReactElement, useState } from "react";
 import type { Run } from "~/api/types";
 import { useMe } from "~/features/project/use-project";
 import { useOrders } from "~/features/orders/use-orders";
@@ -8,7 +8,18 @@ import { Confirm } from "~/ui/dialog";
 import { Icon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
 
+/** A button; the menu is built when it is first wanted, because a board has a thousand of them. */
 export function CardMenu({ run }: { run: Run }) {
+  const [isWanted, setWanted] = useState(false);
+  const button = (
+    <button type="button" className="card-more" tabIndex={-1} aria-label={`More for ${run.name}`} aria-haspopup="menu" onClick={() => setWanted(true)}>
+      <Icon name="more" size="sm" />
+    </button>
+  );
+  return isWanted ? <Open run={run} trigger={button} /> : button;
+}
+
+function Open({ run, trigger }: { run: Run; trigger: ReactElement }) {
   const orders = useOrders();
   const me = useMe();
   const [asking, setAsking] = useState<"cancel" | "delete" | null>(null);
@@ -18,11 +29,8 @@ export function CardMenu({ run }: { run: Run }) {
       <Menu
         align="end"
         label={`What to do with ${run.name}`}
-        trigger={
-          <button type="button" className="card-more" tabIndex={-1} aria-label={`More for ${run.name}`}>
-            <Icon name="more" size="sm" />
-          </button>
-        }
+        trigger={trigger}
+        startsOpen
         items={[
           resumes
             ? { key: "resume", label: "Resume", icon: "play", can: canResume(run, me), onSelect: () => void orders.resume(run) }

@@ -1,14 +1,16 @@
 /** A run on the board. */
-import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 import type { Run } from "~/api/types";
 import { useOrders } from "~/features/orders/use-orders";
+import { useMe } from "~/features/project/use-project";
 import { money } from "~/lib/format";
 import { useNow } from "~/lib/now";
+import { paths } from "~/lib/paths";
 import { canRetry } from "~/lib/run-can";
 import { agentOf, isOver, nowLine, runBadge, runningShare, segments } from "~/lib/run-state";
 import { AgentTag, Badge, Bar } from "~/ui/badge";
 import { Button } from "~/ui/button";
+import { Go } from "~/ui/go";
 import { At, RunElapsed } from "~/ui/time";
 import { CardMenu } from "./card-menu";
 
@@ -20,7 +22,6 @@ interface Props {
 }
 
 export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Props) {
-  const orders = useOrders();
   const badge = <CardBadge run={run} />;
   const needsYou = runBadge(run, 0).state === "needs";
   const line = nowLine(run);
@@ -47,10 +48,9 @@ export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Prop
         </span>
       </div>
       <h3 title={run.name}>
-        <Link
+        <Go
           className="card-link"
-          to="/runs/$run/$tab"
-          params={{ run: String(run.number), tab: "conversation" }}
+          href={paths.run(run.number, "conversation")}
           tabIndex={isFocused ? 0 : -1}
           data-card={run.id}
           onKeyDown={(event) => {
@@ -61,7 +61,7 @@ export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Prop
           }}
         >
           {run.name}
-        </Link>
+        </Go>
       </h3>
       {line.text ? (
         <div className="now">
@@ -98,19 +98,26 @@ export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Prop
           </Button>
         </div>
       ) : null}
-      {run.status === "failed" ? (
-        <div className="card-act">
-          <Button size="sm" icon="retry" tabIndex={isFocused ? 0 : -1} can={canRetry(run)} onClick={() => void orders.retry(run)}>
-            Retry
-          </Button>
-          <Link className="btn btn--sm" tabIndex={isFocused ? 0 : -1} to="/runs/$run/$tab" params={{ run: String(run.number), tab: "changes" }}>
-            Rewind
-          </Link>
-        </div>
-      ) : null}
+      {run.status === "failed" ? <Again run={run} tabIndex={isFocused ? 0 : -1} /> : null}
     </article>
   );
 });
+
+/** What can be done with one that failed. */
+function Again({ run, tabIndex }: { run: Run; tabIndex: number }) {
+  const me = useMe();
+  const orders = useOrders();
+  return (
+    <div className="card-act">
+      <Button size="sm" icon="retry" tabIndex={tabIndex} can={canRetry(run, me)} onClick={() => void orders.retry(run)}>
+        Retry
+      </Button>
+      <Go className="btn btn--sm" tabIndex={tabIndex} href={paths.run(run.number, "changes")}>
+        Rewind
+      </Go>
+    </div>
+  );
+}
 
 function CardBadge({ run }: { run: Run }) {
   const now = useNow(run.waiting?.reason === "retry");

@@ -7,6 +7,8 @@ import { endpoints } from "~/api/endpoints";
 import { keys, queries } from "~/api/queries";
 import type { Definition, Project, Run } from "~/api/types";
 import { wish } from "~/features/orders/use-orders";
+import { useMe } from "~/features/project/use-project";
+import { canAct } from "~/lib/run-can";
 import { problems, initial } from "~/lib/schema";
 import { shown } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
@@ -21,6 +23,7 @@ function isSample(definition: Definition): boolean {
 }
 
 export function FirstRun({ project, definitions }: { project: Project | undefined; definitions: Definition[] }) {
+  const me = useMe();
   const { data: agents } = useQuery(queries.agents());
   const navigate = useNavigate();
   const refused = useRefusal();
@@ -58,7 +61,7 @@ export function FirstRun({ project, definitions }: { project: Project | undefine
         </div>
         <div className="row wrap">
           {sample ? (
-            <Button kind="pri" size="lg" icon="play" busy={busy} onClick={() => void start()}>
+            <Button kind="pri" size="lg" icon="play" busy={busy} can={canAct(me)} onClick={() => void start()}>
               Run the sample
             </Button>
           ) : null}
@@ -110,6 +113,7 @@ export function FirstRun({ project, definitions }: { project: Project | undefine
 }
 
 function AddProject() {
+  const me = useMe();
   const cache = useQueryClient();
   const refused = useRefusal();
   const [path, setPath] = useState("");
@@ -134,7 +138,7 @@ function AddProject() {
     >
       <StateIcon state="todo" icon="queued" />
       <input className="input mono" aria-label="Directory of a project" placeholder="/path/to/a/project" value={path} onChange={(event) => setPath(event.target.value)} />
-      <Button type="submit" icon="plus" busy={busy} can={path.trim() ? true : "Write its directory first"}>
+      <Button type="submit" icon="plus" busy={busy} can={me && me.role !== "admin" ? "Only an admin adds projects" : path.trim() ? true : "Write its directory first"}>
         Add project
       </Button>
     </form>

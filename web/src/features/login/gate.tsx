@@ -3,16 +3,22 @@ import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useEffect, useState } from "react";
 import { onSignedOut, Problem, write } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
+import { remember } from "~/lib/stored";
 import { Button } from "~/ui/button";
 import { Icon, Mark } from "~/ui/icon";
 
-/** The token of the printed link; it leaves the address at once, so that it is in no history. */
+/**
+ * The token of the printed link; it leaves the address at once, so that it is in no history. The project
+ * that the server was started in is the one that is shown.
+ */
 function takeToken(): string | null {
   const hash = new URLSearchParams(location.hash.replace(/^#/, ""));
   const search = new URLSearchParams(location.search);
   const token = hash.get("token") ?? hash.get("link") ?? search.get("token") ?? search.get("link");
   if (!token) return null;
-  for (const name of ["token", "link"]) search.delete(name);
+  const project = search.get("project");
+  if (project) remember("project", project);
+  for (const name of ["token", "link", "project"]) search.delete(name);
   const rest = search.toString();
   history.replaceState(null, "", `${location.pathname}${rest ? `?${rest}` : ""}`);
   return token;

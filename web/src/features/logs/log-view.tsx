@@ -46,8 +46,8 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
     const element = box.current;
     if (!element) return;
     const shift = log.takeShift();
-    if (shift !== 0 && !follows) {
-      element.scrollTop += shift * LINE;
+    if (shift !== 0) {
+      if (!follows) element.scrollTop += shift * LINE;
       setMarked((at) => (at === null ? null : at + shift));
     }
     if (follows && log.isAtEnd) element.scrollTop = element.scrollHeight;
@@ -73,7 +73,7 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
     if (!found) return;
     setMatch(index);
     setFollows(false);
-    const line = await reader.openAt(found.offset);
+    const line = await reader.openAt(found.offset, true);
     setMarked(line);
     requestAnimationFrame(() => rows.scrollToIndex(line, { align: "center" }));
   };

@@ -28,6 +28,13 @@ describe("a window onto a log", () => {
     expect(log.isAtEnd).toBe(false);
   });
 
+  it("keeps the line that it was opened at, and says where it is when more came in above", () => {
+    const log = new LogWindow();
+    log.reset({ ...at(20, "found\nafter\n", 100), isLineStart: true });
+    log.prepend(at(8, "lf\none\ntwo\n.\n", 100));
+    expect(log.lines[log.takeShift()]).toBe("found");
+  });
+
   it("keeps no more than a few parts of a log of any length", () => {
     const log = new LogWindow();
     const line = `${"x".repeat(1023)}\n`;

@@ -9,6 +9,7 @@ interface Part {
   to: number;
   /** Its text cut at newlines: the first piece goes on from the part before, the last into the next. */
   pieces: string[];
+  isLineStart: boolean;
 }
 
 export interface Fetched {
@@ -16,6 +17,8 @@ export interface Fetched {
   next: number;
   total: number;
   content: string;
+  /** Whether a line is known to begin at its offset. */
+  isLineStart?: boolean;
 }
 
 /** Pure but for its own state: what is fetched is put in, and the lines are read. */
@@ -105,7 +108,7 @@ export class LogWindow {
       const [first = "", ...rest] = each.pieces;
       if (index === 0) {
         // Within a line it begins with the rest of one: left out, until what is before it is here.
-        if (each.from === 0 || rest.length === 0) lines.push(first);
+        if (each.from === 0 || each.isLineStart || rest.length === 0) lines.push(first);
       } else {
         if (lines.length === 0) lines.push("");
         lines[lines.length - 1] += first;
@@ -117,7 +120,7 @@ export class LogWindow {
 }
 
 function part(fetched: Fetched): Part {
-  return { from: fetched.offset, to: fetched.next, pieces: fetched.content.split("\n") };
+  return { from: fetched.offset, to: fetched.next, pieces: fetched.content.split("\n"), isLineStart: fetched.isLineStart ?? false };
 }
 
 export interface Match {

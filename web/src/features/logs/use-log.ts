@@ -24,6 +24,7 @@ export class LogReader {
   isLoaded = false;
   search: Search | null = null;
   #listeners = new Set<() => void>();
+  #doing: Promise<void> = Promise.resolve();
   #busy: "before" | "after" | "jump" | null = null;
   #stop = new AbortController();
   #searching: AbortController | null = null;
@@ -57,9 +58,16 @@ export class LogReader {
     return { offset, next: data.next_offset ?? Math.max(data.total, offset), total: data.total, content: data.content };
   }
 
+  /** One at a time. A jump waits for what is under way; of the others the next scroll asks again. */
   async #guarded(busy: "before" | "after" | "jump", act: () => Promise<void>): Promise<void> {
-    if (this.#busy) return;
+    if (this.#busy && busy !== "jump") return;
+    while (this.#busy) await this.#doing;
     this.#busy = busy;
+    this.#doing = this.#do(act);
+    await this.#doing;
+  }
+
+  async #do(act: () => Promise<void>): Promise<void> {
     try {
       await act();
       this.error = null;
@@ -81,11 +89,11 @@ export class LogReader {
     });
   }
 
-  /** From this byte on, which a line begins at; what is before it comes too. */
-  async openAt(offset: number): Promise<number> {
+  /** From this byte on; some of what is before it comes too. Answers the line that it is in. */
+  async openAt(offset: number, isLineStart = false): Promise<number> {
     let line = 0;
     await this.#guarded("jump", async () => {
-      this.window.reset(await this.#fetch(offset, PART));
+      this.window.reset({ ...(await this.#fetch(offset, PART)), isLineStart });
       if (offset > 0) {
         const from = Math.max(0, offset - PART / 4);
         this.window.prepend(await this.#exactly(from, offset));

@@ -8,14 +8,11 @@ import { useTopic } from "~/api/live-react";
 import { keys, queries } from "~/api/queries";
 import type { Run } from "~/api/types";
 import { CancelDialog } from "~/features/board/card-menu";
-import { useOrders } from "~/features/orders/use-orders";
-import { useMe } from "~/features/project/use-project";
+import { useOrderKeys } from "~/features/orders/use-order-keys";
 import { paths, type Tab, tabs } from "~/lib/paths";
-import { canCancel, canPause, canResume } from "~/lib/run-can";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Empty, Failure, Skeleton } from "~/ui/state";
-import { useToast } from "~/ui/toast";
 import { Conversation } from "./conversation";
 import { RunHeader } from "./run-header";
 
@@ -76,9 +73,6 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
   const navigate = useNavigate();
   const search = useSearch({ from: "__root__" });
   const { hash } = useLocation();
-  const orders = useOrders();
-  const toast = useToast();
-  const me = useMe();
   const [cancelling, setCancelling] = useState(false);
   const go = (next: Tab, at?: string) =>
     void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: next }, ...(at ? { hash: at } : {}) });
@@ -88,24 +82,10 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
   useShortcuts([
     ...tabs.map((each, index) => ({ keys: String(index + 1), does: labels[each], run: () => go(each) })),
     { keys: "r", does: "Write a message", run: () => (tab === "conversation" ? focusComposer() : go("conversation", "reply")) },
-    {
-      keys: "p",
-      does: "Pause or resume",
-      run: () => {
-        if (canResume(run, me) === true) void orders.resume(run);
-        else if (canPause(run, me) === true) void orders.pause(run);
-        else toast({ title: String(canPause(run, me)) });
-      },
-    },
-    {
-      keys: "x",
-      does: "Cancel (asks)",
-      run: () => {
-        const can = canCancel(run, me);
-        if (can === true) setCancelling(true);
-        else toast({ title: can });
-      },
-    },
+    ...useOrderKeys(
+      () => run,
+      () => setCancelling(true),
+    ),
   ]);
 
   useEffect(() => {

@@ -1,74 +1,102 @@
-/** Users and their roles. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+/** Users, their roles, and whether they may sign in. */
 import { useState } from "react";
 import { write } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
-import { queries } from "~/api/queries";
+import type { Role, User } from "~/api/types";
+import { useMe } from "~/features/project/use-project";
+import { Badge } from "~/ui/badge";
 import { Button } from "~/ui/button";
-import { Pick } from "~/ui/menu";
-import { Failure, Skeleton } from "~/ui/state";
-import { useRefusal } from "~/ui/toast";
-import { Part } from "./part";
+import { Confirm, Dialog } from "~/ui/dialog";
+import { Menu, Pick } from "~/ui/menu";
+import { AddForm, Listing, Part, useListing } from "./part";
 
-interface User {
-  id: string;
-  username?: string;
-  name?: string;
-  role: "viewer" | "operator" | "admin";
-}
-
-const roles = [
+export const roles = [
   { value: "viewer" as const, label: "viewer", hint: "Looks" },
   { value: "operator" as const, label: "operator", hint: "Starts, answers, pauses, cancels" },
-  { value: "admin" as const, label: "admin", hint: "Also users, tokens and webhooks" },
+  { value: "admin" as const, label: "admin", hint: "Also users, projects, tokens of others and webhooks" },
 ];
 
+/** The server asks for as many; it has the last word. */
+const SHORTEST = 10;
+
 export function Users() {
-  const cache = useQueryClient();
-  const refused = useRefusal();
-  const users = useQuery(queries.data<User[]>(endpoints.users()));
+  const me = useMe();
+  const users = useListing<User>(endpoints.users());
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
-  const [role, setRole] = useState<User["role"]>("operator");
-  if (users.error) return <Failure error={users.error} what="The list of users" />;
-  if (!users.data) return <Skeleton />;
-  const again = () => cache.invalidateQueries({ queryKey: ["data", endpoints.users()] });
-  const change = (user: User, body: unknown) =>
-    write("PATCH", `${endpoints.users()}/${encodeURIComponent(user.id)}`, body).then(again).catch((error: unknown) => refused(error, "It was not changed"));
+  const [role, setRole] = useState<Role>("operator");
+  const [removing, setRemoving] = useState<User | null>(null);
+  const [renewing, setRenewing] = useState<User | null>(null);
+  const change = (user: User, body: object) => users.change(write("PATCH", endpoints.user(user.id), body), `${user.username} was not changed`);
   const add = async () => {
-    try {
-      await write("POST", endpoints.users(), { username: username.trim(), password, role });
-      setUsername("");
-      setPassword("");
-      await again();
-    } catch (error) {
-      refused(error, "The user was not added");
-    }
+    await write("POST", endpoints.users(), { username: username.trim(), role, ...(password ? { password } : {}) });
+    setUsername("");
+    setPassword("");
+    await users.again();
   };
   return (
-    <Part title="Users" text="Who may look, act and administer.">
-      <ul className="set-list">
-        {users.data.map((user) => (
-          <li key={user.id}>
-            <div className="grow medium">{user.username ?? user.name ?? user.id}</div>
-            <Pick small label={`Role of ${user.username ?? user.name ?? user.id}`} value={user.role} options={roles} onPick={(picked) => void change(user, { role: picked })} />
-          </li>
-        ))}
-      </ul>
-      <form
-        className="row set-add wrap"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void add();
-        }}
-      >
-        <input className="input" aria-label="Name" placeholder="Name" autoComplete="off" value={username} onChange={(event) => setUsername(event.target.value)} />
+    <Part title="Users" text="Who may look, act and administer. Without a password somebody gets in with a token only.">
+      <Listing
+        of={users}
+        what="The list of users"
+        none="There is nobody yet."
+        row={(user) => (
+          <div className="row">
+            <div className="grow">
+              <div className="medium anywhere">
+                {user.username} {user.id === me?.id ? <span className="pill">you</span> : null} {user.disabled ? <Badge state="paused" words="Kept out" /> : null}
+              </div>
+              <div className="sub">{[user.name === user.username ? "" : user.name, user.has_password ? "" : "no password"].filter(Boolean).join(", ")}</div>
+            </div>
+            <Pick small label={`Role of ${user.username}`} value={user.role} options={roles} onPick={(picked) => change(user, { role: picked })} />
+            <Menu
+              label={`More for ${user.username}`}
+              align="end"
+              trigger={<Button kind="ghost" size="sm" icon="more" label={`More for ${user.username}`} />}
+              items={[
+                { key: "password", label: "Set a password…", onSelect: () => setRenewing(user) },
+                { key: "disable", label: user.disabled ? "Let in again" : "Keep out", hint: user.disabled ? "" : "Ends sessions and tokens, keeps the name", onSelect: () => change(user, { disabled: !user.disabled }) },
+                "line",
+                { key: "remove", label: "Remove…", bad: true, onSelect: () => setRemoving(user) },
+              ]}
+            />
+          </div>
+        )}
+      />
+      <AddForm label="Add user" can={username.trim() ? true : "Write a username first"} onAdd={add}>
+        <input className="input" aria-label="Username" placeholder="Username" autoComplete="off" value={username} onChange={(event) => setUsername(event.target.value)} />
         <input className="input" aria-label="Password" placeholder="Password" type="password" autoComplete="new-password" value={password} onChange={(event) => setPassword(event.target.value)} />
         <Pick label="Role" value={role} options={roles} onPick={setRole} />
-        <Button type="submit" icon="plus" can={username.trim() && password ? true : "Write name and password first"}>
-          Add
-        </Button>
-      </form>
+      </AddForm>
+      <Confirm
+        open={removing !== null}
+        onClose={() => setRemoving(null)}
+        onConfirm={() => removing && users.change(write("DELETE", endpoints.user(removing.id)), `${removing.username} was not removed`)}
+        title={`Remove ${removing?.username ?? ""}?`}
+        text="Sessions and tokens end at once. Runs, messages and the audit trail keep the name."
+        act="Remove user"
+        bad
+      />
+      {renewing ? <Password user={renewing} onClose={() => setRenewing(null)} onDone={() => void users.again()} /> : null}
     </Part>
+  );
+}
+
+function Password({ user, onClose, onDone }: { user: User; onClose: () => void; onDone: () => void }) {
+  const [password, setPassword] = useState("");
+  const save = async () => {
+    await write("PATCH", endpoints.user(user.id), { password });
+    onDone();
+    onClose();
+  };
+  return (
+    <Dialog open onClose={onClose} size="sm" title={`A password for ${user.username}`}>
+      <div className="dialog-b">
+        <p className="soft">Sessions begun with the old one end.</p>
+        <AddForm label="Set password" can={[...password].length >= SHORTEST ? true : `At least ${SHORTEST} characters`} onAdd={save}>
+          <input className="input" autoFocus aria-label="New password" type="password" autoComplete="new-password" value={password} onChange={(event) => setPassword(event.target.value)} />
+        </AddForm>
+      </div>
+    </Dialog>
   );
 }

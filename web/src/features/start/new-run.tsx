@@ -7,7 +7,9 @@ import { endpoints } from "~/api/endpoints";
 import { queries } from "~/api/queries";
 import type { Definition, Project, Run } from "~/api/types";
 import { wish } from "~/features/orders/use-orders";
+import { useMe } from "~/features/project/use-project";
 import { duration, money, phaseLabel } from "~/lib/format";
+import { canAct } from "~/lib/run-can";
 import { commandLine, type FieldProblem, filled, initial, labelOf, problems } from "~/lib/schema";
 import { shown } from "~/lib/shortcuts";
 import { AgentTag } from "~/ui/badge";
@@ -64,6 +66,7 @@ export default function NewRun({ project, definition: wanted, onClose }: Props) 
 type Mode = "default" | "stay" | "branch" | "worktree";
 
 function Form({ project, definition, all, onPick, onClose }: { project: Project; definition: Definition; all: Definition[]; onPick: (key: string) => void; onClose: () => void }) {
+  const me = useMe();
   const navigate = useNavigate();
   const schema = definition.args_schema ?? { type: "object", properties: {} };
   const [args, setArgs] = useState<unknown>(() => initial(schema) ?? {});
@@ -92,6 +95,7 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
   }, [state, name, mode, usd, minutes]);
 
   const start = async () => {
+    if (canAct(me) !== true) return;
     setTried(true);
     if (wrong.length > 0) {
       goTo(wrong[0]!.pointer);
@@ -151,7 +155,7 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
           <Button onClick={onClose} keys="Esc">
             Cancel
           </Button>
-          <Button kind="pri" icon="play" busy={busy} onClick={() => void start()} keys={shown("mod+Enter")}>
+          <Button kind="pri" icon="play" busy={busy} can={canAct(me)} onClick={() => void start()} keys={shown("mod+Enter")}>
             Start run
           </Button>
         </>

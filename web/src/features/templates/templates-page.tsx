@@ -6,8 +6,9 @@ import { write } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
 import { keys, queries } from "~/api/queries";
 import type { Definition, JsonSchema, Run } from "~/api/types";
-import { useProject } from "~/features/project/use-project";
+import { useMe, useProject } from "~/features/project/use-project";
 import { useMedia } from "~/lib/media";
+import { canStart } from "~/lib/run-can";
 import { duration, money, phaseLabel, plural } from "~/lib/format";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Badge } from "~/ui/badge";
@@ -21,6 +22,7 @@ import { figures, type Figures } from "./template-model";
 
 export function TemplatesPage() {
   const { project } = useProject();
+  const me = useMe();
   const search = useSearch({ from: "__root__" });
   const navigate = useNavigate();
   const cache = useQueryClient();
@@ -60,7 +62,7 @@ export function TemplatesPage() {
           <input ref={input} type="search" placeholder="Search templates" value={q} onChange={(event) => setQ(event.target.value)} />
           <kbd aria-hidden="true">/</kbd>
         </label>
-        <Button kind="pri" icon="plus" keys="C" onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, new: "pick" }) })}>
+        <Button kind="pri" icon="plus" keys="C" can={canStart(null, me)} onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, new: "pick" }) })}>
           New run
         </Button>
       </header>
@@ -90,7 +92,7 @@ export function TemplatesPage() {
                   </span>
                   <Icon name="right" size="sm" />
                 </button>
-                <Button size="sm" icon="play" can={each.is_valid ? true : "It has errors"} onClick={() => run(each)}>
+                <Button size="sm" icon="play" can={canStart(each, me)} onClick={() => run(each)}>
                   Run
                 </Button>
               </li>
@@ -139,6 +141,7 @@ function Health({ definition }: { definition: Definition }) {
 }
 
 function Row({ definition, runs, isOpen, onOpen, onRun }: { definition: Definition; runs: Run[]; isOpen: boolean; onOpen: () => void; onRun: () => void }) {
+  const me = useMe();
   const found = useMemo(() => figures(definition, runs), [definition, runs]);
   const phases = definition.phases.length;
   return (
@@ -169,7 +172,7 @@ function Row({ definition, runs, isOpen, onOpen, onRun }: { definition: Definiti
         <Button
           size="sm"
           icon="play"
-          can={definition.is_valid ? true : "It has errors: mend them, and it can run"}
+          can={canStart(definition, me)}
           onClick={(event) => {
             event.stopPropagation();
             onRun();

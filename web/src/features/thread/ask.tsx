@@ -4,6 +4,7 @@ import type { ChoiceItem, Question, Run } from "~/api/types";
 import { useOrders } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
 import { cut, dayAndTime, plural } from "~/lib/format";
+import { canAct } from "~/lib/run-can";
 import { type Ask, asks } from "~/lib/run-state";
 import { Button } from "~/ui/button";
 import { Icon } from "~/ui/icon";
@@ -53,7 +54,7 @@ function Decide({ yes, no, onYes, onNo, extra }: { yes: string; no: string; onYe
   const me = useMe();
   const [reason, setReason] = useState<string | null>(null);
   const [busy, setBusy] = useState<"yes" | "no" | null>(null);
-  const can = me?.role === "viewer" ? "Your role is viewer: you may look, and not act" : true;
+  const can = canAct(me);
   const send = async (word: "yes" | "no") => {
     setBusy(word);
     await (word === "yes" ? onYes(reason ?? "") : onNo(reason ?? ""));
@@ -132,6 +133,7 @@ function Approval({ ask }: { ask: Ask }) {
 }
 
 function QuestionAsk({ ask, question }: { ask: Ask; question: Question }) {
+  const me = useMe();
   const orders = useOrders();
   const id = { question_id: question.id };
   switch (question.ask.asks) {
@@ -148,7 +150,7 @@ function QuestionAsk({ ask, question }: { ask: Ask; question: Question }) {
             no="Deny"
             onYes={(message) => orders.approve(ask.step, { ...id, ...(message ? { message } : {}) })}
             onNo={(message) => orders.reject(ask.step, { ...id, ...(message ? { message } : {}) })}
-            extra={question.ask.can_remember ? <Button onClick={() => void orders.approve(ask.step, { ...id, remember: true })}>Allow, and do not ask again</Button> : null}
+            extra={question.ask.can_remember ? <Button can={canAct(me)} onClick={() => void orders.approve(ask.step, { ...id, remember: true })}>Allow, and do not ask again</Button> : null}
           />
         </>
       );
@@ -188,6 +190,7 @@ function Input({ value }: { value: unknown }) {
 }
 
 function Choices({ ask, question, items }: { ask: Ask; question: Question; items: ChoiceItem[] }) {
+  const me = useMe();
   const orders = useOrders();
   const [answers, setAnswers] = useState<Record<string, string[]>>({});
   const [own, setOwn] = useState<Record<string, string>>({});
@@ -239,7 +242,7 @@ function Choices({ ask, question, items }: { ask: Ask; question: Question; items
         ))}
       </div>
       <div className="ask-f">
-        <Button kind="pri" icon="send" busy={busy} can={missing.length > 0 ? `${plural(missing.length, "question")} without an answer` : true} onClick={() => void send()}>
+        <Button kind="pri" icon="send" busy={busy} can={canAct(me) !== true ? canAct(me) : missing.length > 0 ? `${plural(missing.length, "question")} without an answer` : true} onClick={() => void send()}>
           Send {items.length === 1 ? "answer" : "answers"}
         </Button>
       </div>

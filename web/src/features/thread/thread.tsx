@@ -39,7 +39,7 @@ export function Thread({ run, onStep }: { run: Run; onStep: (key: string) => voi
     getScrollElement: () => box.current,
     estimateSize: (index) => ({ message: 76, said: 120, tools: 44, comments: 44, note: 32, system: 32 })[items[index]!.kind],
     getItemKey: (index) => items[index]!.key,
-    overscan: 8,
+    overscan: 5,
     paddingStart: 12,
     paddingEnd: 12,
   });

@@ -12,13 +12,15 @@ use super::turns::Turning;
 use crate::driver::Output;
 
 /// Told elsewhere, or of no use to anybody who watches: deltas of what comes whole, the machine's
-/// configuration, other surfaces of Codex.
+/// configuration, other surfaces of Codex. Sorted.
 const KNOWN: &[&str] = &[
     "account/login/completed",
     "account/updated",
     "app/list/updated",
     "configWarning",
     "deprecationNotice",
+    "hook/completed",
+    "hook/started",
     "item/autoApprovalReview/completed",
     "item/autoApprovalReview/started",
     "item/commandExecution/outputDelta",
@@ -30,8 +32,6 @@ const KNOWN: &[&str] = &[
     "item/reasoning/summaryPartAdded",
     "item/reasoning/summaryTextDelta",
     "item/reasoning/textDelta",
-    "hook/completed",
-    "hook/started",
     "remoteControl/status/changed",
     "skills/changed",
     "thread/compacted",
@@ -47,6 +47,11 @@ const KNOWN: &[&str] = &[
     "turn/diff/updated",
     "turn/moderationMetadata",
 ];
+
+/// Whether nothing is read of notifications of this method.
+pub(super) fn says_nothing(method: &str) -> bool {
+    KNOWN.binary_search(&method).is_ok()
+}
 
 impl AppServer {
     /// A notification.
@@ -129,7 +134,7 @@ impl AppServer {
                     activity(Activity::Error { message }, out);
                 }
             }
-            _ if KNOWN.contains(&method) => {}
+            _ if says_nothing(method) => {}
             _ => unknown(method, out),
         }
     }

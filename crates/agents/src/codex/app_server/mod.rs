@@ -238,6 +238,9 @@ impl Driver for AppServer {
         if line.trim().is_empty() {
             return out;
         }
+        if wire::is_of(line, events::says_nothing) {
+            return out;
+        }
         match wire::read(line) {
             Line::Response { id, result } => self.response(id, result, &mut out),
             Line::Request { id, method, params } => self.asks(&id, &method, &params, &mut out),

@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use baton_core::ids::ProjectId;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,7 +29,7 @@ use super::Host;
 use crate::server::Network;
 
 /// Connections that may be open at once.
-const MOST: usize = 1024;
+const MOST: usize = 4096;
 
 /// The most that a request's head may be, in bytes.
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -54,6 +55,8 @@ pub struct Serving {
     pub patience: Duration,
     /// Keys of signed tokens, beside `JWT_SECRET`.
     pub jwks: Option<PathBuf>,
+    /// The directory of the project it is started in.
+    pub project: Option<PathBuf>,
 }
 
 impl Serving {
@@ -103,11 +106,16 @@ impl Bound {
     }
 }
 
-/// Serves until the host leaves, and says where.
+/// Serves until the host leaves, and says where: the link opens on this project.
 ///
 /// # Errors
 /// The system's.
-pub fn serve(host: &Arc<Host>, router: Router, bound: Bound) -> io::Result<JoinHandle<()>> {
+pub fn serve(
+    host: &Arc<Host>,
+    router: Router,
+    bound: Bound,
+    project: Option<ProjectId>,
+) -> io::Result<JoinHandle<()>> {
     let Bound {
         listener,
         tls,
@@ -139,7 +147,8 @@ pub fn serve(host: &Arc<Host>, router: Router, bound: Bound) -> io::Result<JoinH
     let served = tokio::spawn(accept(listener, Arc::new(door)));
     println!("Baton serves {scheme}://{here}");
     println!("Open this link to sign in (once, within 15 minutes):");
-    println!("  {base}/#link={}", host.access.link());
+    let at = project.map_or_else(String::new, |id| format!("?project={id}"));
+    println!("  {base}/{at}#link={}", host.access.link());
     let _first = host.address.set(base);
     Ok(served)
 }

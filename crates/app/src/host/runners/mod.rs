@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::event::{AttemptEnd, ProjectRef, Workspace};
-use baton_engine::ports::{FinishFiles, Launch, Reports, Runners, StopReason, Word};
+use baton_engine::ports::{FinishFiles, Launch, MergeFiles, Reports, Runners, StopReason, Word};
 use baton_runner::Shepherd;
 
 use self::agent::Talk;
@@ -35,7 +35,7 @@ pub use agent::on_path;
 pub use artifacts::{artifact_path, numbered, safe_name};
 pub use kinds::kind_of;
 pub use logs::{directories as log_directories, executions};
-pub use workspace::spec as workspace_spec;
+pub use workspace::{discard as discard_workspace, spec as workspace_spec};
 
 /// Enough for launching, waiting and concluding; only what is touched takes memory.
 const STACK: usize = 1024 * 1024;
@@ -78,6 +78,8 @@ pub struct Inner {
     roots: Mutex<HashMap<String, Arc<Mutex<()>>>>,
     /// Branches that this host has finished or is finishing, by run and generation of its files.
     finished: Mutex<HashSet<(RunId, u32)>>,
+    /// Items whose work this host has merged or is merging, with the number of their worktree.
+    merged: Mutex<HashSet<(RunId, String, u32)>>,
 }
 
 impl std::ops::Deref for Inner {
@@ -113,6 +115,7 @@ impl ShepherdRunners {
                 keeper: OnceLock::new(),
                 roots: Mutex::default(),
                 finished: Mutex::default(),
+                merged: Mutex::default(),
             }),
         }
     }
@@ -321,6 +324,30 @@ impl Runners for ShepherdRunners {
         }
         drop(finished);
         Self::finish_files(finish, reports);
+    }
+
+    fn merge(&self, merge: MergeFiles, reports: Arc<dyn Reports>) {
+        // As above.
+        let mut merged = self.inner.merged.lock();
+        let once = (merge.run, merge.key.clone(), merge.number);
+        if merged.as_mut().is_ok_and(|all| !all.insert(once)) {
+            return;
+        }
+        drop(merged);
+        self.merge_files(merge, reports);
+    }
+
+    fn discard(&self, workspace: Workspace) {
+        let thread = std::thread::Builder::new().name("discard".into());
+        let spawned = thread.spawn(move || {
+            if let Err(error) = workspace::discard(&workspace, false) {
+                let root = &workspace.root;
+                tracing::warn!(root, %error, "the worktree of an item stays");
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "no thread to take an item's worktree away");
+        }
     }
 
     fn stop(&self, attempt: AttemptId, reason: StopReason) {

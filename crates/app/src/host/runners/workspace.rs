@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use baton_core::definition::{Finish, WorktreeMode};
 use baton_core::ids::RunId;
 use baton_core::run::decide::News;
 use baton_core::run::event::{ErrorCode, Finished, StepError, Workspace};
-use baton_engine::ports::{FilesAt, FinishFiles, Launch, Reports};
+use baton_engine::ports::{FilesAt, FinishFiles, Launch, MergeFiles, Reports};
 use baton_runner::{AttemptDir, AttemptSpec, End, Outcome, Program, TakeBack};
 use baton_worktree::{Error, How, Merged, Mode, Reason, Restore, Spec};
 
@@ -61,27 +61,50 @@ fn failure(error: &Error) -> StepError {
 }
 
 impl ShepherdRunners {
+    /// Brings what an isolated item did into its run's files, on a thread of its own, and reports it.
+    pub(super) fn merge_files(&self, merge: MergeFiles, reports: Arc<dyn Reports>) {
+        let MergeFiles { run, key, .. } = merge.clone();
+        let runners = self.clone();
+        let thread = std::thread::Builder::new().name("merge".into());
+        let runtime = tokio::runtime::Handle::try_current();
+        let spawned = thread.spawn(move || {
+            let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            let outcome = runners.merge_now(&merge);
+            reports.merged(merge.run, merge.key, merge.number, outcome);
+        });
+        if let Err(error) = spawned {
+            // The run stays live: the next host's recovery looks again.
+            tracing::error!(%run, key, %error, "no thread to merge what an item did");
+        }
+    }
+
+    fn merge_now(&self, merge: &MergeFiles) -> Finished {
+        let item = &merge.files.workspace;
+        let parent = item.parent.as_deref().unwrap_or(item);
+        let root = self.root(&parent.root);
+        let _alone = root.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that was deleted by hand is made again from what its last attempt left.
+        if let Err(error) = baton_worktree::ensure(&spec(item), &restore(&merge.files)) {
+            tracing::warn!(run = %merge.run, key = merge.key, %error, "an item's worktree is gone");
+        }
+        let outcome = merge_back(item, parent);
+        if !outcome.conflicts.is_empty() {
+            // The branch is what stays of it: all of its work is to be there.
+            let kept = baton_worktree::finish(&spec(item), &How::Keep, &merge.key);
+            if let Err(error) = kept {
+                tracing::warn!(run = %merge.run, key = merge.key, %error, "not all is on its branch");
+            }
+        }
+        outcome
+    }
+
     /// Has the run's files there as its state says, and its setup done.
     pub(super) fn make_ready(&self, launch: &Launch) -> Result<(), StepError> {
         let Some(files) = &launch.files else {
             return Ok(());
         };
         // One at a time: the next one finds the setup done.
-        let root = {
-            let mut roots = self.inner.roots.lock();
-            let roots = roots.as_mut().map_or_else(
-                |_| None,
-                |roots| {
-                    Some(
-                        roots
-                            .entry(files.workspace.root.clone())
-                            .or_default()
-                            .clone(),
-                    )
-                },
-            );
-            roots.unwrap_or_default()
-        };
+        let root = self.root(&files.workspace.root);
         let _ready = root.lock().unwrap_or_else(PoisonError::into_inner);
         let spec = spec(&files.workspace);
         let want = restore(files);
@@ -99,6 +122,16 @@ impl ShepherdRunners {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whoever changes a worktree as a whole holds this.
+    fn root(&self, root: &str) -> Arc<Mutex<()>> {
+        let mut roots = self
+            .inner
+            .roots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        roots.entry(root.to_owned()).or_default().clone()
     }
 
     /// Runs the setup command under a shepherd that ends with this host: the next one begins anew.
@@ -232,6 +265,13 @@ impl ShepherdRunners {
             tracing::error!(%run, %error, "no thread to finish a run's branch");
         }
     }
+}
+
+/// Takes away a worktree and the checkpoints of its own; its branch unless that is to stay.
+pub fn discard(workspace: &Workspace, keep_branch: bool) -> Result<(), Error> {
+    let spec = spec(workspace);
+    baton_worktree::remove(&spec, keep_branch)?;
+    baton_worktree::forget(&spec.root, &spec.run)
 }
 
 fn restore(files: &FilesAt) -> Restore {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use baton_core::ids::{ProjectId, RunId};
 use baton_engine::ports::{Aggregate, Journal, Position};
+use serde_json::Value;
 use tokio::sync::{Notify, broadcast};
 
 use super::interest::Interest;
-use super::progress::Progress;
+use super::progress::{Piece, Progress};
 use super::teller::{Item, Teller, loose};
 use super::topics::Topics;
 use crate::host::Host;
@@ -21,6 +22,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Commits that are kept for readers; one that is further behind reads the journal by itself.
 const KEPT: usize = 1024;
+
+/// No run has this id: what is told of a project alone.
+const NO_RUN: RunId = RunId::from_bits(0);
 
 /// What the hub says.
 #[derive(Debug, Clone)]
@@ -117,6 +121,17 @@ impl Hub {
     /// A listener has gone.
     pub fn leave(&self, topics: &Topics) {
         self.shared().interest.remove(topics);
+    }
+
+    /// Says something of a project that is in no journal.
+    pub fn tell(&self, project: ProjectId, kind: &'static str, data: Value) {
+        let piece = Piece {
+            kind,
+            data,
+            run: NO_RUN,
+            project,
+        };
+        let _ = self.said.send(Said::Output(loose(piece)));
     }
 
     fn wants(&self, run: RunId, project: Option<ProjectId>) -> Option<bool> {

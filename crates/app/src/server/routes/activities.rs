@@ -35,12 +35,11 @@ async fn page(State(host): State, Segment(id): Segment, params: Params) -> Answe
         limit: params.limit()?,
     };
     let number = params.number("attempt")?;
-    let (story, at) = find::step(&host, &id).await?;
+    let (run, step) = find::step(&host, &id).await?;
+    let views = host.views().await.ok_or_else(Problem::starting)?;
     let page = find::blocking(&host, move |host| {
-        let none = || Problem::not_found("there is no such step");
-        let step = story.run.step(at).ok_or_else(none)?;
-        let tried = story.attempts.get(&step.key).into_iter().flatten();
-        let mut tried = tried.rev();
+        let tried = views.attempts(run.id, step.id)?;
+        let mut tried = tried.iter().rev();
         let tried = match number {
             None => tried.next(),
             Some(number) => {
@@ -53,10 +52,10 @@ async fn page(State(host): State, Segment(id): Segment, params: Params) -> Answe
             }
         };
         // Only agents have any.
-        let Some(tried) = tried.filter(|_| story.run.is_agent(at)) else {
+        let Some(tried) = tried.filter(|_| step.kind == "agent") else {
             return Ok(Page::default());
         };
-        let paths = activities::paths(host, &story, step, tried.number);
+        let paths = activities::paths(host, &run, &step, tried.number);
         let read = activities::open(&paths).and_then(|file| match file {
             Some(file) => activities::page(&file, &tried.id.to_string(), &wanted),
             None => Ok(Page::default()),

@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::{Extension, Json};
 use baton_core::ids::{ArtifactId, CommandId, RunId};
-use baton_core::run::Run;
 use baton_core::run::big::hash;
 use baton_core::run::decide::Command;
 use baton_core::run::event::{Artifact, Event, FileType};
 use baton_engine::ports::{Aggregate, Journal};
+use baton_store::views::ArtifactRow;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
@@ -49,17 +49,20 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
 )]
 async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
     let run = find::run_id(&host, &id).await?;
-    let story = find::story_of(&host, run).await?;
-    let key = match params.get("step_id") {
-        Some(step) => Some(find::key_of(&story.run, step)?),
-        None => None,
+    let step = params.get("step_id").map(str::to_owned);
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let found = find::blocking(&host, move |_| {
+        let row = find::row(&views, run)?;
+        let key = step.map(|step| find::key_in(&views, &row, &step));
+        let key = key.transpose()?;
+        Ok(views.artifacts(run, key.as_deref(), None, usize::MAX)?)
+    });
+    let found = found.await?;
+    let row = |row: &ArtifactRow| {
+        let order = wire::artifact::order(&row.artifact);
+        (order, wire::artifact::of_row(row))
     };
-    let is_wanted = |artifact: &&Artifact| key.as_ref().is_none_or(|key| artifact.step == *key);
-    let row = |artifact: &Artifact| {
-        let order = wire::artifact::order(artifact);
-        (order, wire::artifact::artifact(&story, artifact))
-    };
-    let rows = story.run.artifacts.values().filter(is_wanted).map(row);
+    let rows = found.iter().map(row);
     Ok(Json(page(rows.collect(), &params)?))
 }
 
@@ -98,7 +101,7 @@ async fn upload(
     if let Some(known) = known
         && let Some(artifact) = find::blocking(&host, move |host| before(host, &known)).await?
     {
-        return created(&host, run, artifact).await;
+        return created(&host, artifact).await;
     }
     let form = Form { file: None, ..form };
     let artifact = put(&host, run, form, draft, caller.by.clone(), &all).await?;
@@ -106,7 +109,7 @@ async fn upload(
     let id = artifact.id;
     let added = Command::AddArtifact(Box::new(artifact));
     match host.engine.send(run, added, command).await {
-        Ok(_) => created(&host, run, id).await,
+        Ok(_) => created(&host, id).await,
         Err(error) => {
             let _as_before = tokio::fs::remove_file(file).await;
             Err(error.into())
@@ -198,19 +201,15 @@ pub async fn put(
     .await
 }
 
-async fn created(
-    host: &Arc<Host>,
-    run: RunId,
-    id: ArtifactId,
-) -> Answer<(StatusCode, Json<Value>)> {
-    let data = shown(host, run, id).await?;
+async fn created(host: &Arc<Host>, id: ArtifactId) -> Answer<(StatusCode, Json<Value>)> {
+    let data = shown(host, id).await?;
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))
 }
 
-async fn shown(host: &Arc<Host>, run: RunId, id: ArtifactId) -> Answer<Value> {
-    let story = find::story_of(host, run).await?;
-    let artifact = story.run.artifacts.get(&id).ok_or_else(|| none(id))?;
-    Ok(wire::artifact::artifact(&story, artifact))
+async fn shown(host: &Arc<Host>, id: ArtifactId) -> Answer<Value> {
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let found = find::blocking(host, move |_| Ok(views.artifact(id)?)).await?;
+    Ok(wire::artifact::of_row(&found.ok_or_else(|| none(id))?))
 }
 
 fn none(id: impl std::fmt::Display) -> Problem {
@@ -222,15 +221,13 @@ async fn found(host: &Arc<Host>, id: &str) -> Answer<(RunId, String, Artifact)> 
     let shown: String = id.chars().take(64).collect();
     let id: ArtifactId = id.parse().map_err(|_| none(&shown))?;
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    let run = find::blocking(host, move |_| Ok(views.run_of_artifact(id)?)).await?;
-    let run = run.ok_or_else(|| none(&shown))?;
-    let found = move |run: &Run| {
-        let artifact = run.artifacts.get(&id).cloned();
-        artifact.map(|artifact| (run.created.project.path.clone(), artifact))
-    };
-    let found = host.engine.read(run, found).await?;
-    let (project, artifact) = found.ok_or_else(|| none(shown))?;
-    Ok((run, project, artifact))
+    let found = find::blocking(host, move |_| {
+        let found = views.artifact(id)?;
+        let found = found.ok_or_else(|| none(&shown))?;
+        let run = find::row(&views, found.run)?;
+        Ok((found.run, run.project_path, found.artifact))
+    });
+    found.await
 }
 
 #[utoipa::path(
@@ -295,7 +292,7 @@ async fn attach(
         message: message.n,
     };
     host.engine.send(run, command, caller.command).await?;
-    Ok(Json(json!({"data": shown(&host, run, artifact.id).await?})))
+    Ok(Json(json!({"data": shown(&host, artifact.id).await?})))
 }
 
 #[utoipa::path(
@@ -311,5 +308,5 @@ async fn detach(State(host): State, Segment(id): Segment, caller: Caller) -> Ans
         artifact: artifact.id,
     };
     host.engine.send(run, command, caller.command).await?;
-    Ok(Json(json!({"data": shown(&host, run, artifact.id).await?})))
+    Ok(Json(json!({"data": shown(&host, artifact.id).await?})))
 }

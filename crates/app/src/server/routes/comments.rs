@@ -6,6 +6,8 @@ use axum::Json;
 use axum::http::StatusCode;
 use baton_core::run::decide::Command;
 use baton_core::run::event::Action;
+use baton_store::Views;
+use baton_store::views::MessageRow;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
@@ -14,7 +16,6 @@ use utoipa_axum::routes;
 use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::describe::{Comment, Data, Page, PageParams, StepParam};
 use super::super::error::{Answer, Problem};
-use super::super::paging::{numbered, page};
 use super::super::{State, find, wire};
 use crate::host::Host;
 
@@ -67,11 +68,14 @@ async fn create(
         by: caller.by,
     };
     let reply = host.engine.send(run, command, caller.command).await?;
-    let story = find::story_of(&host, run).await?;
-    let posted = reply.message_id();
-    let said = story.thread.iter().find(|said| Some(said.id) == posted);
-    let said = said.ok_or_else(|| Problem::internal(&"the comment is not in the thread"))?;
-    let data = wire::message::comment(&story, said);
+    let posted = reply.message_id().unwrap_or(0);
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let data = find::blocking(&host, move |_| {
+        let said = views.message(posted)?;
+        let said = said.ok_or_else(|| Problem::internal(&"the comment is not in the thread"))?;
+        shown(&views, &said)
+    })
+    .await?;
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))
 }
 
@@ -84,13 +88,38 @@ async fn create(
     responses((status = 200, description = "Oldest first.", body = Page<Comment>))
 )]
 async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
-    let story = find::story(&host, &id).await?;
-    let key = match params.get("step_id") {
-        Some(step) => Some(find::key_of(&story.run, step)?),
-        None => None,
+    let limit = params.limit()?;
+    let after = match params.get("cursor") {
+        Some(cursor) => {
+            let wrong = |_| Problem::bad_request("bad_cursor", "this is no cursor of this list");
+            cursor.parse::<u64>().map_err(wrong)?
+        }
+        None => 0,
     };
-    let of_step = |said: &&super::super::story::Said| key.is_none() || said.posted.step == key;
-    let said = story.thread.iter().filter(of_step);
-    let rows = said.map(|said| (numbered(said.id), wire::message::comment(&story, said)));
-    Ok(Json(page(rows.collect(), &params)?))
+    let step = params.get("step_id").map(str::to_owned);
+    let run = find::run_id(&host, &id).await?;
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let found = find::blocking(&host, move |_| {
+        let row = find::row(&views, run)?;
+        let mut said = match step {
+            Some(step) => {
+                let key = find::key_in(&views, &row, &step)?;
+                views.messages_of_step(run, &key, after, limit + 1)?
+            }
+            None => views.messages(run, after, limit + 1)?,
+        };
+        let is_more = said.len() > limit;
+        said.truncate(limit);
+        let next = said.last().filter(|_| is_more).map(|last| last.id);
+        let data: Answer<Vec<Value>> = said.iter().map(|said| shown(&views, said)).collect();
+        Ok(json!({"data": data?, "next_cursor": next.map(|id| id.to_string())}))
+    });
+    Ok(Json(found.await?))
+}
+
+/// A comment with its artifacts.
+fn shown(views: &Views, said: &MessageRow) -> Answer<Value> {
+    let artifacts = views.artifacts_at(said.run, said.n)?;
+    let artifacts = wire::artifact::list(artifacts);
+    Ok(wire::message::comment(said, artifacts))
 }

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use baton_core::definition;
+use baton_core::ids::DefinitionId;
+use baton_core::run::Run;
+use baton_store::Views;
+use baton_store::views::RunFilter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
@@ -65,15 +69,48 @@ async fn list(State(host): State, identity: Identity, params: Params) -> Answer<
     operation_id = "get_definition",
     responses((status = 200, description = "It, with its text.", body = Data<Definition>))
 )]
-async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
-    let (_, found) = find::definition(&host, &id).await?;
+async fn one(State(host): State, Segment(id): Segment, identity: Identity) -> Answer<Json<Value>> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
+    let found = match find::definition(&host, &id).await {
+        Ok((_, found)) => found,
+        Err(none) => match id.parse() {
+            Ok(id) => return archived(&host, id, views, identity).await?.ok_or(none),
+            Err(_) => return Err(none),
+        },
+    };
     let data = find::blocking(&host, move |host| {
         let mut data = wire::definition::file(&found, true);
         data["stats"] = stats(host, &views, found.id)?;
         Ok(data)
     });
     Ok(Json(json!({"data": data.await?})))
+}
+
+/// One whose file is gone, as its newest run has it; `None` without any that may be seen.
+async fn archived(
+    host: &Arc<Host>,
+    id: DefinitionId,
+    views: Arc<Views>,
+    identity: Identity,
+) -> Answer<Option<Json<Value>>> {
+    let newest = find::blocking(host, move |host| {
+        let filter = RunFilter {
+            definitions: vec![id.to_string()],
+            projects: identity.seen_projects(host)?,
+            ..RunFilter::default()
+        };
+        let newest = views.runs(&filter, None, 1)?.rows.into_iter().next();
+        let Some(run) = newest else { return Ok(None) };
+        let mut data = wire::definition::archived(&run);
+        data["stats"] = stats(host, &views, run.definition)?;
+        Ok(Some((run.id, data)))
+    });
+    let Some((run, mut data)) = newest.await? else {
+        return Ok(None);
+    };
+    let source = |run: &Run| run.created.source.as_str().to_owned();
+    data["source"] = host.engine.read(run, source).await?.into();
+    Ok(Some(Json(json!({"data": data}))))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]

@@ -46,8 +46,8 @@ async fn diff(
     params: Params,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let story = find::story(&host, &id).await?;
-    let between = own_files::between(&story.run, params.get("from"), params.get("to"))?;
+    let run = find::run(&host, &id).await?;
+    let between = own_files::between(&run, params.get("from"), params.get("to"))?;
     let accept = headers.get(header::ACCEPT);
     let accept = accept.and_then(|accept| accept.to_str().ok());
     let kind = match accept.is_some_and(|accept| accept.contains("text/x-diff")) {

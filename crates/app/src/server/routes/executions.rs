@@ -1,17 +1,18 @@
 //! Runs: starting them, looking at them, removing them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::http::StatusCode;
-use baton_core::ids::RunId;
+use baton_core::ids::{RunId, StepId};
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_core::run::event::{Actor, RunCreated};
 use baton_engine::ports::{Aggregate, Journal};
 use baton_engine::{SendError, decode};
 use baton_store::Views;
-use baton_store::views::RunFilter;
+use baton_store::views::{AttemptRow, CheckpointRow, RunFilter, RunRow, StepRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -26,11 +27,15 @@ use super::super::describe::{
 use super::super::error::{Answer, Problem};
 use super::super::list::{self, beside};
 use super::super::paging::{numbered, page};
+use super::super::wire::run::Whole;
 use super::super::{State, activities, find, own_files, start, wire};
 use crate::host::Host;
 
 /// How long a run that has just ended may take to tell others before its removal is refused.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Comments that a run is shown with: the newest. All of them are at `/comments`.
+const COMMENTS: usize = 200;
 
 /// Children that are read at once.
 const PAGE: usize = 200;
@@ -54,21 +59,39 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
     responses((status = 200, description = "The run with all that belongs to it.", body = Data<RunDetail>))
 )]
 async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
-    let story = find::story(&host, &id).await?;
+    let id = find::run_id(&host, &id).await?;
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let whole = move |host: &Host| {
-        let created = &story.run.created;
-        let beside = beside(host, &story.run, views.estimate(created.definition.id)?);
-        let children = children(&views, created.run)?;
-        let mut run = wire::run::whole(&story, &beside, children);
+        let whole = all_of(&views, id)?;
+        let estimate = views.estimate(whole.run.definition)?;
+        let mut run = wire::run::whole(&whole, &beside(host, id, estimate));
         if let Actor::User(user) = caller.by {
-            run["unread"] = list::unread(host, &views, created.run, user)?.into();
+            run["unread"] = list::unread(host, &views, id, user)?.into();
         }
-        activities::fill_all(host, &story, &mut run["steps"]);
+        activities::fill_all(host, &whole, &mut run["steps"]);
         Ok(run)
     };
     let data = find::blocking(&host, whole).await?;
     Ok(Json(json!({"data": data})))
+}
+
+/// A run and all that belongs to it; of its thread the end.
+fn all_of(views: &Views, id: RunId) -> Answer<Whole> {
+    let none = || Problem::not_found(format!("there is no run `{id}`"));
+    let (run, steps) = views.whole(id)?.ok_or_else(none)?;
+    let mut attempts: HashMap<StepId, Vec<AttemptRow>> = HashMap::new();
+    for attempt in views.all_attempts(run.number)? {
+        attempts.entry(attempt.step).or_default().push(attempt);
+    }
+    Ok(Whole {
+        attempts,
+        messages: views.last_messages(run.number, COMMENTS)?,
+        artifacts: views.artifacts(id, None, None, usize::MAX)?,
+        checkpoints: views.checkpoints(id)?,
+        children: children(views, id)?,
+        run,
+        steps,
+    })
 }
 
 /// All runs that have this parent, oldest first: children and forks.
@@ -100,8 +123,7 @@ fn children(views: &Views, run: RunId) -> Answer<Vec<Value>> {
         (status = 409, description = "Only a finished run is removed."))
 )]
 async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
-    let story = find::story(&host, &id).await?;
-    let created = story.run.created;
+    let created = find::run(&host, &id).await?.created;
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let mut feed = host.engine.feed().subscribe();
     let patience = Instant::now() + PATIENCE;
@@ -159,22 +181,17 @@ async fn rewind_preview(
         Ok(number) => ResumeFrom::Checkpoint(number),
         Err(_) => ResumeFrom::Step(to.to_owned()),
     };
-    let story = find::story(&host, &id).await?;
-    let (keys, because) = story.run.undone_by(&to)?;
+    let run = find::run(&host, &id).await?;
+    let (keys, because) = run.undone_by(&to)?;
     let of_run = |key: &String| {
-        story
-            .run
-            .find(key)
-            .and_then(|at| Some((at, story.run.step(at)?)))
+        let at = run.find(key)?;
+        Some(StepRow::of(&run, at, run.step(at)?))
     };
-    let steps = keys.iter().filter_map(of_run);
-    let steps: Vec<Value> = steps
-        .map(|(at, step)| wire::step::row(&story.run, at, step))
-        .collect();
-    let mut data = find::blocking(&host, move |_| {
-        Ok(own_files::rewind(&story.run, &keys, &because))
-    })
-    .await?;
+    let undone: Vec<StepRow> = keys.iter().filter_map(of_run).collect();
+    let row = RunRow::of(&run).ok_or_else(|| Problem::internal(&"the run has no row"))?;
+    let steps = wire::step::rows(&row, &undone);
+    let rewound = move |_: &Host| Ok(own_files::rewind(&run, &keys, &because));
+    let mut data = find::blocking(&host, rewound).await?;
     data["steps"] = steps.into();
     Ok(Json(json!({"data": data})))
 }
@@ -251,14 +268,15 @@ async fn checkpoints(
     Segment(id): Segment,
     params: Params,
 ) -> Answer<Json<Value>> {
-    let story = find::story(&host, &id).await?;
-    let numbers = story.run.checkpoints.keys();
-    let numbers = numbers.map(|number| numbered(u64::from(*number)));
-    let all = match wire::run::checkpoints(&story.run) {
-        Value::Array(all) => all,
-        _ => Vec::new(),
-    };
-    Ok(Json(page(numbers.zip(all).collect(), &params)?))
+    let run = find::run_id(&host, &id).await?;
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let found = find::blocking(&host, move |_| {
+        find::row(&views, run)?;
+        Ok(views.checkpoints(run)?)
+    });
+    let rows = found.await?;
+    let row = |row: &CheckpointRow| (numbered(row.number.into()), wire::run::checkpoint(row));
+    Ok(Json(page(rows.iter().map(row).collect(), &params)?))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]

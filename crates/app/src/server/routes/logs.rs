@@ -90,12 +90,9 @@ async fn find_log(host: &Arc<Host>, id: &str, kind: String, attempt: Option<u64>
             return Err(Problem::not_found(detail));
         }
     };
-    let (story, at) = find::step(host, id).await?;
-    let none = || Problem::not_found("there is no such step");
-    let step = story.run.step(at).ok_or_else(none)?;
-    let created = &story.run.created;
-    let directories = host.log_directories(&created.project.path, created.run, &step.key);
-    let earlier = attempt.filter(|&attempt| attempt != u64::from(step.tries));
+    let (run, step) = find::step(host, id).await?;
+    let directories = host.log_directories(&run.project_path, run.id, &step.key);
+    let earlier = attempt.filter(|&attempt| attempt != u64::from(step.attempts));
     let path = |directory: PathBuf| match earlier {
         Some(attempt) => directory.join(format!("attempt-{attempt}")).join(file),
         None => directory.join(file),
@@ -103,8 +100,8 @@ async fn find_log(host: &Arc<Host>, id: &str, kind: String, attempt: Option<u64>
     Ok(Log {
         kind,
         step: step.id.to_string(),
-        run: created.run,
-        key: step.key.clone(),
+        run: run.id,
+        key: step.key,
         paths: directories.into_iter().map(path).collect(),
     })
 }

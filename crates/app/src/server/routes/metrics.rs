@@ -33,6 +33,6 @@ async fn metrics(
     Extension(metrics): Extension<Arc<Metrics>>,
 ) -> Answer<impl IntoResponse> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    let text = find::blocking(&host, move |host| metrics.text(host, &views)).await?;
+    let text = find::blocking(&host, move |_| metrics.text(&views)).await?;
     Ok(([(header::CONTENT_TYPE, KIND)], text))
 }

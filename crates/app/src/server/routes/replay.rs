@@ -27,12 +27,12 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
     responses((status = 200, description = "Whether it would still go the same way.", body = Data<Replay>))
 )]
 async fn replay(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
-    let story = find::story(&host, &id).await?;
+    let run = find::run(&host, &id).await?;
     let (project, key) = {
-        let created = &story.run.created;
+        let created = &run.created;
         (created.project.clone(), created.definition.key.clone())
     };
-    if story.run.program.is_none() {
+    if run.program.is_none() {
         let detail = "only runs of TypeScript definitions are replayed";
         return Err(Problem::unfit("not_a_program", detail));
     }
@@ -47,7 +47,7 @@ async fn replay(State(host): State, Segment(id): Segment) -> Answer<Json<Value>>
             Some(source) if !failed && found.is_code => source,
             _ => return Err(Problem::definition(&found.key, &found.diagnostics)),
         };
-        let replayed = scripts::pool().replay(&story.run, &source);
+        let replayed = scripts::pool().replay(&run, &source);
         let replayed = replayed.map_err(|error| Problem::disk(&error.to_string()))?;
         let replayed = replayed
             .ok_or_else(|| Problem::unfit("not_a_program", "it has no program to replay"))?;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use baton_core::activity::{Answer as Given, Asks};
 use baton_core::run::decide::Command;
+use baton_store::Views;
+use baton_store::views::{RunRow, StepRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +15,6 @@ use utoipa_axum::routes;
 use super::super::asking::{Body, Caller, Segment};
 use super::super::describe::{Data, Step};
 use super::super::error::{Answer, Problem};
-use super::super::story::Story;
 use super::super::{State, activities, find, wire};
 use crate::host::Host;
 
@@ -26,19 +27,33 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(skip_wait))
 }
 
-fn whole(host: &Host, story: &Story, at: baton_core::run::At) -> Answer<Value> {
-    let step = story
-        .run
-        .step(at)
-        .ok_or_else(|| Problem::not_found("there is no such step"))?;
-    let mut value = wire::step::whole(story, at, step);
-    activities::fill(host, story, step, &mut value);
-    let of_step = |said: &&super::super::story::Said| said.posted.step.as_ref() == Some(&step.key);
-    let comments = story.thread.iter().filter(of_step);
-    value["comments"] = comments
-        .map(|said| wire::message::comment(story, said))
-        .collect();
+/// Comments that a step is shown with: the first.
+const COMMENTS: usize = 1000;
+
+fn whole(host: &Host, views: &Views, run: &RunRow, step: &StepRow) -> Answer<Value> {
+    let attempts = views.attempts(run.id, step.id)?;
+    let artifacts = views.artifacts(run.id, Some(&step.key), None, usize::MAX)?;
+    let mut value = wire::step::whole(run, step, &attempts, artifacts.clone());
+    activities::fill(host, run, step, &attempts, &mut value);
+    let comments = views.messages_of_step(run.id, &step.key, 0, COMMENTS)?;
+    let comments = comments.iter().map(|said| {
+        let attached = artifacts
+            .iter()
+            .filter(|found| found.comment == Some(said.id));
+        let attached = wire::artifact::list(attached.cloned().collect());
+        wire::message::comment(said, attached)
+    });
+    value["comments"] = comments.collect();
     Ok(value)
+}
+
+/// The step of this id as it is now.
+async fn shown(host: &Arc<Host>, id: &str) -> Answer<Json<Value>> {
+    let (run, step) = find::step(host, id).await?;
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let whole = move |host: &Host| whole(host, &views, &run, &step);
+    let data = find::blocking(host, whole).await?;
+    Ok(Json(json!({"data": data})))
 }
 
 #[utoipa::path(
@@ -49,9 +64,7 @@ fn whole(host: &Host, story: &Story, at: baton_core::run::At) -> Answer<Value> {
     responses((status = 200, description = "It.", body = Data<Step>))
 )]
 async fn one(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
-    let (story, at) = find::step(&host, &id).await?;
-    let data = find::blocking(&host, move |host| whole(host, &story, at)).await?;
-    Ok(Json(json!({"data": data})))
+    shown(&host, &id).await
 }
 
 /// A yes or no. With a question's id it is meant for that one and no other.
@@ -133,14 +146,10 @@ async fn tell(
     command: impl FnOnce(String) -> Command,
     repeat: Option<baton_core::ids::CommandId>,
 ) -> Answer<Json<Value>> {
-    let (story, _) = find::step(host, id).await?;
-    let run = story.run.created.run;
-    host.engine
-        .send(run, command(id.to_owned()), repeat)
-        .await?;
-    let (story, at) = find::step(host, id).await?;
-    let data = find::blocking(host, move |host| whole(host, &story, at)).await?;
-    Ok(Json(json!({"data": data})))
+    let (run, _) = find::step(host, id).await?;
+    let command = command(id.to_owned());
+    host.engine.send(run.id, command, repeat).await?;
+    shown(host, id).await
 }
 
 /// An answer to an agent's question: choices by question, or for the only one that is open.
@@ -165,8 +174,8 @@ async fn answer(
     caller: Caller,
     Body(body): Body<Answers>,
 ) -> Answer<Json<Value>> {
-    let (story, at) = find::step(&host, &id).await?;
-    let session = story.run.step(at).and_then(|step| step.session.as_deref());
+    let (_, step) = find::step(&host, &id).await?;
+    let session = step.session.as_deref();
     let asked = session.and_then(|session| match &body.question_id {
         Some(id) => session.asked.iter().find(|asked| asked.question.id == *id),
         None => session.unanswered(),

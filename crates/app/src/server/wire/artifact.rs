@@ -2,9 +2,9 @@
 
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::event::Artifact;
+use baton_store::views::ArtifactRow;
 use serde_json::{Value, json};
 
-use super::super::story::Story;
 use super::{time, word};
 
 /// What orders artifacts, as text: oldest first, those of one attempt by name. Ids of files kept at
@@ -15,28 +15,23 @@ pub fn order(artifact: &Artifact) -> String {
     format!("{:020}/{step}/{name}", at.millis())
 }
 
-/// The artifacts of this run that are wanted, in their order.
-pub fn list(story: &Story, is_wanted: impl Fn(&Artifact) -> bool) -> Vec<Value> {
-    let all = story.run.artifacts.values();
-    let mut wanted: Vec<&Artifact> = all.filter(|found| is_wanted(found)).collect();
-    wanted.sort_by_cached_key(|found| order(found));
-    wanted
-        .into_iter()
-        .map(|found| artifact(story, found))
-        .collect()
-}
-
-/// An artifact of this run.
+/// These artifacts, in their order.
 #[must_use]
-pub fn artifact(story: &Story, artifact: &Artifact) -> Value {
-    let comment = artifact.message.and_then(|message| {
-        let said = story.thread.get(usize::try_from(message).ok()?)?;
-        Some(said.id.to_string())
-    });
-    with_comment(story.run.created.run, artifact, comment)
+pub fn list(mut rows: Vec<ArtifactRow>) -> Vec<Value> {
+    rows.sort_by_cached_key(|row| order(&row.artifact));
+    rows.iter().map(of_row).collect()
 }
 
-fn with_comment(run: RunId, artifact: &Artifact, comment: Option<String>) -> Value {
+/// An artifact, as the views hold it.
+#[must_use]
+pub fn of_row(row: &ArtifactRow) -> Value {
+    artifact(row.run, &row.artifact, row.comment)
+}
+
+/// An artifact of this run; `comment` is the wire id of the message it is attached to.
+#[must_use]
+pub fn artifact(run: RunId, artifact: &Artifact, comment: Option<u64>) -> Value {
+    let comment = comment.map(|id| id.to_string());
     json!({
         "id": artifact.id.to_string(),
         "workflow_run_id": run.to_string(),

@@ -1,11 +1,13 @@
 //! Definitions.
 
-use baton_core::definition::{Action, Definition, OutlineStep, Step};
-use baton_core::run::Run;
+use baton_core::definition::{Action, CatchUp, Definition, OutlineStep, Step, Triggers};
+use baton_store::views::RunRow;
 use serde_json::{Value, json};
 
 use super::super::super::host::definitions::Found;
+use super::super::super::host::watching::Changed;
 use super::{maybe_time, word};
+use crate::triggers::next_time;
 
 /// A definition file as it is now; `whole` with its text.
 #[must_use]
@@ -26,7 +28,9 @@ pub fn file(found: &Found, whole: bool) -> Value {
         "steps": definition.map_or_else(Vec::new, steps),
         "hash": definition.map(|definition| definition.hash.as_str()),
         "is_valid": definition.is_some(),
+        "is_archived": false,
         "diagnostics": word(&found.diagnostics),
+        "triggers": definition.map(|definition| triggers(found, &definition.triggers)),
         "stats": null,
         "created_at": maybe_time(found.changed_at),
         "updated_at": maybe_time(found.changed_at),
@@ -37,22 +41,87 @@ pub fn file(found: &Found, whole: bool) -> Value {
     value
 }
 
+/// What starts runs of it without a person.
+fn triggers(found: &Found, triggers: &Triggers) -> Value {
+    let schedule = triggers.schedule.as_ref().map(|schedule| {
+        json!({
+            "cron": schedule.cron,
+            "tz": schedule.tz,
+            "catch_up": match schedule.catch_up {
+                CatchUp::None => "none",
+                CatchUp::One => "one",
+                CatchUp::All => "all",
+            },
+            "next_at": maybe_time(next_time(schedule)),
+        })
+    });
+    let webhook = triggers.webhook.as_ref().map(|webhook| {
+        json!({
+            "path": format!("/api/hooks/{}/{}", found.project, found.key),
+            "secret_env": webhook.secret_env,
+            "has_condition": webhook.condition.is_some(),
+        })
+    });
+    json!({"schedule": schedule, "webhook": webhook})
+}
+
 /// The definition that a run has recorded.
 #[must_use]
-pub fn of_run(run: &Run) -> Value {
-    let definition = &run.plan.definition;
-    let recorded = &run.created.definition;
+pub fn of_run(run: &RunRow) -> Value {
+    let phases = run.outline.phases.iter();
+    let names: Vec<&str> = phases.clone().map(|phase| phase.id.as_str()).collect();
+    let labels = phases.map(|phase| (phase.id.clone(), Value::from(phase.label.as_str())));
     json!({
-        "id": recorded.id.to_string(),
-        "key": recorded.key,
-        "name": recorded.name,
-        "description": definition.description,
-        "type": word(&recorded.kind),
-        "path": recorded.path,
-        "hash": recorded.hash,
-        "phases": phases(definition),
-        "phase_labels": phase_labels(definition),
+        "id": run.definition.to_string(),
+        "key": run.definition_key,
+        "name": run.definition_name,
+        "description": run.outline.description,
+        "type": word(&run.definition_kind),
+        "path": run.definition_path,
+        "hash": run.definition_hash,
+        "phases": names,
+        "phase_labels": labels.collect::<Value>(),
     })
+}
+
+/// A definition that is another one than before.
+#[must_use]
+pub fn changed(changed: &Changed) -> Value {
+    let now = changed.now.as_ref();
+    json!({
+        "project_id": changed.project.to_string(),
+        "definition_id": changed.definition.to_string(),
+        "key": changed.key,
+        "change": changed.change.word(),
+        "hash": now.map(|now| now.hash.as_str()),
+        "is_valid": now.is_some_and(|now| now.is_valid),
+    })
+}
+
+/// A definition whose file is gone, as the newest of its runs knew it.
+#[must_use]
+pub fn archived(run: &RunRow) -> Value {
+    let mut value = of_run(run);
+    let steps = run.outline.steps.iter().map(|step| {
+        json!({
+            "id": step.key,
+            "name": step.name,
+            "phase": step.phase,
+            "type": step.kind,
+            "needs": step.needs,
+        })
+    });
+    value["steps"] = steps.collect();
+    value["project_id"] = run.project.to_string().into();
+    value["is_template"] = true.into();
+    value["args_schema"] = Value::Null;
+    value["is_valid"] = false.into();
+    value["is_archived"] = true.into();
+    value["diagnostics"] = json!([]);
+    value["stats"] = Value::Null;
+    value["created_at"] = Value::Null;
+    value["updated_at"] = Value::Null;
+    value
 }
 
 /// The phases in board order, as document 2 has them: their names.

@@ -4,6 +4,7 @@ use baton_core::ids::StepId;
 use baton_core::run::event::{Artifact, Event};
 use baton_core::run::{Run, Status};
 use baton_engine::ports::Position;
+use baton_store::views::StepRow;
 use serde_json::{Value, json};
 
 use super::super::story::Story;
@@ -55,7 +56,7 @@ impl Outlook {
     #[must_use]
     pub fn at(run: &Run) -> Self {
         Self {
-            waiting: run::waiting(run, &[]),
+            waiting: run::waiting(run.waiting().as_ref()),
             ended: run.ended,
         }
     }
@@ -78,6 +79,9 @@ fn key_of(event: &Event) -> Option<&str> {
         | Event::ChildAbandoned { key, .. }
         | Event::ItemsListed { key, .. }
         | Event::LostAsked { key }
+        | Event::MergeAwaited { key }
+        | Event::MergeStarted { key }
+        | Event::WorkMerged { key, .. }
         | Event::StepCompleted { key, .. }
         | Event::StepFailed { key, .. } => Some(key),
         _ => None,
@@ -122,7 +126,7 @@ pub fn told_by_commit(story: &Story, before: &Outlook) -> Vec<Told> {
         telling.tell("workflow.run.waiting", json!({"waiting": waiting}));
     }
     if now.ended != before.ended {
-        let progress = run::progress(&story.run);
+        let progress = run::progress(story.run.ended, story.run.steps.len());
         telling.tell("workflow.run.progress", json!({"progress": progress}));
     }
     telling.told
@@ -213,7 +217,9 @@ impl Telling<'_> {
     fn artifact(&mut self, kind: &'static str, found: &Artifact) {
         // As it is now: its file is beside the thread.
         let now = self.story.run.artifacts.get(&found.id).unwrap_or(found);
-        let value = artifact::artifact(self.story, now);
+        let message = now.message.and_then(|n| self.story.said.get(n as usize));
+        let run = self.story.run.created.run;
+        let value = artifact::artifact(run, now, message.map(|said| said.id));
         let data = json!({
             "artifact_id": value["id"],
             "step_id": value["workflow_run_step_id"],
@@ -256,24 +262,25 @@ impl Telling<'_> {
             | Event::QuestionAsked { key, .. }
             | Event::QuestionAnswered { key, .. }
             | Event::QuestionClosed { key, .. } => {
-                let step = story.run.find(key).and_then(|at| story.run.step(at));
-                if let Some((step, session)) =
-                    step.and_then(|step| Some((step, step.session.as_deref()?)))
+                let step = story.run.find(key);
+                let step =
+                    step.and_then(|at| Some(StepRow::of(&story.run, at, story.run.step(at)?)));
+                if let Some(step) = step
+                    && let Some(session) = step.session.as_deref()
                 {
                     let data = json!({
                         "step_id": step.id.to_string(),
                         "step_key": key,
-                        "session": step::session(step, session),
+                        "session": step::session(&step, session),
                     });
                     self.tell("workflow.step.session", data);
                 }
             }
             Event::MessagePosted(_) => {
-                let Some(said) = story.thread.last() else {
+                let Some(said) = &story.newest else {
                     return;
                 };
-                let step = said.posted.step.as_ref();
-                let step = step.map(|key| StepId::of(created.run, key).to_string());
+                let step = said.step.map(|step| step.to_string());
                 let data = json!({"comment_id": said.id.to_string(), "step_id": step});
                 self.tell("workflow.comment.created", data);
                 let data = json!({"workflowId": created.number, "message": message::message(said)});
@@ -296,7 +303,7 @@ impl Telling<'_> {
                 }
             }
             Event::MessageStatus { message, status } => {
-                let said = story.thread.get(*message as usize);
+                let said = story.said.get(*message as usize);
                 if let Some(said) = said.filter(|said| said.status == *status) {
                     let data = json!({
                         "workflowId": created.number,

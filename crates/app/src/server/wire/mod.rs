@@ -8,7 +8,6 @@ pub mod message;
 pub mod run;
 pub mod step;
 
-use baton_core::run::big::Big;
 use baton_core::time::Timestamp;
 use baton_store::Project;
 use serde_json::{Value, json};
@@ -23,13 +22,6 @@ pub fn time(at: Timestamp) -> Value {
 #[must_use]
 pub fn maybe_time(at: Option<Timestamp>) -> Value {
     at.map_or(Value::Null, time)
-}
-
-/// JSON that is stored as text, or null.
-#[must_use]
-pub fn stored(text: Option<&Big>) -> Value {
-    let parse = |text: &Big| serde_json::from_str(text.as_str()).ok();
-    text.and_then(parse).unwrap_or(Value::Null)
 }
 
 /// A word that the stored form spells as the wire does.

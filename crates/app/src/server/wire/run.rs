@@ -1,15 +1,18 @@
 //! Runs (document 2, with the members that api.md adds).
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use baton_core::ids::UserId;
+use baton_core::definition::Budget;
+use baton_core::ids::{StepId, UserId};
+use baton_core::run::Waiting;
 use baton_core::run::event::{Actor, PauseReason};
-use baton_core::run::{Pause, Run, Status};
-use baton_store::views::RunRow;
+use baton_store::views::{
+    ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow,
+};
 use serde_json::{Map, Value, json};
 
 use super::super::own_files;
-use super::super::story::Story;
 use super::{artifact, definition, maybe_time, message, step, time, word};
 use crate::host::millis;
 
@@ -24,129 +27,122 @@ pub struct Beside {
 
 /// A run as lists show it.
 #[must_use]
-pub fn row(run: &Run, beside: &Beside) -> Value {
+pub fn row(run: &RunRow, steps: &[StepRow], beside: &Beside) -> Value {
     let mut members = facts(run, beside);
-    members.insert("steps".into(), step::rows(run).into());
+    members.insert("steps".into(), step::rows(run, steps).into());
     Value::Object(members)
+}
+
+/// All that belongs to a run.
+#[derive(Debug)]
+pub struct Whole {
+    /// Itself.
+    pub run: RunRow,
+    /// Its steps, in file order.
+    pub steps: Vec<StepRow>,
+    /// All attempts of each.
+    pub attempts: HashMap<StepId, Vec<AttemptRow>>,
+    /// The end of its thread, oldest first.
+    pub messages: Vec<MessageRow>,
+    /// All its artifacts.
+    pub artifacts: Vec<ArtifactRow>,
+    /// Its checkpoints, oldest first.
+    pub checkpoints: Vec<CheckpointRow>,
+    /// Its children and forks.
+    pub children: Vec<Value>,
 }
 
 /// A run with all that belongs to it.
 #[must_use]
-pub fn whole(story: &Story, beside: &Beside, children: Vec<Value>) -> Value {
-    let mut members = facts(&story.run, beside);
-    members.insert("steps".into(), step::all(story).into());
-    let comments = story.thread.iter();
-    let comments = comments.map(|said| message::comment(story, said));
+pub fn whole(whole: &Whole, beside: &Beside) -> Value {
+    let run = &whole.run;
+    let mut members = facts(run, beside);
+    let mut by_step: HashMap<&str, Vec<ArtifactRow>> = HashMap::new();
+    let mut by_comment: HashMap<u64, Vec<ArtifactRow>> = HashMap::new();
+    for found in &whole.artifacts {
+        let of_step = by_step.entry(&found.artifact.step).or_default();
+        of_step.push(found.clone());
+        if let Some(comment) = found.comment {
+            by_comment.entry(comment).or_default().push(found.clone());
+        }
+    }
+    let steps = whole.steps.iter().map(|step| {
+        let attempts = whole.attempts.get(&step.id).map_or(&[][..], Vec::as_slice);
+        let artifacts = by_step.remove(step.key.as_str()).unwrap_or_default();
+        step::whole(run, step, attempts, artifacts)
+    });
+    members.insert("steps".into(), steps.collect());
+    let comments = whole.messages.iter().map(|message| {
+        let artifacts = by_comment.remove(&message.id).unwrap_or_default();
+        message::comment(message, artifact::list(artifacts))
+    });
     members.insert("comments".into(), comments.collect());
-    members.insert("checkpoints".into(), checkpoints(&story.run));
-    members.insert("children".into(), children.into());
-    members.insert("artifacts".into(), artifact::list(story, |_| true).into());
-    let worktree = own_files::worktree(&story.run, story.finished.as_ref());
-    members.insert("worktree".into(), worktree);
+    let checkpoints = whole.checkpoints.iter().map(checkpoint);
+    members.insert("checkpoints".into(), checkpoints.collect());
+    members.insert("children".into(), whole.children.clone().into());
+    let artifacts = artifact::list(whole.artifacts.clone());
+    members.insert("artifacts".into(), artifacts.into());
     Value::Object(members)
 }
 
-fn facts(run: &Run, beside: &Beside) -> Map<String, Value> {
-    let created = &run.created;
-    let usage = run.usage();
+/// What parks the run when it is used up; null without one.
+fn budget(budget: &Budget) -> Value {
+    match *budget == Budget::default() {
+        true => Value::Null,
+        false => json!({"usd": budget.usd, "tokens": budget.tokens, "minutes": budget.minutes}),
+    }
+}
+
+fn facts(run: &RunRow, beside: &Beside) -> Map<String, Value> {
     let mut value = json!({
-        "id": created.run.to_string(),
-        "number": created.number,
-        "project_id": created.project.id.to_string(),
-        "user_id": user(&created.by),
-        "workflow_definition_id": created.definition.id.to_string(),
-        "name": created.name,
+        "id": run.id.to_string(),
+        "number": run.number,
+        "project_id": run.project.to_string(),
+        "user_id": user(&run.by),
+        "workflow_definition_id": run.definition.to_string(),
+        "name": run.name,
         "args": run.args,
-        "current_phase": run.current_phase(),
-        "current_step_index": run.current_step_index(),
-        "status": run.status.word(),
-        "parent_run_id": created.parent.as_ref().map(|parent| parent.run.to_string()),
-        "parent_step_id": created.parent.as_ref().and_then(|parent| parent.step.as_deref()),
-        "instruction": created.instruction,
-        "path": created.directory,
-        "waiting": waiting(run, &beside.stuck),
+        "current_phase": run.current_phase,
+        "current_step_index": run.ended,
+        "status": run.status,
+        "parent_run_id": run.parent.map(|parent| parent.to_string()),
+        "parent_step_id": run.parent_step,
+        "instruction": run.instruction,
+        "path": run.directory,
+        "waiting": waiting_of(run, &beside.stuck),
         "progress": with_estimate(run, beside.estimate),
-        "worktree": own_files::worktree(run, None),
-        "cost_usd": usage.cost_usd,
-        "cost_is_estimate": usage.estimate,
-        "usage": step::tokens(&usage),
+        "worktree": own_files::worktree(run),
+        "budget": budget(&run.budget),
+        "cost_usd": run.usage.cost_usd,
+        "cost_is_estimate": run.usage.estimate,
+        "usage": step::tokens(&run.usage),
         "unread": 0,
         "started_at": maybe_time(run.started_at),
+        "completed_at": maybe_time(run.completed_at.or(run.cancelled_at)),
+        "paused_at": maybe_time(run.paused_at),
+        "cancelled_at": maybe_time(run.cancelled_at),
         "created_at": time(run.created_at),
         "updated_at": time(run.updated_at),
+        "error_message": run.error.as_ref().map(|error| error.message.as_str()),
+        "outputs": run.outputs,
+        "is_paused": run.status == "paused",
+        "pause_requested_at": run.pause.as_ref().map(|pause| time(pause.requested_at)),
+        "pause_reason": run.pause.as_ref().map(pause_reason),
+        "cancel_requested_at": maybe_time(run.cancel_requested_at),
+        "cancel_reason": run.cancel_reason,
         "workflow_definition": definition::of_run(run),
-        "_count": {"comments": run.messages, "artifacts": run.artifacts.len()},
+        "_count": {"comments": run.messages, "artifacts": run.artifacts},
     });
-    match value.as_object_mut() {
-        Some(members) => {
-            status(members, &run.status);
-            std::mem::take(members)
-        }
-        None => Map::new(),
+    if let Some(error) = &run.error {
+        value["error"] = json!({"step_id": error.step, "message": error.message});
     }
+    value
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default()
 }
 
-/// What depends on where the run stands.
-fn status(members: &mut Map<String, Value>, status: &Status) {
-    let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
-    for name in [
-        "error_message",
-        "completed_at",
-        "paused_at",
-        "cancelled_at",
-        "outputs",
-    ] {
-        set(name, Value::Null);
-    }
-    for name in [
-        "pause_requested_at",
-        "pause_reason",
-        "cancel_requested_at",
-        "cancel_reason",
-    ] {
-        set(name, Value::Null);
-    }
-    set("is_paused", matches!(status, Status::Paused(_)).into());
-    let pause = match status {
-        Status::Pending { pause } => pause.as_ref(),
-        Status::Running(running) => running.pause.as_ref(),
-        Status::Paused(pause) => {
-            set("paused_at", time(pause.since));
-            Some(pause)
-        }
-        Status::Cancelling(cancelling) => {
-            set("cancel_requested_at", time(cancelling.since));
-            set("cancel_reason", cancelling.reason.as_deref().into());
-            None
-        }
-        Status::Completed { at, outputs } => {
-            set("completed_at", time(*at));
-            set("outputs", outputs.clone());
-            None
-        }
-        Status::Failed { at, error } => {
-            set("completed_at", time(*at));
-            set("error_message", error.message.as_str().into());
-            set(
-                "error",
-                json!({"step_id": error.step, "message": error.message}),
-            );
-            None
-        }
-        Status::Cancelled { at, reason } => {
-            set("completed_at", time(*at));
-            set("cancelled_at", time(*at));
-            set("cancel_reason", reason.as_deref().into());
-            None
-        }
-    };
-    if let Some(pause) = pause {
-        set("pause_requested_at", time(pause.requested_at));
-        set("pause_reason", pause_reason(pause));
-    }
-}
-
-fn pause_reason(pause: &Pause) -> Value {
+fn pause_reason(pause: &PauseRow) -> Value {
     match (pause.reason, &pause.detail) {
         (PauseReason::Request, Some(detail)) => detail.as_str().into(),
         (reason, _) => word(&reason),
@@ -154,36 +150,46 @@ fn pause_reason(pause: &Pause) -> Value {
 }
 
 /// Why a run does not advance. Names the processes that will not end.
+fn waiting_of(run: &RunRow, stuck: &[u32]) -> Value {
+    let mut value = waiting(run.waiting.as_ref());
+    if let Some(waiting) = &run.waiting
+        && !stuck.is_empty()
+        && run.cancel_requested_at.is_some()
+    {
+        let pids: Vec<String> = stuck.iter().map(u32::to_string).collect();
+        let pids = pids.join(", ");
+        let detail = &waiting.detail;
+        value["detail"] = format!("{detail}: these processes do not end: {pids}").into();
+    }
+    value
+}
+
+/// Why a run does not advance.
 #[must_use]
-pub fn waiting(run: &Run, stuck: &[u32]) -> Value {
-    let Some(waiting) = run.waiting() else {
+pub fn waiting(waiting: Option<&Waiting>) -> Value {
+    let Some(waiting) = waiting else {
         return Value::Null;
     };
-    let mut detail = waiting.detail;
-    if !stuck.is_empty() && matches!(run.status, Status::Cancelling(_)) {
-        let pids: Vec<String> = stuck.iter().map(u32::to_string).collect();
-        detail = format!("{detail}: these processes do not end: {}", pids.join(", "));
-    }
     json!({
         "reason": waiting.reason.word(),
         "since": time(waiting.since),
         "until": maybe_time(waiting.until),
-        "detail": detail,
+        "detail": waiting.detail,
     })
 }
 
 /// How far a run is: its declared steps that have ended, of those that are known.
 #[must_use]
-pub fn progress(run: &Run) -> Value {
-    let (ended, known) = (run.ended, run.steps.len());
+pub fn progress(ended: usize, known: usize) -> Value {
     let ratio = (known > 0).then(|| ended as f64 / known as f64);
     json!({"ended": ended, "known": known, "ratio": ratio})
 }
 
 /// With the usual length of such a run, which says nothing about one that is over.
-fn with_estimate(run: &Run, estimate: Option<Duration>) -> Value {
-    let estimate = estimate.filter(|_| !run.status.is_ended());
-    let mut progress = progress(run);
+fn with_estimate(run: &RunRow, estimate: Option<Duration>) -> Value {
+    let is_ended = run.completed_at.is_some() || run.cancelled_at.is_some();
+    let estimate = estimate.filter(|_| !is_ended);
+    let mut progress = progress(run.ended, run.total);
     progress["estimate_ms"] = estimate.map(millis).into();
     progress
 }
@@ -198,28 +204,21 @@ pub fn child(row: &RunRow) -> Value {
         "step_id": row.parent_step,
         "status": row.status,
         "current_phase": row.current_phase,
-        "progress": {
-            "ended": row.ended,
-            "known": row.total,
-            "ratio": (row.total > 0).then(|| row.progress()),
-        },
+        "progress": progress(row.ended, row.total),
         "created_at": time(row.created_at),
     })
 }
 
-/// The checkpoints there are, oldest first.
+/// A checkpoint.
 #[must_use]
-pub fn checkpoints(run: &Run) -> Value {
-    let one = |(number, checkpoint): (&u32, &baton_core::run::Checkpoint)| {
-        json!({
-            "number": number,
-            "step_id": checkpoint.after,
-            "created_at": time(checkpoint.at),
-            "partial": checkpoint.partial,
-            "commit": checkpoint.commit,
-        })
-    };
-    run.checkpoints.iter().map(one).collect()
+pub fn checkpoint(row: &CheckpointRow) -> Value {
+    json!({
+        "number": row.number,
+        "step_id": row.after,
+        "created_at": time(row.at),
+        "partial": row.partial,
+        "commit": row.commit,
+    })
 }
 
 /// The user that owns what somebody did.

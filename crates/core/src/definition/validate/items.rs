@@ -46,6 +46,16 @@ impl Check<'_> {
             self.report
                 .error_with(entry.key_span, "foreach_and_matrix", message, help);
         }
+        let has_files = match kind {
+            Some(StepKind::Approval | StepKind::Wait | StepKind::Remote) => false,
+            Some(StepKind::Agent | StepKind::Script | StepKind::Workflow | StepKind::Function)
+            | None => true,
+        };
+        if let (true, false, Some(entry)) = (isolate, has_files, fields.entry("isolate")) {
+            let message = "`isolate` is for steps that work on files: agent, script and workflow";
+            self.report
+                .error(entry.key_span, "isolate_without_files", message);
+        }
         let one_by_one = kind == Some(StepKind::Workflow) && !isolate;
         if let (true, Some(2..), Some(entry)) = (one_by_one, max, fields.entry("max_parallel")) {
             let message =

@@ -73,9 +73,12 @@ impl Run {
     }
 
     pub(super) fn run_paused(&mut self, now: Timestamp) -> Result<(), Illegal> {
+        let merging = self.is_merging();
         let (pause, failing) = match &mut self.status {
             Status::Pending { pause } => (pause.take(), None),
-            Status::Running(running) if running.in_flight.is_empty() && self.leaving.is_empty() => {
+            Status::Running(running)
+                if running.in_flight.is_empty() && self.leaving.is_empty() && !merging =>
+            {
                 (running.pause.take(), running.failing)
             }
             _ => (None, None),
@@ -168,7 +171,9 @@ impl Run {
     pub(super) fn run_cancelled(&mut self, now: Timestamp) -> Result<(), Illegal> {
         let reason = match &self.status {
             Status::Cancelling(cancelling)
-                if cancelling.in_flight.is_empty() && self.leaving.is_empty() =>
+                if cancelling.in_flight.is_empty()
+                    && self.leaving.is_empty()
+                    && !self.is_merging() =>
             {
                 cancelling.reason.clone()
             }
@@ -218,6 +223,7 @@ impl Run {
             .in_flight()
             .is_some_and(|attempts| !attempts.is_empty())
             || !self.leaving.is_empty()
+            || self.is_merging()
         {
             return Err(self.illegal("run_failed", "a process may still run"));
         }

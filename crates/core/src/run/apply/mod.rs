@@ -4,6 +4,7 @@
 mod artifact;
 mod ends;
 mod lifecycle;
+mod merge;
 mod program;
 mod redirect;
 mod session;
@@ -126,7 +127,11 @@ impl Run {
                 number,
                 cause: _,
                 heads,
-            } => self.attempt_started(key, *attempt, *number, heads, at),
+                isolated,
+            } => {
+                self.begin_apart(key, *number, isolated.as_ref())?;
+                self.attempt_started(key, *attempt, *number, heads, at)
+            }
             Event::AttemptEnded { key, attempt, end } => self.attempt_ended(key, *attempt, end, at),
             Event::StepRequeued { key, cause } => self.step_requeued(key, *cause),
             Event::RetryScheduled {
@@ -154,6 +159,9 @@ impl Run {
             } => self.question_answered(key, question, answer, by, at),
             Event::QuestionClosed { key, question } => self.question_closed(key, question, at),
             Event::FilesKept { key, commit, .. } => self.files_kept(key, commit),
+            Event::MergeAwaited { key } => self.merge_awaited(key, at),
+            Event::MergeStarted { key } => self.merge_started(key, at),
+            Event::WorkMerged { key, outcome } => self.work_merged(key, outcome),
             Event::FilesFinished { outcome } => self.files_finished(outcome, at),
             Event::BudgetWarned { .. } => {
                 self.spending.warned = true;

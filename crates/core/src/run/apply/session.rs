@@ -190,7 +190,11 @@ impl Run {
     pub(super) fn files_kept(&mut self, key: &str, commit: &str) -> Result<(), Illegal> {
         let place = self.place(key, "files_kept")?;
         if let Some(step) = self.step_mut(place) {
-            step.commit = Some(commit.to_owned());
+            let newest = match &mut step.apart {
+                Some(apart) => &mut apart.newest,
+                None => &mut step.commit,
+            };
+            *newest = Some(commit.to_owned());
         }
         Ok(())
     }

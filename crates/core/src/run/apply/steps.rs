@@ -206,7 +206,7 @@ impl Run {
         )
     }
 
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         place: At,
         event: &str,

@@ -37,9 +37,17 @@ impl Run {
             },
             Status::Running(running) => self.advance_running(running, context, may_end),
             Status::Cancelling(cancelling) => {
+                if let Some(merge) = self.start_merge() {
+                    return vec![merge];
+                }
                 let child = |at: &At| {
-                    self.step(*at)
-                        .is_some_and(|s| matches!(s.state, State::Child { .. }))
+                    let open = |state: &State| {
+                        matches!(
+                            state,
+                            State::Child { .. } | State::AwaitsMerge { .. } | State::Merging { .. }
+                        )
+                    };
+                    self.step(*at).is_some_and(|s| open(&s.state))
                 };
                 let open = self.active.iter().any(child) || !self.leaving.is_empty();
                 if cancelling.in_flight.is_empty() && !open {
@@ -71,6 +79,11 @@ impl Run {
         context: &mut Context,
         may_end: bool,
     ) -> Vec<Event> {
+        if running.pause.is_none()
+            && let Some(merge) = self.start_merge()
+        {
+            return vec![merge];
+        }
         if let Some(place) = running.failing {
             let open = self.active.iter().any(|at| self.keeps_going(*at));
             if open || !self.leaving.is_empty() {
@@ -124,13 +137,15 @@ impl Run {
     }
 
     /// Whether a failing run still waits for this step to end.
-    fn keeps_going(&self, at: At) -> bool {
+    pub(super) fn keeps_going(&self, at: At) -> bool {
         self.step(at).is_some_and(|step| match &step.state {
             State::Working { .. }
             | State::Settling
             | State::Backoff { .. }
             | State::UsageLimit { .. }
-            | State::Child { .. } => true,
+            | State::Child { .. }
+            | State::AwaitsMerge { .. }
+            | State::Merging { .. } => true,
             State::Items { .. }
             | State::Approval { .. }
             | State::AskLost { .. }
@@ -166,7 +181,7 @@ impl Run {
     }
 
     fn pause_if_idle(&self, running: &Running) -> Vec<Event> {
-        let works = !running.in_flight.is_empty() || !self.leaving.is_empty();
+        let works = !running.in_flight.is_empty() || !self.leaving.is_empty() || self.is_merging();
         match &running.pause {
             Some(pause) if !works => self.is_paused(pause),
             _ => vec![],
@@ -305,6 +320,14 @@ impl Run {
             };
         }
         match &declared.action {
+            Action::Script(_) | Action::Agent(_) | Action::Workflow(_)
+                if self.isolates(place) && self.own_files().is_none() =>
+            {
+                fails(StepError {
+                    code: ErrorCode::Workspace,
+                    message: "`isolate` needs a worktree of this run's own".into(),
+                })
+            }
             Action::Script(_) | Action::Agent(_) => match self.work(place, context.env) {
                 Ok(_) => {
                     let attempt = context.mint.attempt();
@@ -316,6 +339,10 @@ impl Run {
                         heads: match declared.action {
                             Action::Agent(_) => self.next_heads(place, step),
                             _ => vec![],
+                        },
+                        isolated: match step.apart {
+                            None if self.isolates(place) => self.own_files(),
+                            _ => None,
                         },
                     };
                     let says = self.says_starting(place, step, attempt);
@@ -345,10 +372,6 @@ impl Run {
                 Err(error) => fails(error),
             },
             Action::Workflow(workflow) => match self.child_args(place, workflow, context) {
-                Ok(_) if self.isolates(place) && self.own_files().is_none() => fails(StepError {
-                    code: ErrorCode::Workspace,
-                    message: "`isolate` needs a worktree of this run's own".into(),
-                }),
                 Ok(args) => vec![Event::ChildStarted {
                     key,
                     child: context.mint.run(),
@@ -372,20 +395,6 @@ impl Run {
             }
             Action::Function => vec![],
         }
-    }
-
-    /// Whether the child of this step works in a worktree of its own.
-    fn isolates(&self, place: At) -> bool {
-        let declared = self.declared(place);
-        let each = declared.foreach.as_ref().is_some_and(|each| each.isolate);
-        each || matches!(&declared.action, Action::Workflow(child) if child.isolate)
-    }
-
-    /// The newest commit of the files that are this run's own.
-    fn own_files(&self) -> Option<String> {
-        let workspace = self.created.workspace.as_ref().filter(|w| !w.shared)?;
-        let newest = self.files.newest.as_ref();
-        Some(newest.unwrap_or(&workspace.base).clone())
     }
 
     fn needs_skipped(&self, place: At) -> bool {

@@ -100,10 +100,7 @@ impl Run {
             CallKind::Comment | CallKind::Log => {
                 let options: Value = serde_json::from_str(ask.options.as_str()).ok()?;
                 let content = options.get("content")?.as_str()?;
-                let content = content
-                    .get(..MESSAGE_LIMIT.min(content.len()))
-                    .unwrap_or_default();
-                let content = content.to_owned();
+                let content = bounded(content).to_owned();
                 let metadata = serde_json::json!({"from": call.kind.word(), "line": call.line});
                 *messages += 1;
                 Some(Event::MessagePosted(Box::new(MessagePosted {
@@ -129,5 +126,23 @@ impl Run {
                 })
             }
         }
+    }
+}
+
+/// As much of a text as a message may hold, in whole characters.
+fn bounded(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MESSAGE_LIMIT)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_too_long_is_cut_before_the_character_that_does_not_fit() {
+        let text = format!("a{}", "é".repeat(MESSAGE_LIMIT / 2));
+        assert_eq!(bounded(&text).len(), MESSAGE_LIMIT - 1);
+        assert!(text.starts_with(bounded(&text)));
+        assert_eq!(bounded("short"), "short");
     }
 }

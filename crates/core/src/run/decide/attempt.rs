@@ -53,11 +53,15 @@ impl Run {
         events.extend(match end {
             AttemptEnd::Succeeded { .. } => {
                 let mut events = self.processed(step);
-                events.push(Event::StepCompleted {
-                    key: key.clone(),
-                    output: StepOutput::default(),
-                });
-                events.push(self.checkpoint(place, partial));
+                if step.apart.is_some() {
+                    events.push(Event::MergeAwaited { key: key.clone() });
+                } else {
+                    events.push(Event::StepCompleted {
+                        key: key.clone(),
+                        output: StepOutput::default(),
+                    });
+                    events.push(self.checkpoint(place, partial));
+                }
                 events
             }
             _ if cancelling => vec![],
@@ -153,7 +157,9 @@ impl Run {
                     | State::Backoff { .. }
                     | State::UsageLimit { .. }
                     | State::AskLost { .. }
-                    | State::Child { .. } => true,
+                    | State::Child { .. }
+                    | State::AwaitsMerge { .. }
+                    | State::Merging { .. } => true,
                     // Parked or lost: its session goes on.
                     State::Pending => step.next_cause != Cause::First,
                     State::Approval { .. }
@@ -180,15 +186,22 @@ impl Run {
     }
 
     pub(super) fn checkpoint(&self, place: At, partial: bool) -> Event {
-        let after = self
-            .step(place)
-            .map(|step| step.key.clone())
-            .unwrap_or_default();
+        let step = self.step(place);
         Event::CheckpointTaken {
             number: self.next_checkpoint,
-            after,
+            after: step.map(|step| step.key.clone()).unwrap_or_default(),
             partial,
-            commit: self.step(place).and_then(|step| step.commit.clone()),
+            commit: step.and_then(|step| step.commit.clone()),
+        }
+    }
+
+    /// A checkpoint of the run's files after this step, as this commit has them.
+    pub(super) fn checkpoint_with(&self, place: At, commit: Option<String>) -> Event {
+        Event::CheckpointTaken {
+            number: self.next_checkpoint,
+            after: self.step(place).map_or_else(String::new, |s| s.key.clone()),
+            partial: self.others_are_at_work(place),
+            commit,
         }
     }
 

@@ -29,6 +29,15 @@ pub enum Command {
         /// What.
         news: News,
     },
+    /// An isolated item's work was merged into the run's files, or does not fit them.
+    Merged {
+        /// The item.
+        key: Key,
+        /// The number of its worktree ([`super::super::Apart::number`]).
+        number: u32,
+        /// What became of it.
+        outcome: Finished,
+    },
     /// An ended run's branch was finished.
     FilesFinished {
         /// What became of it.

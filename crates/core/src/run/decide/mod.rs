@@ -11,6 +11,7 @@ mod child;
 mod command;
 mod comment;
 mod fork;
+mod merge;
 mod pause;
 mod post;
 mod redirect;
@@ -115,6 +116,11 @@ impl Run {
             Command::AttemptEnded { attempt, end } => self.end_attempt(*attempt, end, context),
             Command::Hear { attempt, news } => self.hear(*attempt, news),
             Command::FilesFinished { outcome } => Ok(self.finished(outcome)),
+            Command::Merged {
+                key,
+                number,
+                outcome,
+            } => Ok(self.merged(key, *number, outcome)),
             Command::Reply {
                 step,
                 question,

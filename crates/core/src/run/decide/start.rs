@@ -6,8 +6,8 @@ use super::super::state::{Run, Slot, Status};
 use super::Refusal;
 use crate::definition::{Action, Definition};
 
-/// Names what a definition needs that this part of Baton does not have: remote steps and
-/// isolated items that are no child workflows come with later parts.
+/// Names what a definition needs that this part of Baton does not have: remote steps come with a
+/// later part.
 #[must_use]
 pub fn unavailable(definition: &Definition) -> Option<String> {
     definition.steps.iter().find_map(|step| match &step.action {
@@ -15,17 +15,12 @@ pub fn unavailable(definition: &Definition) -> Option<String> {
             "step `{}` needs the provider `{}`: remote steps are not available yet",
             step.id, remote.provider
         )),
-        Action::Workflow(_) => None,
-        Action::Function => None,
-        Action::Agent(_) | Action::Script(_) | Action::Approval(_) | Action::Wait(_) => {
-            let isolated = step.foreach.as_ref().is_some_and(|foreach| foreach.isolate);
-            isolated.then(|| {
-                format!(
-                    "step `{}` says `isolate: true`: not available yet but for child workflows",
-                    step.id
-                )
-            })
-        }
+        Action::Workflow(_)
+        | Action::Function
+        | Action::Agent(_)
+        | Action::Script(_)
+        | Action::Approval(_)
+        | Action::Wait(_) => None,
     })
 }
 

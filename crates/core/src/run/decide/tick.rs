@@ -116,6 +116,8 @@ impl Run {
             | State::Completed
             | State::Failed(_)
             | State::Skipped(_)
+            | State::AwaitsMerge { .. }
+            | State::Merging { .. }
             | State::Cancelled => vec![],
         }
     }

@@ -48,13 +48,45 @@ pub struct Definition {
     hash: Option<String>,
     /// One with errors cannot be run.
     is_valid: bool,
+    /// Its file is gone; its runs stay.
+    is_archived: bool,
     diagnostics: Vec<Diagnostic>,
+    /// What starts runs of it without a person; null of one that has errors.
+    triggers: Option<Triggers>,
     stats: Option<Stats>,
     created_at: Option<String>,
     updated_at: Option<String>,
     /// Its text; only of one that is asked for by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Triggers {
+    schedule: Option<Schedule>,
+    webhook: Option<InboundWebhook>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Schedule {
+    /// Five fields.
+    cron: String,
+    /// An IANA time zone.
+    tz: String,
+    /// Of times missed while no host ran: `none`, `one` or `all` start a run.
+    catch_up: String,
+    /// Null when it never comes due.
+    next_at: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct InboundWebhook {
+    /// Where it is sent to.
+    path: String,
+    /// The secret or environment variable that signatures are checked with.
+    secret_env: String,
+    /// Whether its `if` lets only some events start a run.
+    has_condition: bool,
 }
 
 /// How a definition's runs went.

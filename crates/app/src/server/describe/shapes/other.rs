@@ -169,9 +169,19 @@ pub struct Member {
     role: String,
 }
 
-/// Something that somebody did; what else it says depends on what it is.
+/// Something that somebody asked for that changes something, whether it was allowed or not.
 #[derive(Serialize, ToSchema)]
 pub struct Deed {
     id: String,
     at: String,
+    user_id: String,
+    username: String,
+    /// Who asked from inside a step.
+    attempt_id: Option<String>,
+    method: String,
+    path: String,
+    /// What it was answered with.
+    status: u16,
+    /// Null over the socket of the machine.
+    address: Option<String>,
 }

@@ -19,6 +19,17 @@ pub enum RunStatus {
     Cancelled,
 }
 
+/// Limits; null is none.
+#[derive(Serialize, ToSchema)]
+pub struct Budget {
+    /// US dollars.
+    usd: Option<f64>,
+    /// In and out.
+    tokens: Option<u64>,
+    /// Of running, not of waiting.
+    minutes: Option<f64>,
+}
+
 /// A run as lists show it.
 #[derive(Serialize, ToSchema)]
 pub struct Run {
@@ -70,6 +81,8 @@ pub struct RunFacts {
     progress: Progress,
     /// Null when it works in the project's own directory.
     worktree: Option<Worktree>,
+    /// What parks it when it is used up; null without one.
+    budget: Option<Budget>,
     cost_usd: Option<f64>,
     cost_is_estimate: bool,
     usage: Tokens,

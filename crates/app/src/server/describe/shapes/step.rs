@@ -161,8 +161,8 @@ pub struct Todo {
 pub struct Question {
     id: String,
     text: String,
-    /// `{type: "permission", tool, input, can_remember}`, `{type: "plan", plan}` or
-    /// `{type: "choices", items}`.
+    /// `{asks: "permission", tool, input, can_remember}`, `{asks: "plan", plan}` or
+    /// `{asks: "choices", items}`.
     #[schema(value_type = Object)]
     ask: Value,
     since: String,
