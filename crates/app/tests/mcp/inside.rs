@@ -33,7 +33,7 @@ fn world(definitions: &[(&str, &str)]) -> World {
 }
 
 fn comments(world: &World, run: &str) -> Vec<Value> {
-    let path = format!("/api/workflow-executions/{run}/comments?limit=200");
+    let path = format!("{run}/comments?limit=200");
     world.get(&path).json()["data"].as_array().unwrap().clone()
 }
 
@@ -62,7 +62,7 @@ fn an_agent_comments_reports_attaches_and_sets_its_output() {
     assert_eq!(comment["workflow_run_step_id"], think["id"], "{comment}");
     assert_eq!(comment["comment_type"], "agent", "{comment}");
     of("Half of it (1 of 2)");
-    let artifacts = world.get(&format!("/api/workflow-executions/{run}/artifacts"));
+    let artifacts = world.get(&format!("{run}/artifacts"));
     let artifacts = artifacts.json();
     assert_eq!(artifacts["data"][0]["name"], "report.txt", "{artifacts}");
     let id = artifacts["data"][0]["id"].as_str().unwrap();

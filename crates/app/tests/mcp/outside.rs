@@ -17,6 +17,8 @@ steps:
   - {id: say, type: script, command: echo hello}
 ";
 
+const RUN: &str = "/api/workflow-executions/1";
+
 /// One request over HTTP.
 fn ask(net: &Net, method: &str, params: &Value) -> Value {
     let body = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
@@ -88,7 +90,7 @@ fn a_persons_agent_starts_watches_and_steers_runs_over_http() {
     let wanted = json!({"definition": "ask", "args": {"name": "Ann"}});
     let started = value(&net, "start", &wanted);
     assert_eq!(started["number"], 1);
-    world.run_when("1", "waits", |run| run["waiting"]["reason"] == "approval");
+    world.run_when(RUN, "waits", |run| run["waiting"]["reason"] == "approval");
     let shown = value(&net, "show", &json!({"run": "1"}));
     assert_eq!(shown["waiting"]["reason"], "approval", "{shown}");
     assert_eq!(shown["steps"][0]["step_id"], "ok");
@@ -103,11 +105,11 @@ fn a_persons_agent_starts_watches_and_steers_runs_over_http() {
     let said = shown["messages"].as_array().unwrap();
     assert!(said.iter().any(|m| m["text"] == "for people"), "{shown}");
     value(&net, "pause", &json!({"run": "1", "reason": "lunch"}));
-    world.run_until("1", "paused");
+    world.run_until(RUN, "paused");
     value(&net, "resume", &json!({"run": "1"}));
-    world.run_when("1", "goes on", |run| run["status"] == "running");
+    world.run_when(RUN, "goes on", |run| run["status"] == "running");
     value(&net, "cancel", &json!({"run": "1"}));
-    world.run_until("1", "cancelled");
+    world.run_until(RUN, "cancelled");
     let (is_error, why) = call(&net, "pause", &json!({"run": "1"}));
     assert!(is_error, "{why}");
     // What was changed is in the trail, as if it had been asked of the API.
@@ -182,7 +184,7 @@ fn a_persons_agent_speaks_over_pipes_with_the_host_of_the_data_directory() {
         json!({"name": "start", "arguments": wanted}),
     );
     assert_eq!(started["result"]["isError"], false, "{started}");
-    world.run_when("1", "waits", |run| run["waiting"]["reason"] == "approval");
+    world.run_when(RUN, "waits", |run| run["waiting"]["reason"] == "approval");
     drop(input);
     assert!(child.wait().unwrap().success());
 }

@@ -25,6 +25,7 @@ use baton_engine::ports::{Clock, Reports, Word};
 use baton_runner::{Conversation, ExitRecord, Note, Shepherd};
 use serde_json::Value;
 
+use self::replay::name;
 use super::activities::Activities;
 use super::answer;
 use super::commentary::Commentary;
@@ -589,23 +590,5 @@ impl State {
             self.given.remove(&name(&Order::Finish {}));
             self.order(&Order::Finish {});
         }
-    }
-
-    fn stop(&mut self, why: Stopping) {
-        self.stopping.get_or_insert(why);
-        if let Some(shepherd) = &self.shepherd {
-            shepherd.stop();
-        }
-    }
-}
-
-/// What makes an order unique within its attempt.
-fn name(order: &Order) -> String {
-    match order {
-        Order::Tell { message, .. } => format!("tell-{message}"),
-        Order::Ask { id, .. } => format!("ask-{id}"),
-        Order::Answer { question, .. } => format!("answer-{question}"),
-        Order::Interrupt {} => "interrupt".into(),
-        Order::Finish {} => "finish".into(),
     }
 }

@@ -9,7 +9,7 @@ use baton_core::run::decide::News;
 use baton_runner::Entry;
 use serde_json::Value;
 
-use super::{State, name};
+use super::State;
 
 /// How much of a log is gone through at a time, in bytes.
 const PIECE: u64 = 1 << 20;
@@ -103,5 +103,16 @@ impl State {
                 self.record(None, Activity::Error { message });
             }
         }
+    }
+}
+
+/// What makes an order unique within its attempt.
+pub(super) fn name(order: &Order) -> String {
+    match order {
+        Order::Tell { message, .. } => format!("tell-{message}"),
+        Order::Ask { id, .. } => format!("ask-{id}"),
+        Order::Answer { question, .. } => format!("answer-{question}"),
+        Order::Interrupt {} => "interrupt".into(),
+        Order::Finish {} => "finish".into(),
     }
 }

@@ -14,6 +14,13 @@ const END: Duration = Duration::from_secs(20);
 const INTERRUPT: Duration = Duration::from_secs(8);
 
 impl State {
+    pub(super) fn stop(&mut self, why: Stopping) {
+        self.stopping.get_or_insert(why);
+        if let Some(shepherd) = &self.shepherd {
+            shepherd.stop();
+        }
+    }
+
     pub(super) fn tick(&mut self) {
         let passed = self.ticked.elapsed();
         self.ticked = Instant::now();
