@@ -40,11 +40,11 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// A time from RFC 3339 text.
+    /// A time from RFC 3339 text; one before 1970 is the beginning of 1970.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let stamp: jiff::Timestamp = text.parse().ok()?;
-        u64::try_from(stamp.as_millisecond()).ok().map(Self)
+        u64::try_from(stamp.as_millisecond().max(0)).ok().map(Self)
     }
 }
 

@@ -104,7 +104,7 @@ impl Params {
                 Problem::bad_request("bad_query", format!("`{name}` must be a whole number"))
             })
         };
-        self.get(name).map(parse).transpose()
+        self.given(name).map(parse).transpose()
     }
 
     /// The page size: 1 to 200, 50 when not given.

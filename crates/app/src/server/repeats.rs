@@ -112,7 +112,8 @@ fn key(headers: &HeaderMap) -> Answer<Option<String>> {
         return Ok(None);
     };
     let key = key.to_str().unwrap_or_default();
-    if key.is_empty() || key.len() > LONGEST_KEY {
+    let is_visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if key.is_empty() || key.len() > LONGEST_KEY || !is_visible {
         let detail = format!("`idempotency-key` has 1 to {LONGEST_KEY} visible characters");
         return Err(Problem::bad_request("bad_idempotency_key", detail));
     }

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment};
-use super::super::describe::{Comment, Data, Page, PageParams, StepParam};
+use super::super::describe::{Comment, Data, NumberedPageParams, Page, StepParam};
 use super::super::error::{Answer, Problem};
 use super::super::{State, find, wire};
 use crate::host::Host;
@@ -84,7 +84,7 @@ async fn create(
     path = "/api/workflow-executions/{id}/comments",
     tag = "Thread",
     operation_id = "list_comments",
-    params(PageParams, StepParam),
+    params(NumberedPageParams, StepParam),
     responses((status = 200, description = "Oldest first.", body = Page<Comment>))
 )]
 async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {

@@ -30,8 +30,10 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
     tag = "Insights",
     operation_id = "get_insights",
     params(InsightsParams),
-    responses((status = 200, description = "Sums over the time's newest 1000 runs.",
-        body = Data<Insights>))
+    responses(
+        (status = 200, description = "Sums over the time's newest 1000 runs.", body = Data<Insights>),
+        (status = 422, description = "`from` lies after `to`.")
+    )
 )]
 async fn insights(State(host): State, identity: Identity, params: Params) -> Answer<Json<Value>> {
     let to = time(&params, "to")?.unwrap_or_else(now);
@@ -40,7 +42,7 @@ async fn insights(State(host): State, identity: Identity, params: Params) -> Ans
     let from = from.unwrap_or_else(|| Timestamp::from_millis(to.millis().saturating_sub(usual)));
     if from > to {
         let detail = "`from` lies after `to`";
-        return Err(Problem::bad_request("bad_query", detail));
+        return Err(Problem::unfit("bad_query", detail));
     }
     let group = match params.get("group") {
         None => Group::Definition,

@@ -209,7 +209,10 @@ struct AddToken {
     tag = "Access",
     operation_id = "create_token",
     request_body = AddToken,
-    responses((status = 201, description = "With its value, this once.", body = Data<TokenShape>))
+    responses(
+        (status = 201, description = "With its value, this once.", body = Data<TokenShape>),
+        (status = 404, description = "There is no such user.")
+    )
 )]
 async fn add_token(
     State(host): State,

@@ -14,7 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::asking::{Body, Caller, Params, Segment, Segments};
-use super::super::describe::{Data, Delivery as DeliveryShape, Page, PageParams, Webhook};
+use super::super::describe::{
+    Data, Delivery as DeliveryShape, NumberedPageParams, Page, PageParams, Webhook,
+};
 use super::super::error::{Answer, Problem};
 use super::super::paging::page;
 use super::super::wire::{maybe_time, time};
@@ -191,12 +193,16 @@ async fn remove(State(host): State, Segment(id): Segment, caller: Caller) -> Ans
     path = "/api/webhooks/{id}/deliveries",
     tag = "Webhooks",
     operation_id = "list_deliveries",
-    params(PageParams),
+    params(NumberedPageParams),
     responses((status = 200, description = "Newest first.", body = Page<DeliveryShape>))
 )]
 async fn told(State(host): State, Segment(id): Segment, params: Params) -> Answer<Json<Value>> {
     let id = endpoint(&host, &id).await?.id;
-    let (before, limit) = (params.number("cursor")?, params.limit()?);
+    let before = match params.get("cursor") {
+        Some(_) => params.number("cursor")?,
+        None => None,
+    };
+    let limit = params.limit()?;
     let all = find::blocking(&host, move |host| {
         Ok(host.webhooks.kept.deliveries(id, before, limit + 1)?)
     })
