@@ -282,6 +282,8 @@ export interface components {
                 diagnostics: components["schemas"]["Diagnostic"][];
                 hash?: string | null;
                 id: string;
+                /** @description Its file is gone; its runs stay. */
+                is_archived: boolean;
                 is_template: boolean;
                 /** @description One with errors cannot be run. */
                 is_valid: boolean;
@@ -563,6 +565,8 @@ export interface components {
             diagnostics: components["schemas"]["Diagnostic"][];
             hash: string | null;
             id: string;
+            /** @description Its file is gone; its runs stay. */
+            is_archived: boolean;
             is_template: boolean;
             /** @description One with errors cannot be run. */
             is_valid: boolean;
@@ -767,6 +771,8 @@ export interface components {
                 diagnostics: components["schemas"]["Diagnostic"][];
                 hash?: string | null;
                 id: string;
+                /** @description Its file is gone; its runs stay. */
+                is_archived: boolean;
                 is_template: boolean;
                 /** @description One with errors cannot be run. */
                 is_valid: boolean;
@@ -970,6 +976,8 @@ export interface components {
                 diagnostics: components["schemas"]["Diagnostic"][];
                 hash?: string | null;
                 id: string;
+                /** @description Its file is gone; its runs stay. */
+                is_archived: boolean;
                 is_template: boolean;
                 /** @description One with errors cannot be run. */
                 is_valid: boolean;
