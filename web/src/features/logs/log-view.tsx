@@ -30,6 +30,8 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
   const box = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const [follows, setFollows] = useState(true);
+  // While it goes to a place, what is told of scrolling is about the place before.
+  const isJumping = useRef(false);
   const [isSearching, setSearching] = useState(false);
   const [query, setQuery] = useState("");
   const [match, setMatch] = useState(0);
@@ -50,7 +52,7 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
       if (!follows) element.scrollTop += shift * LINE;
       setMarked((at) => (at === null ? null : at + shift));
     }
-    if (follows && log.isAtEnd) element.scrollTop = element.scrollHeight;
+    if (follows && !isJumping.current && log.isAtEnd) element.scrollTop = element.scrollHeight;
   });
 
   const onScroll = () => {
@@ -59,7 +61,8 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
     const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2;
     if (isAtEnd && !log.isAtEnd) void reader.after();
     if (element.scrollTop < LINE * 60 && !log.isAtStart) void reader.before();
-    if (follows !== (isAtEnd && log.isAtEnd)) setFollows(isAtEnd && log.isAtEnd);
+    const isFollowing = isAtEnd && log.isAtEnd && !isJumping.current;
+    if (follows !== isFollowing) setFollows(isFollowing);
   };
 
   const goToEnd = () => {
@@ -68,25 +71,33 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
     if (log.isAtEnd) rows.scrollToIndex(Math.max(0, count - 1), { align: "end" });
     else void reader.openEnd();
   };
-  const goTo = async (index: number) => {
+  const jump = async (offset: number, isMatch: boolean) => {
+    isJumping.current = true;
+    setFollows(false);
+    const line = await reader.openAt(offset, isMatch);
+    setFollows(false);
+    setMarked(isMatch ? line : null);
+    requestAnimationFrame(() => {
+      rows.scrollToIndex(line, { align: isMatch ? "center" : "start" });
+      isJumping.current = false;
+    });
+  };
+  const goTo = (index: number) => {
     const found = search?.matches[index];
     if (!found) return;
     setMatch(index);
-    setFollows(false);
-    const line = await reader.openAt(found.offset, true);
-    setMarked(line);
-    requestAnimationFrame(() => rows.scrollToIndex(line, { align: "center" }));
+    void jump(found.offset, true);
   };
   const step_ = (by: number) => {
     if (!search || search.matches.length === 0) return;
-    void goTo((match + by + search.matches.length) % search.matches.length);
+    goTo((match + by + search.matches.length) % search.matches.length);
   };
 
   // The first match is shown as soon as there is one.
   const hasFirst = (search?.matches.length ?? 0) > 0;
   const searched = search?.query;
   useEffect(() => {
-    if (hasFirst) void goTo(0);
+    if (hasFirst) goTo(0);
     // Only when another search has its first match.
   }, [hasFirst, searched]);
 
@@ -171,12 +182,7 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
             max={Math.max(1, log.total)}
             step={1024}
             value={log.from}
-            onChange={(event) => {
-              setFollows(false);
-              setMarked(null);
-              const at = Number(event.target.value);
-              void reader.openAt(at).then((line) => rows.scrollToIndex(line, { align: "start" }));
-            }}
+            onChange={(event) => void jump(Number(event.target.value), false)}
           />
         )}
         <span className="grow" />
