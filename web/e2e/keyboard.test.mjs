@@ -57,7 +57,34 @@ test("with the keyboard alone a run is started, found, answered and left", async
 
   await press("Control+k");
   await page.keyboard.type("another one");
-  await page.getByRole("option", { name: /Another one/ }).waitFor();
+  await page.getByRole("option", { name: /Another one/, selected: true }).waitFor();
   await press("Enter");
+  await page.getByRole("heading", { name: "Another one" }).waitFor();
+});
+
+test("what is typed while the palette is being fetched is kept, and does nothing to the page", async ({ world: make, watch, browser }) => {
+  const world = make({ definitions: ["quick.yaml", "flaky.yaml"] });
+  await world.serve({ inProject: true });
+  world.baton("run", "flaky", "--detach", "--name", "Another one");
+  const context = await watch.context(browser, world);
+  let release;
+  const held = new Promise((done) => (release = done));
+  await context.route(/\/palette-[^/]*\.js$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const page = await context.newPage();
+  await page.goto(world.link);
+  await page.getByRole("article", { name: "Another one" }).waitFor();
+  await page.keyboard.press("Control+k");
+  // `c` and `?` would open something else, `/` the filter.
+  await page.keyboard.type("c?/");
+  same(await page.getByRole("dialog").count(), 1, "dialogs");
+  same(await page.getByLabel("Find a run, go somewhere, do something").inputValue(), "c?/", "what is typed");
+  for (let i = 0; i < 3; i += 1) await page.keyboard.press("Backspace");
+  await page.keyboard.type("another");
+  release();
+  await page.getByRole("option", { name: /Another one/, selected: true }).waitFor();
+  await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Another one" }).waitFor();
 });

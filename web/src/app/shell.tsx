@@ -1,20 +1,27 @@
 /** What is around every page: where to go, what needs you, and how the link to the server is. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { useLink, useTopic } from "~/api/live-react";
 import { queries } from "~/api/queries";
 import { paths } from "~/lib/paths";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
+import { Coming, PaletteComing } from "~/features/palette/coming";
 import { useProject } from "~/features/project/use-project";
 import { useNotices } from "~/features/board/use-notices";
 import { Icon, type IconName, Mark, StateIcon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
 
-const Palette = lazy(() => import("~/features/palette/palette"));
-const NewRun = lazy(() => import("~/features/start/new-run"));
-const Help = lazy(() => import("~/features/palette/help"));
+const fetchPalette = () => import("~/features/palette/palette");
+const fetchNewRun = () => import("~/features/start/new-run");
+const fetchHelp = () => import("~/features/palette/help");
+const Palette = lazy(fetchPalette);
+const NewRun = lazy(fetchNewRun);
+const Help = lazy(fetchHelp);
+
+/** When what a key opens is fetched, so that it is there when the key is pressed. */
+const FETCH_AFTER_MS = 1500;
 
 const places: { to: string; label: string; icon: IconName; keys: string; isNarrow: boolean }[] = [
   { to: paths.board(), label: "Board", icon: "board", keys: "g b", isNarrow: true },
@@ -29,7 +36,8 @@ export function Shell() {
   const { pathname } = useLocation();
   const search = useSearch({ from: "__root__" });
   const navigate = useNavigate();
-  const [palette, setPalette] = useState(false);
+  /** What is typed in it, at first; null when it is closed. */
+  const [palette, setPalette] = useState<string | null>(null);
   const [help, setHelp] = useState(false);
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
@@ -41,12 +49,18 @@ export function Shell() {
   const close = () => void navigate({ to: ".", search: (now) => ({ ...now, new: undefined }), replace: true });
 
   useShortcuts([
-    { keys: "mod+k", does: "Do anything", run: () => setPalette(true) },
+    { keys: "mod+k", does: "Do anything", run: () => setPalette((words) => words ?? "") },
     { keys: "?", does: "All keys", run: () => setHelp(true) },
     { keys: "c", does: "New run", run: () => void navigate({ to: ".", search: (now) => ({ ...now, new: "pick" }) }) },
     ...places.map((place) => ({ keys: place.keys, does: place.label, run: () => void navigate({ to: place.to }) })),
     { keys: "g s", does: "Settings", run: () => void navigate({ to: paths.settings() }) },
   ]);
+
+  useEffect(() => {
+    // What fails here is fetched again when it is wanted, and said then.
+    const timer = setTimeout(() => void Promise.allSettled([fetchPalette(), fetchNewRun(), fetchHelp()]), FETCH_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
 
   const isHere = (to: string) => (to === "/" ? pathname === "/" || isRun : pathname.startsWith(to));
   return (
@@ -150,8 +164,12 @@ export function Shell() {
           ]}
         />
       </nav>
-      <Suspense fallback={null}>
-        {palette ? <Palette onClose={() => setPalette(false)} onHelp={() => setHelp(true)} /> : null}
+      {palette !== null ? (
+        <Suspense fallback={<PaletteComing words={palette} onWords={setPalette} onClose={() => setPalette(null)} />}>
+          <Palette words={palette} onClose={() => setPalette(null)} onHelp={() => setHelp(true)} />
+        </Suspense>
+      ) : null}
+      <Suspense fallback={<Coming />}>
         {help ? <Help onClose={() => setHelp(false)} /> : null}
         {search.new !== undefined && project ? <NewRun definition={search.new === "pick" ? undefined : search.new} project={project} onClose={close} /> : null}
       </Suspense>

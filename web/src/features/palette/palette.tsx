@@ -14,13 +14,13 @@ import { applyTheme, remember } from "~/lib/stored";
 import { Badge } from "~/ui/badge";
 import { Icon, type IconName } from "~/ui/icon";
 
-export default function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
+export default function Palette({ words: first, onClose, onHelp }: { words: string; onClose: () => void; onHelp: () => void }) {
   const navigate = useNavigate();
   const { pathname } = useLocation();
   const { project } = useProject();
   const orders = useOrders();
   const me = useMe();
-  const [q, setQ] = useState("");
+  const [q, setQ] = useState(first);
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
   const here = pathname.startsWith("/runs/") ? board?.runs.find((run) => [String(run.number), run.id].includes(pathname.split("/")[2] ?? "")) : undefined;
