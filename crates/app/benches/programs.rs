@@ -3,23 +3,21 @@
 //! sync for each group of commits, views, and workers as processes. Prints JSON lines.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+#[path = "../../store/benches/outside/mod.rs"]
+mod outside;
+
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_core::ids::{AttemptId, ProjectId, RunId};
+use baton_core::ids::ProjectId;
 use baton_core::run::event::{Actor, Event, PausePolicy, ProjectRef};
 use baton_core::run::prefix::TakenOver;
-use baton_core::time::Timestamp;
-use baton_engine::ports::{
-    Clock, Definitions, Environments, FoundDefinition, Journal, Launch, Reports, Runners,
-    StopReason,
-};
+use baton_engine::ports::Journal as _;
 use baton_engine::{Engine, Outside, Plans, StartRequest};
 use baton_script::{Limits, Pool, PoolOptions, ScriptPrograms, Source};
 use baton_store::{SqliteJournal, Views};
+use outside::{Nothing, Wall};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
@@ -242,49 +240,4 @@ async fn going(host: &Host, steps: usize, concurrent: usize) -> serde_json::Valu
         "runs_per_second": runs as f64 / seconds, "steps_per_second": stepped as f64 / seconds,
         "projection_lag_commits": lag,
     })
-}
-
-struct Wall;
-
-impl Clock for Wall {
-    fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "the clock of this benchmark")]
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
-        Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap())
-    }
-    fn random(&self) -> u128 {
-        use std::hash::{BuildHasher, Hasher};
-        let half = || std::hash::RandomState::new().build_hasher().finish();
-        (u128::from(half()) << 64) | u128::from(half())
-    }
-    fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(tokio::time::sleep(at.since(self.now())))
-    }
-}
-
-struct Nothing;
-
-impl Runners for Nothing {
-    fn launch(&self, _: Launch, _: Arc<dyn Reports>) {}
-    fn take_back(&self, _: Launch, _: Arc<dyn Reports>) {}
-    fn stop(&self, _: AttemptId, _: StopReason) {}
-}
-
-impl Definitions for Nothing {
-    fn find(&self, _: &ProjectRef, key: &str) -> Result<FoundDefinition, String> {
-        Err(key.into())
-    }
-}
-
-impl Environments for Nothing {
-    fn allowed(
-        &self,
-        _: RunId,
-        _: Option<RunId>,
-        _: &ProjectRef,
-    ) -> Result<BTreeMap<String, String>, String> {
-        Ok(BTreeMap::new())
-    }
 }

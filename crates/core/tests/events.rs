@@ -5,6 +5,10 @@
 
 #[path = "event_samples/later.rs"]
 mod later;
+#[path = "event_samples/sessions.rs"]
+mod sessions;
+#[path = "event_samples/steps.rs"]
+mod steps;
 mod stored;
 
 use baton_core::activity::{Answer, Asks, Choice, ChoiceOption, Question, Usage};
@@ -310,181 +314,6 @@ fn posted() -> MessagePosted {
     }
 }
 
-fn attempts() -> Vec<Event> {
-    let key = || "build.2".to_owned();
-    let ended = |end| Event::AttemptEnded {
-        key: key(),
-        attempt: ATTEMPT,
-        end,
-    };
-    vec![
-        Event::AttemptStarted {
-            key: key(),
-            attempt: ATTEMPT,
-            number: 2,
-            cause: Cause::Retry,
-            heads: vec![],
-            isolated: None,
-        },
-        Event::AttemptStarted {
-            key: key(),
-            attempt: ATTEMPT,
-            number: 3,
-            cause: Cause::UsageLimit,
-            heads: vec![4, 7],
-            isolated: None,
-        },
-        Event::AttemptStarted {
-            key: key(),
-            attempt: ATTEMPT,
-            number: 4,
-            cause: Cause::First,
-            heads: vec![],
-            isolated: Some("90".repeat(20)),
-        },
-        ended(AttemptEnd::Succeeded { output: output() }),
-        ended(AttemptEnd::Succeeded {
-            output: StepOutput::default(),
-        }),
-        ended(AttemptEnd::Failed {
-            error: error(ErrorCode::ExitCode, "exit code 3"),
-            output: output(),
-        }),
-        ended(AttemptEnd::Lost {
-            detail: "no record".into(),
-            never_started: false,
-        }),
-        ended(AttemptEnd::Lost {
-            detail: "it had not begun".into(),
-            never_started: true,
-        }),
-        ended(AttemptEnd::Stopped {}),
-        ended(AttemptEnd::Parked {}),
-        ended(AttemptEnd::UsageLimit {
-            resets_at: Some(at("2026-01-02T08:00:00Z")),
-            detail: "5-hour limit".into(),
-        }),
-        ended(AttemptEnd::UsageLimit {
-            resets_at: None,
-            detail: "limit".into(),
-        }),
-        ended(AttemptEnd::SessionLost {
-            detail: "no conversation found".into(),
-        }),
-        Event::StepRequeued {
-            key: key(),
-            cause: Cause::Lost,
-        },
-        Event::RetryScheduled {
-            key: key(),
-            until: at("2026-01-02T03:04:15Z"),
-            failure: error(ErrorCode::Signal, "ended by signal 9 (KILL)"),
-        },
-        Event::LostAsked { key: key() },
-    ]
-}
-
-fn steps() -> Vec<Event> {
-    let key = || "ok".to_owned();
-    let soon = || at("2026-01-02T03:04:15Z");
-    let ended = |outcome| Event::ChildEnded {
-        key: key(),
-        child: OTHER,
-        outcome,
-    };
-    vec![
-        Event::StepSkipped {
-            key: key(),
-            reason: SkipReason::NeedsSkipped,
-        },
-        Event::ApprovalRequested {
-            key: key(),
-            message: Big::new("Go on?"),
-            expires: Some(soon()),
-        },
-        Event::ApprovalRequested {
-            key: key(),
-            message: Big::new("Go on?"),
-            expires: None,
-        },
-        Event::ApprovalAnswered {
-            key: key(),
-            approved: true,
-            by: user(),
-            message: Some("sure".into()),
-        },
-        Event::WaitStarted {
-            key: key(),
-            until: soon(),
-        },
-        Event::ChildStarted {
-            key: key(),
-            child: OTHER,
-            workflow: "review".into(),
-            args: Big::new("{}"),
-            expires: Some(soon()),
-            isolated: None,
-        },
-        Event::ChildStarted {
-            key: key(),
-            child: OTHER,
-            workflow: "review".into(),
-            args: Big::new("{}"),
-            expires: None,
-            isolated: Some("90".repeat(20)),
-        },
-        ended(ChildOutcome::Completed {
-            outputs: Big::new(r#"{"said":"yes"}"#),
-            commit: None,
-        }),
-        ended(ChildOutcome::Failed {
-            message: "step `a` failed".into(),
-            code: None,
-            commit: None,
-        }),
-        ended(ChildOutcome::Failed {
-            message: "merge_conflict: it would conflict".into(),
-            code: Some(ErrorCode::MergeConflict),
-            commit: None,
-        }),
-        ended(ChildOutcome::Cancelled {}),
-        Event::ChildAbandoned {
-            key: key(),
-            child: OTHER,
-        },
-        Event::ItemsListed {
-            key: key(),
-            items: Big::new(r#"["a","b"]"#),
-            count: 2,
-        },
-        Event::StepCompleted {
-            key: key(),
-            output: output(),
-        },
-        Event::StepCompleted {
-            key: key(),
-            output: StepOutput::default(),
-        },
-        Event::StepFailed {
-            key: key(),
-            error: error(ErrorCode::Rejected, "no"),
-            output: StepOutput::default(),
-        },
-        Event::CheckpointTaken {
-            number: 4,
-            after: key(),
-            partial: true,
-            commit: None,
-        },
-        Event::CheckpointTaken {
-            number: 5,
-            after: key(),
-            partial: false,
-            commit: Some("34".repeat(20)),
-        },
-    ]
-}
-
 fn lifecycle() -> Vec<Event> {
     let reset = |because| Event::StepsReset {
         keys: vec!["a".into(), "b".into()],
@@ -553,124 +382,14 @@ fn run_events() -> Vec<Event> {
     let programs = later::programs();
     [
         lifecycle(),
-        steps(),
-        attempts(),
-        sessions(),
+        steps::steps(),
+        steps::attempts(),
+        sessions::sessions(),
         later,
         programs,
         later::forks_of_programs(&created()),
     ]
     .concat()
-}
-
-fn sessions() -> Vec<Event> {
-    let key = || "build.2".to_owned();
-    let asked = |asks| Event::QuestionAsked {
-        key: key(),
-        attempt: ATTEMPT,
-        question: Box::new(Question {
-            id: "7f6f".into(),
-            asks,
-            text: "May Write be used on NEW.md?".into(),
-        }),
-    };
-    let answered = |answer| Event::QuestionAnswered {
-        key: key(),
-        question: "7f6f".into(),
-        answer,
-        by: user(),
-    };
-    vec![
-        Event::UsageLimitReached {
-            key: key(),
-            until: at("2026-01-02T08:00:07Z"),
-            detail: "5-hour limit".into(),
-        },
-        Event::SessionKnown {
-            key: key(),
-            attempt: ATTEMPT,
-            session: "0ba65878".into(),
-            model: Some("opus".into()),
-            transcript: None,
-        },
-        Event::SessionUsed {
-            key: key(),
-            attempt: ATTEMPT,
-            usage: Usage {
-                input: 10,
-                output: 20,
-                cache_read: 30,
-                cache_write: 40,
-                cost_usd: Some(0.25),
-                estimate: true,
-                context_used: Some(50),
-            },
-        },
-        asked(Asks::Permission {
-            tool: "Write".into(),
-            input: json!({"file_path": "NEW.md"}),
-            can_remember: true,
-        }),
-        asked(Asks::Plan {
-            plan: "1. Read".into(),
-        }),
-        asked(Asks::Choices {
-            items: vec![Choice {
-                question: "Which?".into(),
-                header: Some("Way".into()),
-                options: vec![ChoiceOption {
-                    label: "A".into(),
-                    description: "the first".into(),
-                }],
-                multiple: false,
-            }],
-        }),
-        answered(Answer::Approve {
-            remember: true,
-            message: None,
-        }),
-        answered(Answer::Reject {
-            message: Some("no".into()),
-        }),
-        answered(Answer::Choices {
-            answers: [("Which?".to_owned(), vec!["A".to_owned()])].into(),
-        }),
-        Event::QuestionClosed {
-            key: key(),
-            question: "7f6f".into(),
-        },
-        Event::FilesKept {
-            key: key(),
-            attempt: ATTEMPT,
-            commit: "56".repeat(20),
-        },
-        Event::MergeAwaited { key: key() },
-        Event::MergeStarted { key: key() },
-        Event::WorkMerged {
-            key: key(),
-            outcome: Finished {
-                branch: "baton/implement-00000001-each-0-1".into(),
-                commit: Some("78".repeat(20)),
-                merged_into: Some("baton/implement-00000001".into()),
-                conflicts: vec![],
-                checkpoint: Some("9a".repeat(20)),
-                detail: "Its work (2 files) was merged.".into(),
-            },
-        },
-        Event::FilesFinished {
-            outcome: Finished {
-                branch: "baton/implement-00000001".into(),
-                commit: Some("78".repeat(20)),
-                merged_into: None,
-                conflicts: vec!["src/app.py".into()],
-                checkpoint: None,
-                detail: "It would conflict.".into(),
-            },
-        },
-        Event::BudgetWarned {
-            detail: "80 % of the budget are used".into(),
-        },
-    ]
 }
 
 fn slot_events() -> Vec<slot::Event> {

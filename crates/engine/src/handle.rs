@@ -242,6 +242,13 @@ impl Engine {
         actors.slots.clear();
     }
 
+    /// What is reported to a run, by which nobody waits for an answer.
+    fn tell_run(&self, run: RunId, command: Command) {
+        let command = Box::new(command);
+        let (id, reply) = (None, None);
+        self.mail_run(run, RunMail::Command { command, id, reply });
+    }
+
     pub(crate) fn mail_run(&self, run: RunId, mail: RunMail) {
         let mut actors = lock(&self.inner.actors);
         if actors.closed {
@@ -340,14 +347,7 @@ impl Reports for Engine {
             return;
         };
         let command = Command::AttemptEnded { attempt, end };
-        self.mail_run(
-            run,
-            RunMail::Command {
-                command: Box::new(command),
-                id: None,
-                reply: None,
-            },
-        );
+        self.tell_run(run, command);
     }
 
     fn news(&self, attempt: AttemptId, news: News) {
@@ -355,27 +355,13 @@ impl Reports for Engine {
             return;
         };
         let command = Command::Hear { attempt, news };
-        self.mail_run(
-            run,
-            RunMail::Command {
-                command: Box::new(command),
-                id: None,
-                reply: None,
-            },
-        );
+        self.tell_run(run, command);
     }
 
     fn finished(&self, run: RunId, outcome: Finished) {
         lock(&self.inner.files).finishing.remove(&run);
         let command = Command::FilesFinished { outcome };
-        self.mail_run(
-            run,
-            RunMail::Command {
-                command: Box::new(command),
-                id: None,
-                reply: None,
-            },
-        );
+        self.tell_run(run, command);
     }
 
     fn merged(&self, run: RunId, key: String, number: u32, outcome: Finished) {
@@ -384,14 +370,7 @@ impl Reports for Engine {
             number,
             outcome,
         };
-        self.mail_run(
-            run,
-            RunMail::Command {
-                command: Box::new(command),
-                id: None,
-                reply: None,
-            },
-        );
+        self.tell_run(run, command);
     }
 
     fn still_running(&self, attempt: AttemptId, pids: Vec<u32>) {
@@ -411,14 +390,7 @@ impl Reports for Engine {
             asks,
             end,
         };
-        self.mail_run(
-            run,
-            RunMail::Command {
-                command: Box::new(command),
-                id: None,
-                reply: None,
-            },
-        );
+        self.tell_run(run, command);
     }
 
     fn program_lost(&self, run: RunId) {

@@ -2,69 +2,21 @@
 //! synced-append rate and SQLite's own commit rate in the same run. Prints JSON lines.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+mod outside;
+
 use std::io::Write as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_core::ids::{AttemptId, ProjectId, RunId};
+use baton_core::ids::ProjectId;
 use baton_core::run::event::{Actor, Event, PausePolicy, ProjectRef};
 use baton_core::run::prefix::TakenOver;
-use baton_core::time::Timestamp;
-use baton_engine::ports::{
-    Clock, Definitions, Environments, FoundDefinition, Journal, Launch, Reports, Runners,
-    StopReason,
-};
+use baton_engine::ports::Journal as _;
 use baton_engine::{Engine, Outside, Plans, StartRequest};
 use baton_store::{SqliteJournal, Views};
+use outside::{Nothing, Wall};
 
 const LENGTH: Duration = Duration::from_secs(10);
-
-struct Wall;
-
-impl Clock for Wall {
-    fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "the clock of this benchmark")]
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
-        Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap())
-    }
-    fn random(&self) -> u128 {
-        use std::hash::{BuildHasher, Hasher};
-        let half = || std::hash::RandomState::new().build_hasher().finish();
-        (u128::from(half()) << 64) | u128::from(half())
-    }
-    fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(tokio::time::sleep(at.since(self.now())))
-    }
-}
-
-struct Nothing;
-
-impl Runners for Nothing {
-    fn launch(&self, _: Launch, _: Arc<dyn Reports>) {}
-    fn take_back(&self, _: Launch, _: Arc<dyn Reports>) {}
-    fn stop(&self, _: AttemptId, _: StopReason) {}
-}
-
-impl Definitions for Nothing {
-    fn find(&self, _: &ProjectRef, key: &str) -> Result<FoundDefinition, String> {
-        Err(key.into())
-    }
-}
-
-impl Environments for Nothing {
-    fn allowed(
-        &self,
-        _: RunId,
-        _: Option<RunId>,
-        _: &ProjectRef,
-    ) -> Result<BTreeMap<String, String>, String> {
-        Ok(BTreeMap::new())
-    }
-}
 
 fn waits(steps: usize, length: &str) -> Arc<str> {
     let mut text = String::from("name: Waits\nsteps:\n");
