@@ -46,7 +46,8 @@ export class Front {
       response.resume();
       const path = join(dist, normalize(new URL(incoming.url, "http://x").pathname));
       const file = extname(path) && existsSync(path) ? path : join(dist, "index.html");
-      const { "content-length": _length, "content-encoding": _encoding, "transfer-encoding": _transfer, etag: _tag, ...headers } = response.headers;
+      const headers = { ...response.headers };
+      for (const name of ["content-length", "content-encoding", "transfer-encoding", "etag"]) delete headers[name];
       answer.writeHead(200, { ...headers, "content-type": types[extname(file)] ?? "application/octet-stream", "content-encoding": "gzip" });
       answer.end(gzipSync(readFileSync(file)));
     });
