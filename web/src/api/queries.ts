@@ -101,7 +101,12 @@ export const queries = {
     }),
 
   run: (id: string) =>
-    queryOptions({ queryKey: keys.run(id), queryFn: ({ signal }) => one<Run>(endpoints.run(id), signal) }),
+    queryOptions({
+      queryKey: keys.run(id),
+      queryFn: ({ signal }) => one<Run>(endpoints.run(id), signal),
+      // That it was deleted is told to nobody: whoever comes back to it looks.
+      refetchOnWindowFocus: "always",
+    }),
 
   messages: (id: string) =>
     queryOptions({

@@ -19,7 +19,7 @@ export interface Edge {
 }
 
 export const WIDTH = 208;
-export const HEIGHT = 52;
+export const HEIGHT = 64;
 /** A chain longer than this is folded into lines, so that it can be read. */
 const IN_A_LINE = 6;
 
@@ -57,7 +57,7 @@ export function graph(run: Run, isNarrow: boolean): { nodes: Node[]; edges: Edge
 /** What a window begins at: what needs somebody, broke, or is at work, else what comes next. */
 export function inView(nodes: Node[], run: Pick<Run, "status">): Node | undefined {
   const first = (...states: string[]) => nodes.find((node) => states.includes(stepState(node.step, run)));
-  return first("need") ?? first("run", "retry") ?? first("fail") ?? first("wait", "hold") ?? first("todo") ?? nodes[0];
+  return first("need") ?? first("run", "retry") ?? first("wait", "hold") ?? first("fail") ?? first("todo") ?? nodes[0];
 }
 
 /** The steps whose name, id or state has all of these words. */
@@ -65,7 +65,7 @@ export function found(nodes: Node[], query: string): Node[] {
   const words = query.trim().toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return [];
   return nodes.filter(({ step }) => {
-    const text = `${step.name} ${step.step_id} ${step.status}`.toLowerCase();
-    return words.every((word) => text.includes(word));
+    const text = `${step.name} ${step.status}`.toLowerCase();
+    return words.every((word) => text.includes(word)) || step.step_id.toLowerCase().includes(words.join(" "));
   });
 }

@@ -1,5 +1,5 @@
 /** The graph tab: which step needs which, and how each stands. */
-import { Background, Controls, type Edge, Handle, MarkerType, MiniMap, type Node, type NodeProps, Panel, Position, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
+import { Background, Controls, type Edge, Handle, MarkerType, MiniMap, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
 import { useMemo, useRef, useState } from "react";
 import type { Run, Step } from "~/api/types";
 import { phaseLabel } from "~/lib/format";
@@ -33,8 +33,8 @@ export default function GraphTab({ run, onStep }: { run: Run; onStep: (key: stri
   const matches = useMemo(() => found(made.nodes, query), [made.nodes, query]);
   const matched = new Set(matches.map((node) => node.id));
   const phases = [...new Set(made.nodes.flatMap((node) => (node.step.phase ? [node.step.phase] : [])))];
-  const goTo = (node: { x: number; y: number } | undefined, zoom = isNarrow ? 0.85 : 1) => {
-    if (node) void flow.current?.setCenter(node.x + WIDTH / 2, node.y + HEIGHT / 2, { zoom, duration: 150 });
+  const goTo = (node: { x: number; y: number } | undefined, zoom = isNarrow ? 0.85 : 1, duration = 150) => {
+    if (node) void flow.current?.setCenter(node.x + WIDTH / 2, node.y + HEIGHT / 2, { zoom, duration });
   };
   const goToMatch = (index: number) => {
     const next = (index + matches.length) % Math.max(1, matches.length);
@@ -64,6 +64,45 @@ export default function GraphTab({ run, onStep }: { run: Run; onStep: (key: stri
   }));
   return (
     <div className="graph">
+      {isMany ? (
+        <div className="tlx-bar graph-find">
+          <label className="search search--sm">
+            <Icon name="search" size="sm" />
+            <span className="sr">Find a step</span>
+            <input
+              ref={field}
+              type="search"
+              placeholder={`Find one of ${made.nodes.length} steps`}
+              value={query}
+              onChange={(event) => {
+                setQuery(event.target.value);
+                setAt(0);
+                goTo(found(made.nodes, event.target.value)[0]);
+              }}
+              onKeyDown={(event) => {
+                if (event.key === "Enter") goToMatch(at + (event.shiftKey ? -1 : 1));
+                if (event.key !== "Escape") return;
+                setQuery("");
+                event.currentTarget.blur();
+              }}
+            />
+            <span className="muted t11 num" role="status">
+              {query.trim() === "" ? "" : matches.length === 0 ? "nothing" : `${Math.min(at, matches.length - 1) + 1} of ${matches.length}`}
+            </span>
+            <kbd aria-hidden="true">/</kbd>
+          </label>
+          {phases.length > 1 ? (
+            <Pick
+              small
+              label="Go to a phase"
+              shown="Go to"
+              value=""
+              options={[{ value: "", label: "phase" }, ...phases.map((phase) => ({ value: phase, label: phaseLabel(phase, run.workflow_definition.phase_labels) }))]}
+              onPick={(phase) => phase && goToPhase(phase)}
+            />
+          ) : null}
+        </div>
+      ) : null}
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -72,7 +111,8 @@ export default function GraphTab({ run, onStep }: { run: Run; onStep: (key: stri
         fitViewOptions={{ maxZoom: 1, minZoom: 0.05, padding: 0.08 }}
         onInit={(instance) => {
           flow.current = instance;
-          if (isMany) goTo(inView(made.nodes, run), 0.85);
+          // Its size is known when it has been drawn.
+          if (isMany) requestAnimationFrame(() => goTo(inView(made.nodes, run), 0.85, 0));
         }}
         minZoom={0.05}
         maxZoom={1.6}
@@ -86,45 +126,6 @@ export default function GraphTab({ run, onStep }: { run: Run; onStep: (key: stri
       >
         <Background gap={24} />
         <Controls showInteractive={false} />
-        {isMany ? (
-          <Panel position="top-left" className="graph-find">
-            <label className="search search--sm">
-              <Icon name="search" size="sm" />
-              <span className="sr">Find a step</span>
-              <input
-                ref={field}
-                type="search"
-                placeholder={`Find one of ${made.nodes.length} steps`}
-                value={query}
-                onChange={(event) => {
-                  setQuery(event.target.value);
-                  setAt(0);
-                  goTo(found(made.nodes, event.target.value)[0]);
-                }}
-                onKeyDown={(event) => {
-                  if (event.key === "Enter") goToMatch(at + (event.shiftKey ? -1 : 1));
-                  if (event.key !== "Escape") return;
-                  setQuery("");
-                  event.currentTarget.blur();
-                }}
-              />
-              <span className="muted t11 num" role="status">
-                {query.trim() === "" ? "" : matches.length === 0 ? "nothing" : `${Math.min(at, matches.length - 1) + 1} of ${matches.length}`}
-              </span>
-              <kbd aria-hidden="true">/</kbd>
-            </label>
-            {phases.length > 1 ? (
-              <Pick
-                small
-                label="Go to a phase"
-                shown="Go to"
-                value=""
-                options={[{ value: "", label: "phase" }, ...phases.map((phase) => ({ value: phase, label: phaseLabel(phase, run.workflow_definition.phase_labels) }))]}
-                onPick={(phase) => phase && goToPhase(phase)}
-              />
-            ) : null}
-          </Panel>
-        ) : null}
         {nodes.length > 12 && !isNarrow ? <MiniMap pannable zoomable ariaLabel="Map of the graph" nodeClassName={(node) => `map map--${stepState((node as StepNode).data.step, run)}`} /> : null}
       </ReactFlow>
     </div>
@@ -141,7 +142,7 @@ function StepBox({ data }: NodeProps<StepNode>) {
       <button type="button" className="node nodrag" data-s={state} data-aside={isAside || undefined} onClick={() => onOpen(step.step_id)} title={step.name}>
         <StepIcon state={state} />
         <span className="node-t">
-          <span className="medium cut">{step.name}</span>
+          <span className="node-n">{step.name}</span>
           <span className="node-s">
             <WorkerTag step={step} />
             {items.length > 0 ? <span className="num">{`${done}/${items.length}`}</span> : null}

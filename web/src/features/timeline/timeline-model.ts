@@ -13,7 +13,7 @@ export interface Bar {
 }
 
 export type Row =
-  | { kind: "phase"; key: string; label: string; from: number | null; to: number | null; steps: number; done: number; isOver: boolean }
+  | { kind: "phase"; key: string; label: string; from: number | null; to: number | null; steps: number; done: number; isEnded: boolean; isOver: boolean }
   | { kind: "step"; key: string; step: Step; bars: Bar[]; isItem: boolean };
 
 export interface Pause {
@@ -78,10 +78,11 @@ function rowsOf(run: Run, now: number): Row[] {
   return rows;
 }
 
-function tally(steps: Step[]): { steps: number; done: number; isOver: boolean } {
+function tally(steps: Step[]): { steps: number; done: number; isEnded: boolean; isOver: boolean } {
   const done = steps.filter((step) => step.status === "completed").length;
   const isOver = steps.every((step) => step.status === "completed" || step.status === "skipped");
-  return { steps: steps.length, done, isOver };
+  const isEnded = steps.every((step) => step.status !== "running" && step.status !== "pending");
+  return { steps: steps.length, done, isEnded, isOver };
 }
 
 /** With more steps than this, phases that are over begin folded. */
@@ -99,8 +100,8 @@ export function foldedAtFirst(rows: Row[]): Set<string> {
 export function shownRows(rows: Row[], folded: Set<string>, query: string): Row[] {
   const words = query.trim().toLowerCase().split(/\s+/).filter(Boolean);
   const isFound = (step: Step) => {
-    const text = `${step.name} ${step.step_id} ${step.status}`.toLowerCase();
-    return words.every((word) => text.includes(word));
+    const text = `${step.name} ${step.status}`.toLowerCase();
+    return words.every((word) => text.includes(word)) || step.step_id.toLowerCase().includes(words.join(" "));
   };
   const found: Row[] = [];
   let phase: Extract<Row, { kind: "phase" }> | null = null;

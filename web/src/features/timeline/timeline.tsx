@@ -71,7 +71,7 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
   }, []);
   const width = Math.max(200, room - names) * zoom;
   const span = model.to - model.from;
-  const x = (at: number) => ((at - model.from) / span) * (width - RESERVE) + 8;
+  const x = (at: number) => ((at - model.from) / span) * (width - (isNarrow ? RESERVE / 2 : RESERVE)) + 8;
   const marks = ticks(model.from, model.to, width);
   // A time that is half hidden or stands under the time that it is now says less than none.
   const isReadable = (at: number) => x(at) > 26 && (isOver(run) || Math.abs(x(at) - x(model.now)) > (withSeconds ? 62 : 44));
@@ -89,6 +89,12 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
     paddingStart: 32,
   });
   const height = Math.max(rows.getTotalSize(), 0);
+  // Of many steps it begins at what is going on.
+  useEffect(() => {
+    const at = isMany ? all.findIndex((row) => row.kind === "step" && row.step.status === "running") : -1;
+    if (at > 8) rows.scrollToIndex(at, { align: "center" });
+    // Once, when it is opened.
+  }, []);
 
   return (
     <div className="tlx">
@@ -194,7 +200,7 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
                     <span className="muted num tlx-tally">
                       {row.done} of {row.steps}
                     </span>
-                    {row.from !== null && row.to !== null ? <span className="num">{clock(row.to - row.from, row.isOver)}</span> : null}
+                    {row.from !== null && row.to !== null ? <span className="num">{clock(row.to - row.from, row.isEnded)}</span> : null}
                   </button>
                   {row.from !== null && row.to !== null ? <span className="ph-span" style={{ left: names + x(row.from), width: Math.max(4, x(row.to) - x(row.from)) }} /> : null}
                 </div>
@@ -213,7 +219,7 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
                   <Piece key={index} bar={bar} left={names + x(bar.from)} width={x(bar.to) - x(bar.from)} title={`${step.name}: ${clock(bar.to - bar.from, true)}`} />
                 ))}
                 {last && step.status !== "running" && (step.session?.cost_usd || step.error_message) ? (
-                  <span className="tb-l" style={{ left: names + x(last.to) }}>
+                  <span className="tb-l" style={{ left: names + Math.max(x(last.to), x(last.from) + 14) }}>
                     {step.error_message ? step.error_message.split("\n", 1)[0]!.slice(0, 60) : money(step.session?.cost_usd)}
                   </span>
                 ) : null}
