@@ -100,7 +100,7 @@ export function Rewind({ run, checkpoint, name, onClose }: { run: Run; checkpoin
         <Button kind="pri" size="sm" icon="rewind" busy={busy} can={preview.data ? canRewind(run, me) : "Looking what would be undone"} onClick={() => void rewind()}>
           Rewind and run
         </Button>
-        <Button size="sm" icon="fork" onClick={() => setForking(true)}>
+        <Button size="sm" onClick={() => setForking(true)}>
           Fork instead
         </Button>
         <span className="grow" />
