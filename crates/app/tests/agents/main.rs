@@ -12,3 +12,4 @@ mod named;
 mod office;
 #[path = "../support/mod.rs"]
 mod support;
+mod typed;
