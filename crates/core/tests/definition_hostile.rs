@@ -76,7 +76,8 @@ fn a_large_file_is_refused() {
 
 /// As many steps as may be, each of which needs the one before it.
 fn chain() -> String {
-    let mut steps = "name: t\nsteps:\n- {id: s0, type: script, command: ls, needs: []}\n".to_owned();
+    let mut steps =
+        "name: t\nsteps:\n- {id: s0, type: script, command: ls, needs: []}\n".to_owned();
     for n in 1..10_000 {
         let before = n - 1;
         writeln!(steps, "- {{id: s{n}, type: script, command: 'echo {{{{ steps.s{before}.result }}}}', needs: [s{before}]}}").unwrap();

@@ -72,7 +72,10 @@ fn files_and_packages_of_es_modules_are_imported() {
         ("node_modules/three/index.js", "export const three = 3;"),
     ]);
     let story = lived(&compiled.bundle.unwrap());
-    assert!(story.starts_with("completed [4,3,\"world\",\"late\"]"), "{story}");
+    assert!(
+        story.starts_with("completed [4,3,\"world\",\"late\"]"),
+        "{story}"
+    );
 }
 
 #[test]
@@ -94,7 +97,10 @@ fn nothing_outside_the_project_is_imported() {
         ("file:///etc/passwd", "is an absolute path"),
         ("node:fs", "is not there in a workflow"),
         ("child_process", "is not there in a workflow"),
-        ("missing-package", "the project has no package `missing-package`"),
+        (
+            "missing-package",
+            "the project has no package `missing-package`",
+        ),
         ("../../..", "there is no file"),
         ("old", "has no ES module"),
     ] {
@@ -143,14 +149,17 @@ export default defineWorkflow({
     let outline = definition.program.unwrap().outline;
     let outline: Vec<_> = outline
         .iter()
-        .map(|step| (step.id.as_str(), step.name.as_deref(), step.phase.as_deref()))
+        .map(|step| {
+            (
+                step.id.as_str(),
+                step.name.as_deref(),
+                step.phase.as_deref(),
+            )
+        })
         .collect();
     assert_eq!(
         outline,
-        [
-            ("build", Some("Build it"), Some("one")),
-            ("ok", None, None)
-        ]
+        [("build", Some("Build it"), Some("one")), ("ok", None, None)]
     );
 }
 
@@ -160,7 +169,10 @@ fn an_error_in_a_file_that_is_imported_has_its_place_there() {
     let helper = "interface Unused { a: string }\n\nexport function fails(): never {\n  const why: string = 'no luck';\n  throw new Error(why);\n}\n";
     let files = [("flows/flow.ts", text.as_str()), ("flows/fails.ts", helper)];
     let story = lived(&in_project(&files).bundle.unwrap());
-    assert!(story.starts_with("failed Error: no luck (fails.ts:5:"), "{story}");
+    assert!(
+        story.starts_with("failed Error: no luck (fails.ts:5:"),
+        "{story}"
+    );
     let broken = [files[0], ("flows/fails.ts", "export const a = ;\n")];
     let found = found(in_project(&broken));
     let first = &found[0];

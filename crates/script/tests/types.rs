@@ -207,14 +207,18 @@ fn choices(types: &str, interface: &str) -> BTreeMap<String, BTreeSet<String>> {
             let word = |word: &str| Some(word.strip_prefix('"')?.strip_suffix('"')?.to_owned());
             let words: Option<BTreeSet<String>> = kind.split(" | ").map(word).collect();
             let name = name.trim_end_matches('?').to_owned();
-            words.filter(|words| words.len() > 1).map(|words| (name, words))
+            words
+                .filter(|words| words.len() > 1)
+                .map(|words| (name, words))
         })
         .collect()
 }
 
 /// What the engine says that a field may be.
 fn takes(said: &str) -> BTreeSet<String> {
-    let (_, list) = said.rsplit_once("it is one of ").unwrap_or_else(|| panic!("{said}"));
+    let (_, list) = said
+        .rsplit_once("it is one of ")
+        .unwrap_or_else(|| panic!("{said}"));
     list.split(", ").map(str::to_owned).collect()
 }
 
@@ -228,8 +232,14 @@ fn the_types_have_the_words_that_the_engine_takes() {
     let mut compared = 0;
     for (interface, options) in [
         ("AgentStepConfig", json!({"type": "agent", "prompt": "x"})),
-        ("ScriptStepConfig", json!({"type": "script", "command": ["x"]})),
-        ("ApprovalConfig", json!({"type": "approval", "message": "x"})),
+        (
+            "ScriptStepConfig",
+            json!({"type": "script", "command": ["x"]}),
+        ),
+        (
+            "ApprovalConfig",
+            json!({"type": "approval", "message": "x"}),
+        ),
     ] {
         for (field, words) in choices(types, interface) {
             let mut options = options.clone();

@@ -132,7 +132,10 @@ pub fn check(tree: &Tree) -> Vec<String> {
             && file.path != "crates/tidy/src/layers.rs"
             && permits.iter().any(|permit| file.text.contains(permit))
         {
-            complaints.push(format!("{}: unsafe code has its place in {UNSAFE}", file.path));
+            complaints.push(format!(
+                "{}: unsafe code has its place in {UNSAFE}",
+                file.path
+            ));
         }
         if file.path.starts_with("crates/core/src/") && !file.is_test() {
             impure_lines(file, &mut complaints);

@@ -50,11 +50,22 @@ export default defineWorkflow({
 });
 ";
     std::fs::write(office.world.project.join("bad.ts"), text).unwrap();
-    let output = office.world.command(&["validate", "bad.ts"]).output().unwrap();
+    let output = office
+        .world
+        .command(&["validate", "bad.ts"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let shown = said(&output);
-    assert!(shown.contains("bad.ts:4:3") && shown.contains("concurrency"), "{shown}");
-    let output = office.world.command(&["validate", "bad.ts", "--json"]).output().unwrap();
+    assert!(
+        shown.contains("bad.ts:4:3") && shown.contains("concurrency"),
+        "{shown}"
+    );
+    let output = office
+        .world
+        .command(&["validate", "bad.ts", "--json"])
+        .output()
+        .unwrap();
     let body: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(body["data"][0]["line"], json!(4));
 }
@@ -68,7 +79,11 @@ fn types_are_written_anew_and_a_tsconfig_that_is_there_stays() {
     for _ in 0..2 {
         let output = office.world.command(&["types"]).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
-        assert!(std::fs::read_to_string(&types).unwrap().contains("defineWorkflow"));
+        assert!(
+            std::fs::read_to_string(&types)
+                .unwrap()
+                .contains("defineWorkflow")
+        );
         std::fs::write(&types, "mine").unwrap();
     }
     let config = std::fs::read_to_string(definitions.join("tsconfig.json")).unwrap();

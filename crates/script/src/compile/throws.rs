@@ -9,7 +9,7 @@ use oxc_ast_visit::{VisitMut, walk_mut};
 /// What the SDK calls it.
 const THROWN: &str = "__baton_thrown";
 
-/// Marks all throws of a compiled file, but for `throw new …`.
+/// Marks all throws of a compiled file, but for those of what is named an error: `throw new RangeError(…)`.
 pub(super) fn mark<'a>(program: &mut Program<'a>, allocator: &'a Allocator) {
     let builder = AstBuilder::new(allocator);
     Marks { builder }.visit_program(program);
@@ -22,19 +22,20 @@ struct Marks<'a> {
 impl<'a> VisitMut<'a> for Marks<'a> {
     fn visit_throw_statement(&mut self, it: &mut ThrowStatement<'a>) {
         walk_mut::walk_throw_statement(self, it);
-        if matches!(it.argument, Expression::NewExpression(_)) {
+        if is_error(&it.argument) {
             return;
         }
         let thrown = Argument::from(it.argument.take_in(&self.builder));
         let callee = Expression::new_identifier(it.span, THROWN, &self.builder);
         let arguments = Vec::from_value_in(thrown, &self.builder);
-        it.argument = Expression::new_call_expression(
-            it.span,
-            callee,
-            None,
-            arguments,
-            false,
-            &self.builder,
-        );
+        it.argument =
+            Expression::new_call_expression(it.span, callee, None, arguments, false, &self.builder);
     }
+}
+
+fn is_error(thrown: &Expression<'_>) -> bool {
+    let Expression::NewExpression(made) = thrown else {
+        return false;
+    };
+    matches!(&made.callee, Expression::Identifier(class) if class.name.ends_with("Error"))
 }

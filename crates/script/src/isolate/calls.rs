@@ -509,7 +509,9 @@ fn kind_of(words: &str, stack: &str, limits: &Limits) -> ProgramError {
     } else if words == THREW_NULL && stack.is_empty() {
         (
             ProgramFault::Memory,
-            format!("it needs more than {megabytes} MB of memory, or it rejected a promise with null"),
+            format!(
+                "it needs more than {megabytes} MB of memory, or it rejected a promise with null"
+            ),
         )
     } else if super::engine::is_too_deep(words) {
         (

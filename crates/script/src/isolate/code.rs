@@ -27,7 +27,10 @@ impl Code {
     }
 
     /// Declares the module in another isolate.
-    #[expect(unsafe_code, reason = "the engine takes what it wrote itself, see below")]
+    #[expect(
+        unsafe_code,
+        reason = "the engine takes what it wrote itself, see below"
+    )]
     pub(super) fn load<'js>(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Module<'js, Declared>> {
         // SAFETY: the bytes have to be valid bytecode. They are what `Module::write` gave in this
         // process, for a module that the same build of the engine had compiled: the two functions

@@ -7,8 +7,8 @@ use std::time::Duration;
 use baton_core::run::program::ProgramFault;
 use rquickjs::convert::List;
 use rquickjs::{
-    CatchResultExt, CaughtError, Context, Ctx, Error, Function, Module, Object,
-    Persistent, Runtime, Value,
+    CatchResultExt, CaughtError, Context, Ctx, Error, Function, Module, Object, Persistent,
+    Runtime, Value,
 };
 
 use super::modules::{self, Files, Modules, Names};
@@ -256,7 +256,10 @@ fn words_of(value: Value<'_>) -> (String, String) {
         let host: Object<'_> = ctx.globals().get("__baton")?;
         let told: Function<'_> = host.get("told")?;
         let List((words, stack)) = told.call::<_, List<(String, String)>>((value.clone(),))?;
-        let words = words.strip_prefix("Error: ").map(str::to_owned).unwrap_or(words);
+        let words = words
+            .strip_prefix("Error: ")
+            .map(str::to_owned)
+            .unwrap_or(words);
         Ok((words, stack))
     };
     told().unwrap_or_else(|_| {

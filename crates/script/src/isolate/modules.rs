@@ -100,11 +100,7 @@ impl Modules {
         }
     }
 
-    fn declare<'js>(
-        &self,
-        ctx: &Ctx<'js>,
-        name: &str,
-    ) -> rquickjs::Result<Module<'js, Declared>> {
+    fn declare<'js>(&self, ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Module<'js, Declared>> {
         if let Some(code) = self.compiled.borrow().get(name) {
             return code.load(ctx);
         }

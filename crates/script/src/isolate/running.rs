@@ -118,7 +118,9 @@ impl Running {
                 let begin: Function<'_> = host.get("begin")?;
                 begin.call((module, words.to_string()))
             };
-            begin().catch(&ctx).map_err(|error| self.engine.fault(error))
+            begin()
+                .catch(&ctx)
+                .map_err(|error| self.engine.fault(error))
         })
     }
 
