@@ -120,7 +120,7 @@ fn delays(office: &Office, runs: &[String]) {
             let Some((_, said)) = said.and_then(|said| said.split_once(' ')) else {
                 continue;
             };
-            let at: Timestamp = serde_json::from_value(event["at"].clone()).unwrap();
+            let at: Timestamp = Timestamp::parse(event["at"].as_str().unwrap()).unwrap();
             all.push(at.millis().saturating_sub(said.parse().unwrap()));
         }
     }

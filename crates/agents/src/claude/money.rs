@@ -4,7 +4,7 @@
 //! it is missing (2.1.197). Between results, what the lines of the model's messages say is an estimate:
 //! they come when a message begins, with its input complete and its output not. Never knows prices.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use baton_core::activity::Usage;
 use serde_json::Value;
@@ -16,8 +16,10 @@ use super::wire::{count, list, text};
 pub(super) struct Money {
     /// What results have confirmed.
     sure: Usage,
-    /// Messages since the last result, by their id.
-    live: BTreeMap<String, Usage>,
+    /// The messages since the last result, by their id.
+    seen: HashSet<String>,
+    /// What they have come to: a turn can have thousands, so they are not added up each time.
+    live: Usage,
     /// `total_cost_usd` of the last result.
     last_total: Option<f64>,
     /// The session is older than this process: its first total holds older turns.
@@ -44,8 +46,8 @@ impl Money {
         let blocks = list(&message["content"]);
         let length: usize = blocks.iter().map(length).sum();
         let output = u64::try_from(length / 4).unwrap_or(u64::MAX);
-        if let Some(known) = self.live.get_mut(id) {
-            known.output = known.output.saturating_add(output);
+        if self.seen.contains(id) {
+            self.live.output = self.live.output.saturating_add(output);
             return None;
         }
         let opening = tokens(usage);
@@ -57,7 +59,8 @@ impl Money {
             output: opening.output.max(output),
             ..opening
         };
-        self.live.insert(id.to_owned(), usage);
+        add(&mut self.live, &usage);
+        self.seen.insert(id.to_owned());
         Some(self.sums())
     }
 
@@ -80,7 +83,8 @@ impl Money {
             }
         };
         self.last_total = total.or(self.last_total);
-        self.live.clear();
+        self.seen.clear();
+        self.live = Usage::default();
         add(&mut self.sure, &turn);
         if let Some(cost) = cost.filter(|cost: &f64| cost.is_finite()) {
             self.sure.cost_usd = Some(self.sure.cost_usd.unwrap_or_default() + cost.max(0.0));
@@ -113,8 +117,8 @@ impl Money {
 
     fn sums(&self) -> Usage {
         let mut sums = self.sure;
-        self.live.values().for_each(|usage| add(&mut sums, usage));
-        sums.estimate |= !self.live.is_empty();
+        add(&mut sums, &self.live);
+        sums.estimate |= !self.seen.is_empty();
         sums
     }
 }

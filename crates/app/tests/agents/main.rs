@@ -6,6 +6,7 @@ mod apart;
 mod bad;
 mod code;
 mod files;
+mod heard;
 mod limits;
 mod living;
 mod named;

@@ -52,7 +52,7 @@ const SCRIPTS: Kind = Kind {
 };
 
 /// All of them.
-pub const KINDS: [Kind; 11] = [
+pub const KINDS: [Kind; 12] = [
     Kind {
         key: "sequential",
         scripts: &["a", "b", "c", "d", "e"],
@@ -112,6 +112,13 @@ pub const KINDS: [Kind; 11] = [
     Kind {
         key: "tree",
         agents: &["a", "b", "c"],
+        is_in_git: true,
+        ..SCRIPTS
+    },
+    Kind {
+        key: "apart",
+        agents: &["item.0", "item.1", "item.2"],
+        others: &["item"],
         is_in_git: true,
         ..SCRIPTS
     },
@@ -258,11 +265,12 @@ fn define_agents(world: &World) {
     let repository = repository(world);
     let definitions = repository.join(".agent/workflows/definitions");
     std::fs::create_dir_all(&definitions).unwrap();
-    std::fs::write(
-        definitions.join("tree.yaml"),
-        format!("name: tree\n{tree}\n{text}"),
-    )
-    .unwrap();
+    let each = format!("{free}\n    foreach: [1, 2, 3]\n    isolate: true\n    max_parallel: 3");
+    let item = agent_step("item", "claude", &each, &work, "file");
+    for (name, steps) in [("tree", text), ("apart", format!("steps:\n{item}"))] {
+        let path = definitions.join(format!("{name}.yaml"));
+        std::fs::write(path, format!("name: {name}\n{tree}\n{steps}")).unwrap();
+    }
     let git = |words: &[&str]| git(&repository, words).unwrap();
     git(&["init", "--quiet", "--initial-branch", "main"]);
     std::fs::write(repository.join("README.md"), "hello\n").unwrap();

@@ -29,21 +29,26 @@ pub fn words(pid: i32) -> Option<Vec<String>> {
     (!words.is_empty()).then_some(words)
 }
 
-/// The processes of a host in which TypeScript runs.
+/// What a process has started itself and has not ended.
 #[allow(dead_code, reason = "each test binary uses its own part of it")]
-pub fn workers(host: i32) -> Vec<i32> {
-    let tasks = fs::read_dir(format!("/proc/{host}/task"));
+pub fn children(pid: i32) -> Vec<i32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
     let tasks = tasks.into_iter().flatten().flatten();
     let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    let pids: Vec<i32> = children
+    children
         .flat_map(|pids| {
             pids.split(' ')
                 .filter_map(|pid| pid.parse().ok())
                 .collect::<Vec<_>>()
         })
-        .collect();
+        .collect()
+}
+
+/// The processes of a host in which TypeScript runs.
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
+pub fn workers(host: i32) -> Vec<i32> {
     let is_worker = |pid: &i32| words(*pid).is_some_and(|words| words[1..] == ["worker"]);
-    pids.into_iter().filter(is_worker).collect()
+    children(host).into_iter().filter(is_worker).collect()
 }
 
 /// Ends it the hard way; false when it was gone.

@@ -50,8 +50,11 @@ impl Wire {
 
     pub(super) fn init(&mut self, mode: &str) {
         let cwd = std::env::current_dir().unwrap_or_default();
+        // Where the real one keeps its transcripts is known by this path; the fake keeps none.
+        let home = std::env::var("FAKE_AGENT_HOME").unwrap_or_default();
         self.print(json!({
             "type": "system", "subtype": "init", "cwd": cwd,
+            "memory_paths": {"auto": format!("{home}/projects/x/memory/")},
             "tools": ["Agent", "AskUserQuestion", "Bash", "Edit", "ExitPlanMode", "Read", "Write"],
             "mcp_servers": [], "model": self.model, "permissionMode": mode, "slash_commands": [],
             "apiKeySource": "ANTHROPIC_API_KEY", "claude_code_version": super::VERSION,

@@ -99,10 +99,13 @@ impl Conversation {
     pub fn read(&mut self, up_to: u64) -> io::Result<Vec<Entry>> {
         self.read_orders()?;
         let mut entries = Vec::new();
-        let mut buffer = vec![0; CHUNK];
+        // No more than there is: a line at a time this is called for each.
+        let left = usize::try_from(up_to.saturating_sub(self.raw.at)).unwrap_or(CHUNK);
+        let mut buffer = vec![0; left.min(CHUNK)];
         while self.raw.at < up_to {
             let most = usize::try_from(up_to - self.raw.at).unwrap_or(CHUNK);
-            let count = match self.raw.read(&mut buffer[..most.min(CHUNK)]) {
+            let most = most.min(buffer.len());
+            let count = match self.raw.read(&mut buffer[..most]) {
                 Ok(count) => count,
                 // What is read is handed out; the error comes again.
                 Err(_) if !entries.is_empty() => return Ok(entries),
@@ -185,7 +188,7 @@ impl Conversation {
     }
 
     fn read_orders(&mut self) -> io::Result<()> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = [0; 4 * 1024];
         loop {
             let count = self.said.read(&mut buffer)?;
             if count == 0 {

@@ -323,7 +323,7 @@ impl Runners for ShepherdRunners {
             return;
         }
         drop(finished);
-        Self::finish_files(finish, reports);
+        self.finish_files(finish, reports);
     }
 
     fn merge(&self, merge: MergeFiles, reports: Arc<dyn Reports>) {

@@ -251,19 +251,31 @@ impl ShepherdRunners {
     }
 
     /// Finishes a branch on a thread of its own, and reports it.
-    pub(super) fn finish_files(finish: FinishFiles, reports: Arc<dyn Reports>) {
+    pub(super) fn finish_files(&self, finish: FinishFiles, reports: Arc<dyn Reports>) {
         let run = finish.run;
+        let runners = self.clone();
         let thread = std::thread::Builder::new().name("finish".into());
         let runtime = tokio::runtime::Handle::try_current();
         let spawned = thread.spawn(move || {
             let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
-            let outcome = finish_now(&finish);
+            let outcome = runners.finish_now(&finish);
             reports.finished(finish.run, outcome);
         });
         if let Err(error) = spawned {
             // The run stays live: the next host's recovery looks again.
             tracing::error!(%run, %error, "no thread to finish a run's branch");
         }
+    }
+
+    fn finish_now(&self, finish: &FinishFiles) -> Finished {
+        let workspace = &finish.files.workspace;
+        let Some(parent) = &workspace.parent else {
+            return finish_branch(workspace, &finish.name);
+        };
+        // Children and items of one run bring their work into the same worktree.
+        let root = self.root(&parent.root);
+        let _alone = root.lock().unwrap_or_else(PoisonError::into_inner);
+        merge_back(workspace, parent)
     }
 }
 
@@ -379,11 +391,8 @@ fn merge_back(workspace: &Workspace, parent: &Workspace) -> Finished {
     }
 }
 
-fn finish_now(finish: &FinishFiles) -> Finished {
-    let workspace = &finish.files.workspace;
-    if let Some(parent) = &workspace.parent {
-        return merge_back(workspace, parent);
-    }
+/// Finishes the branch of a run that works for nobody else.
+fn finish_branch(workspace: &Workspace, name: &str) -> Finished {
     let how = match workspace.finish {
         Finish::Keep => How::Keep,
         Finish::Review => How::Review,
@@ -395,7 +404,7 @@ fn finish_now(finish: &FinishFiles) -> Finished {
     let mut tries = 0;
     let done = loop {
         tries += 1;
-        match baton_worktree::finish(&spec, &how, &finish.name) {
+        match baton_worktree::finish(&spec, &how, name) {
             Err(error) if error.may_pass() && tries < TRIES => {
                 #[expect(
                     clippy::disallowed_methods,
