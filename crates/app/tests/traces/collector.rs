@@ -112,8 +112,9 @@ impl Kept {
             let status = self.status.load(Ordering::Acquire);
             self.requests.fetch_add(1, Ordering::AcqRel);
             if status == 200 {
+                let is_packed = head.contains("content-encoding: gzip");
                 self.heads.lock().unwrap().push(head);
-                self.take(&body);
+                self.take(&if is_packed { unpacked(&body) } else { body });
             }
             let answer = format!("HTTP/1.1 {status} Said\r\ncontent-length: 0\r\n\r\n");
             if reader.get_mut().write_all(answer.as_bytes()).is_err() {
@@ -137,6 +138,14 @@ impl Kept {
             self.spans.lock().unwrap().extend(spans);
         }
     }
+}
+
+fn unpacked(body: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    flate2::read::GzDecoder::new(body)
+        .read_to_end(&mut all)
+        .unwrap();
+    all
 }
 
 fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {

@@ -191,11 +191,14 @@ fn agents_and_tools_follow_the_conventions_for_generative_ai_when_asked_to() {
             "gen_ai_latest_experimental",
         );
         host.env("OTEL_SERVICE_NAME", "ours");
+        host.env("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip");
     });
     let run = world.run("traced", &json!({"items": []}));
     world.run_until(&run, "failed");
     let spans = spans_with(&world, &collector, "run traced");
     assert!(spans.iter().all(|span| span.service == "ours"));
+    let mut heads = collector.heads().into_iter();
+    assert!(heads.all(|head| head.contains("content-encoding: gzip")));
     let agent = spans
         .iter()
         .find(|span| span.name.starts_with("invoke_agent acp:"));
