@@ -51,9 +51,13 @@ test("a run that is deleted while it is shown says so, and the board forgets it"
   await other.getByRole("menuitem", { name: "Delete…" }).click();
   await other.getByRole("button", { name: "Delete run" }).click();
   await other.getByRole("article", { name: "Gone soon" }).waitFor({ state: "detached" });
-  await page.getByRole("navigation", { name: "Views of this run" }).getByRole("link", { name: "Changes" }).click();
+  // The page that shows it says so by itself, and what it can still do leads on.
+  await page.getByText("Run 1 has been deleted").waitFor();
   await page.reload();
-  await page.getByText(/There is no such run|has been deleted/).waitFor();
+  await page.getByText("There is no such run").waitFor();
+  await page.getByRole("link", { name: "To the board", exact: true }).click();
+  await page.getByRole("heading", { name: "Board" }).waitFor();
+  same(await page.getByRole("article", { name: "Gone soon" }).count(), 0, "cards of the deleted run");
 });
 
 test("of two people who answer at once one is told that it is answered, and both see how it went on", async ({ open }) => {
@@ -88,6 +92,119 @@ test("a log is followed while it is written, searched, and coloured", async ({ o
   await page.getByRole("status").getByText("1 of 1", { exact: true }).waitFor();
   await log.locator(".cur mark", { hasText: "line 4321 of" }).waitFor();
 });
+
+test("of a large log only what is looked at is fetched, and any place of it is reached", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: [] }, before: (world) => world.write(".agent/workflows/definitions/large.yaml", LARGE) });
+  world.baton("run", "large", "--detach", "--name", "Large log");
+  await until("the log to be written", () => world.baton("show", "1").status === "completed", 120_000);
+  let fetched = 0;
+  page.on("response", async (response) => {
+    if (!/\/logs?\b/.test(new URL(response.url()).pathname) || !/json/.test(response.headers()["content-type"] ?? "")) return;
+    fetched += (await response.body().catch(() => "")).length;
+  });
+  await page.goto(`${world.url}/runs/1/logs`);
+  const log = page.getByRole("log", { name: /Output of/ });
+  await log.getByText("the last line of all").waitFor();
+  expect(fetched > 0 && fetched < 3_000_000, `some of 24 MB to be fetched, not ${fetched} bytes`);
+  const drawn = await log.locator(".log-line").count();
+  expect(drawn > 20 && drawn < 250, `the lines that are seen and some more to be drawn, not ${drawn}`);
+
+  // Upwards it goes on without a jump: the line that is seen stays where it is while more comes in above it.
+  await log.focus();
+  for (let n = 0; n < 4; n += 1) await page.keyboard.press("PageUp");
+  const top = await log.evaluate((box) => {
+    const edge = box.getBoundingClientRect().top;
+    return [...box.querySelectorAll(".log-line")].find((line) => line.getBoundingClientRect().top >= edge)?.textContent;
+  });
+  expect(/line \d+ of it/.test(top ?? ""), `a line to stand at the top, not “${top}”`);
+  const number = Number(/line (\d+)/.exec(top)[1]);
+  await page.getByLabel("Place in the log").fill("0");
+  await log.getByText("line 1 of it", { exact: false }).first().waitFor();
+  expect(number > 300_000, "the place before to have been near the end");
+
+  await page.keyboard.press("Escape");
+  await log.focus();
+  await page.keyboard.press("/");
+  await page.getByLabel("Search the log").fill("needle in");
+  await page.getByRole("status").getByText("1 of 1", { exact: true }).waitFor();
+  const found = log.locator(".log-line.cur");
+  await found.getByText("needle in").waitFor();
+  same(await found.locator(".r", { hasText: "the haystack" }).count(), 1, "the colour beside what was found");
+  await page.getByLabel("Search the log").press("Escape");
+  await page.keyboard.press("f");
+  await log.getByText("the last line of all").waitFor();
+});
+
+test("two hundred steps are folded by phase, found by name with the keyboard, and begun at what is going on", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: [] }, before: (world) => world.write(".agent/workflows/definitions/train.yaml", train()) });
+  world.baton("run", "train", "--detach", "--name", "Release train");
+  await until("the train to ask", () => world.baton("show", "1").waiting?.reason === "approval", 120_000);
+  await page.goto(`${world.url}/runs/1/timeline`);
+  const line = page.getByRole("region", { name: "Timeline" });
+  await line.getByRole("button", { name: /All good/ }).waitFor();
+  await line.focus();
+  await page.keyboard.press("Home");
+  const built = line.getByRole("button", { name: /Build 100 of 100/ });
+  same(await built.getAttribute("aria-expanded"), "false", "a phase that is over, unfolded");
+  same(await line.getByRole("button", { name: /Build part 7\b/ }).count(), 0, "steps of a folded phase that are shown");
+  await built.focus();
+  await page.keyboard.press("Enter");
+  await line.getByRole("button", { name: /Build part 1\b/ }).first().waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("ship part 77");
+  await line.getByRole("button", { name: /Ship part 77/ }).waitFor();
+  same(await line.locator(".tlx-step").count(), 1, "steps that are found");
+  await page.keyboard.press("Escape");
+
+  await page.goto(`${world.url}/runs/1/graph`);
+  const asking = page.getByRole("button", { name: /All good/ });
+  await asking.waitFor();
+  const box = await asking.boundingBox();
+  expect(box.width > 120 && box.y > 100 && box.y < 850, "the step that asks to stand where it is seen, readable");
+  await page.keyboard.press("/");
+  await page.keyboard.type("build part 42");
+  await page.getByRole("status").getByText("1 of 1", { exact: true }).waitFor();
+  await page.getByRole("button", { name: /Build part 42/ }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: /Build part 42/ }).click();
+  await page.getByRole("dialog").getByText("Build part 42").first().waitFor();
+});
+
+test("somebody who is kept out while a page is shown is asked to sign in", async ({ open, watch, browser }) => {
+  const { world, page, context } = await open({ world: { definitions: ["quick.yaml"] } });
+  const send = (method, path, data) => context.request.fetch(world.url + path, { method, headers: { origin: world.url }, data });
+  const ann = (await (await send("POST", "/api/users", { username: "ann", password: "a long enough word", role: "operator" })).json()).data;
+  world.baton("run", "quick", "--detach", "--name", "Seen by both");
+  const hers = await (await watch.context(browser, world)).newPage();
+  await hers.goto(world.url);
+  await hers.getByRole("button", { name: /name and password/i }).click();
+  await hers.getByLabel("Name", { exact: true }).fill("ann");
+  await hers.getByLabel("Password").fill("a long enough word");
+  await hers.getByRole("button", { name: "Sign in" }).click();
+  await hers.getByRole("article", { name: "Seen by both" }).getByRole("link", { name: "Seen by both" }).click();
+  await hers.getByRole("group", { name: "Approval" }).waitFor();
+  await send("PATCH", `/api/users/${ann.id}`, { disabled: true });
+  // At the latest when she does something.
+  await hers.getByRole("button", { name: "Approve", exact: true }).evaluate((button) => button.click()).catch(() => undefined);
+  await hers.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.getByRole("article", { name: "Seen by both" }).getByRole("button", { name: "Look and decide" }).waitFor();
+});
+
+const LARGE = `name: Large
+steps:
+  - id: out
+    type: script
+    command: |
+      awk 'BEGIN { for (i = 1; i <= 400000; i++) { if (i == 200000) printf "\\033[31mneedle in the haystack\\033[0m\\n"; else printf "\\033[32m✓\\033[0m line %d of it, with some words and numbers %d\\n", i, i * 7 } print "the last line of all" }'
+`;
+
+/** Two hundred steps in two phases, and one that asks. */
+function train() {
+  const step = (phase, n, needs) => `  - {id: ${phase}-${n}, name: ${phase === "build" ? "Build" : "Ship"} part ${n}, phase: ${phase}, type: wait, for: 1ms, needs: [${needs}]}`;
+  const parts = Array.from({ length: 100 }, (_, n) => n);
+  const last = parts.map((n) => `ship-${n}`).slice(-20).join(", ");
+  return `name: Train\nphases: [build, ship]\nsteps:\n${[...parts.map((n) => step("build", n, n < 10 ? "" : `build-${n - 10}`)), ...parts.map((n) => step("ship", n, `build-${n}`))].join("\n")}\n  - {id: ok, name: All good?, phase: ship, type: approval, message: All good?, needs: [${last}]}\n`;
+}
 
 const LONG = `name: Long
 steps:

@@ -68,6 +68,22 @@ steps:
     await page.getByRole("log", { name: "Conversation" }).getByText(words.slice(0, 10)).first().waitFor();
     await fits(page);
   }
+  // Files with names and contents that would act.
+  await page.locator("input[type=file]").first().setInputFiles([
+    { name: `<svg onload=alert(11)>${"n".repeat(180)}.svg`, mimeType: "image/svg+xml", buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="alert(12)"><script>alert(13)</script><image href="http://evil.example/i.png"/></svg>') },
+    { name: "\u202egpj.exe<b>.html", mimeType: "text/html", buffer: Buffer.from(`<script>alert(14)</script>${EVIL}`) },
+  ]);
+  await page.getByLabel("Message this run").fill("Two files");
+  await page.getByLabel("Message this run").press("Control+Enter");
+  await page.getByRole("log", { name: "Conversation" }).getByText("Two files").waitFor();
+  await page.goto(`${world.url}/runs/2/artifacts`);
+  const rows = page.getByRole("region", { name: "Files" }).getByRole("listitem").getByRole("button");
+  await rows.first().waitFor();
+  for (let n = 0; n < Math.min(4, await rows.count()); n += 1) {
+    await rows.nth(n).click();
+    await settled(page);
+    await fits(page);
+  }
   const inside = await page.evaluate(() => document.querySelectorAll("main script, main img, main iframe, main object, main svg script").length);
   expect(inside === 0, "no element of somebody else's making");
   const token = (await page.context().cookies())[0]?.value ?? "-";

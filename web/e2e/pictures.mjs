@@ -11,7 +11,7 @@ try {
   const start = (key, name, ...words) => world.baton("run", key, "--detach", "--name", name, ...words);
   const feature = (name) => start("implement-feature", name, "--arg", `featureName=${name}`);
   for (const name of ["Cache the tariff lookup for ten minutes", "Audit log for permission changes"]) feature(name);
-  const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" })).newPage();
+  const page = await (await browser.newContext({ viewport: { width: 1440, height: 860 }, reducedMotion: "reduce" })).newPage();
   await page.goto(world.link);
   for (const run of ["1", "2"]) {
     await until("it to ask", () => world.baton("show", run).waiting?.reason === "approval");

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Front } from "./front.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(here, "../../target");
@@ -79,6 +80,12 @@ export class World {
     });
     this.url = new URL(this.link).origin;
     this.port = Number(new URL(this.link).port);
+    if (process.env.WEB_DIST) {
+      this.front ??= await new Front().listen();
+      this.front.behind = this.port;
+      this.link = this.link.replace(this.url, this.front.origin);
+      this.url = this.front.origin;
+    }
     return this;
   }
 
@@ -107,6 +114,7 @@ export class World {
 
   async close() {
     await this.kill("SIGTERM");
+    await this.front?.close();
     // Shepherds and a host that started by itself leave with their data.
     for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       try {

@@ -29,7 +29,7 @@ export const endpoints = {
   artifact: (artifact: string) => `/api/artifacts/${id(artifact)}`,
   attach: (artifact: string) => `/api/artifacts/${id(artifact)}/attach`,
   comments: (run: string) => `/api/workflow-executions/${id(run)}/comments`,
-  messages: (run: string | number, after?: number) => `/api/workflows/${id(String(run))}/messages${query({ after })}`,
+  messages: (run: string | number, page: { after?: number; limit?: number } = {}) => `/api/workflows/${id(String(run))}/messages${query(page)}`,
   step: (step: string) => `/api/workflow-steps/${id(step)}`,
   decide: (step: string, word: "approve" | "reject" | "answer" | "skip-wait") => `/api/workflow-steps/${id(step)}/${word}`,
   log: (step: string, type: string, params: { offset?: number; limit?: number; attempt?: number } = {}) =>

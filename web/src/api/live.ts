@@ -1,6 +1,7 @@
 /** Feeds the cache from the socket: what an event says is put in at once, the rest is read, once for many. */
 import type { QueryClient } from "@tanstack/react-query";
 import { get, Problem } from "./client";
+import { onDeleted } from "./deleted";
 import { endpoints } from "./endpoints";
 import { isWorthReading, patchRun, withActionStatus, withMessage } from "./patch";
 import { keys } from "./queries";
@@ -47,6 +48,16 @@ export class Live {
         if (link === "live") void this.cache.refetchQueries({ predicate: (query) => query.state.status === "error" });
       },
     });
+    onDeleted((id) => this.#forget(id));
+  }
+
+  /** A run that is there no more leaves the boards, and its page says so. */
+  #forget(id: string): void {
+    for (const [key] of this.cache.getQueriesData<Board>({ queryKey: ["board"] })) {
+      this.cache.setQueryData<Board>(key, (known) => known && { ...known, runs: known.runs.filter((run) => run.id !== id) });
+    }
+    const detail = this.#detailOf(id);
+    if (detail) void this.cache.invalidateQueries({ queryKey: detail });
   }
 
   onLink = (listener: () => void): (() => void) => {
@@ -210,8 +221,7 @@ export class Live {
       });
     } catch (error) {
       if (error instanceof Problem && error.status === 404) {
-        this.cache.setQueryData<Board>(board, (known) => known && { ...known, runs: known.runs.filter((run) => run.id !== id) });
-        void this.cache.invalidateQueries({ queryKey: keys.run(id) });
+        this.#forget(id);
       }
     }
   }

@@ -29,6 +29,8 @@ interface Page<T> {
 const OPEN = ["pending", "running", "paused", "failed"];
 const OVER = ["completed", "cancelled"];
 const MOST_PAGES = 25;
+/** Messages that are read at once: as many as the server reads at once. */
+const MESSAGES = 500;
 
 export const keys = {
   projects: ["projects"] as const,
@@ -99,13 +101,24 @@ export const queries = {
     }),
 
   run: (id: string) =>
-    queryOptions({ queryKey: keys.run(id), queryFn: ({ signal }) => one<Run>(endpoints.run(id), signal) }),
+    queryOptions({
+      queryKey: keys.run(id),
+      queryFn: ({ signal }) => one<Run>(endpoints.run(id), signal),
+      // That it was deleted is told to nobody: whoever comes back to it looks.
+      refetchOnWindowFocus: "always",
+    }),
 
   messages: (id: string) =>
     queryOptions({
       queryKey: keys.messages(id),
       queryFn: async ({ signal, client }) => {
-        const { messages } = await get<{ messages: Message[] }>(endpoints.messages(id), signal);
+        const messages: Message[] = [];
+        // In pages, so that a long thread is not one long pause of the browser.
+        for (;;) {
+          const page = await get<{ messages: Message[] }>(endpoints.messages(id, { after: messages.at(-1)?.id, limit: MESSAGES }), signal);
+          messages.push(...page.messages);
+          if (page.messages.length < MESSAGES) break;
+        }
         return withLater(messages, client.getQueryData<Message[]>(keys.messages(id)));
       },
     }),

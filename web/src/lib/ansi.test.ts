@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { plain, spans } from "./ansi";
+import { marked, plain, spans } from "./ansi";
 
 const ESC = "\u001b";
 
@@ -33,5 +33,16 @@ describe("a line of a log", () => {
 
   it("takes an escape that is cut off", () => {
     expect(spans(`text${ESC}[3`).map((span) => span.text).join("")).toContain("text");
+  });
+
+  it("marks what is searched for and keeps the colours around and in it", () => {
+    expect(marked(spans("\u001b[31m✗ failed\u001b[0m Expected 200, got 503"), "FAILED exp")).toEqual([
+      { text: "✗ ", style: "r" },
+      { text: "failed", style: "r", isFound: true },
+      { text: " Exp", style: "", isFound: true },
+      { text: "ected 200, got 503", style: "" },
+    ]);
+    expect(marked(spans("abab"), "ab").map((span) => [span.text, span.isFound])).toEqual([["ab", true], ["ab", true]]);
+    expect(marked(spans("nothing"), "x")).toEqual([{ text: "nothing", style: "" }]);
   });
 });

@@ -4,6 +4,8 @@ export interface Span {
   text: string;
   /** Class names: a colour `g r y b m c d`, `w` bold, `u` underlined, `inv` inverse. */
   style: string;
+  /** Whether it is what was searched for. */
+  isFound?: boolean;
 }
 
 interface Pen {
@@ -96,4 +98,34 @@ function styleOf(pen: Pen): string {
   if (pen.underline) names.push("u");
   if (pen.inverse) names.push("inv");
   return names.filter(Boolean).join(" ");
+}
+
+/** The same spans, with what was searched for in spans of its own, whatever its case. Counts at most so many. */
+export function marked(all: Span[], query: string, most = 200): Span[] {
+  const text = all.map((span) => span.text).join("");
+  const low = text.toLowerCase();
+  const needle = query.toLowerCase();
+  // Some letters are longer when small; then places in one are none in the other.
+  if (needle === "" || low.length !== text.length) return all;
+  const found: Span[] = [];
+  let span = 0;
+  let begin = 0;
+  const put = (to: number, isFound: boolean) => {
+    for (; span < all.length; span += 1) {
+      const { text: words, style } = all[span]!;
+      const end = begin + words.length;
+      const from = Math.max(at, begin);
+      if (from < Math.min(to, end)) found.push({ text: words.slice(from - begin, Math.min(to, end) - begin), style, ...(isFound ? { isFound } : {}) });
+      if (end > to) break;
+      begin = end;
+    }
+    at = to;
+  };
+  let at = 0;
+  for (let match = low.indexOf(needle), n = 0; match >= 0 && n < most; match = low.indexOf(needle, at), n += 1) {
+    put(match, false);
+    put(match + needle.length, true);
+  }
+  put(text.length, false);
+  return found;
 }

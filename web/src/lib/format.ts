@@ -10,8 +10,9 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** 4:05, 1:02:03: for what is compared. */
-export function clock(ms: number): string {
+/** 0.4 s, 4:05, 1:02:03: for what is compared. Tenths are for what is over; what still counts would flicker. */
+export function clock(ms: number, isOver = false): string {
+  if (isOver && ms < 9950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const two = (n: number) => String(n).padStart(2, "0");
   const hours = Math.floor(seconds / 3600);

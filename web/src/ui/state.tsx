@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import { Problem } from "~/api/client";
 import { Button } from "./button";
+import { Coded } from "./coded";
 import { Copy } from "./copy";
 import { Icon, type IconName } from "./icon";
 
@@ -20,7 +21,7 @@ export function Empty({ icon, title, text, command, children }: { icon?: IconNam
     <div className="nothing">
       {icon ? <Icon name={icon} /> : null}
       <h2>{title}</h2>
-      {text ? <p>{text}</p> : null}
+      {text ? <p>{typeof text === "string" ? <Coded text={text} /> : text}</p> : null}
       {command ? <Copy text={command} /> : null}
       {children ? <div className="row">{children}</div> : null}
     </div>
@@ -39,7 +40,9 @@ export function Failure({ error, retry, what }: { error: unknown; retry?: () => 
     <div className="nothing" role="alert">
       <Icon name="warn" />
       <h2>{problem?.status === 404 ? `${what} is not here` : `${what} could not be read`}</h2>
-      <p>{detail}</p>
+      <p>
+        <Coded text={detail} />
+      </p>
       {retry && problem?.status !== 404 ? <Button onClick={retry}>Try again</Button> : null}
     </div>
   );

@@ -13,7 +13,7 @@ export function Since({ from, to, exact = false }: { from: string | null; to?: s
   const now = useNow(!to);
   if (!from) return null;
   const ms = (to ? Date.parse(to) : now) - Date.parse(from);
-  return <span className="num">{exact ? clock(ms) : duration(ms)}</span>;
+  return <span className="num">{exact ? clock(ms, !!to) : duration(ms)}</span>;
 }
 
 export function Ago({ at }: { at: string }) {

@@ -135,7 +135,8 @@ function Preview({ artifact }: { artifact: Artifact }) {
 function TextPreview({ artifact }: { artifact: Artifact }) {
   const text = useQuery({
     queryKey: ["artifact-text", artifact.id],
-    queryFn: async ({ signal }) => (await send(endpoints.artifact(artifact.id!), { signal })).text(),
+    // As much of it as is shown.
+    queryFn: async ({ signal }) => (artifact.size_bytes === 0 ? "" : (await send(endpoints.artifact(artifact.id!), { signal, headers: { range: `bytes=0-${LARGEST_TEXT - 1}` } })).text()),
     staleTime: Infinity,
   });
   if (text.error) return <Failure error={text.error} what="The file" />;

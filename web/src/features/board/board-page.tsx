@@ -243,6 +243,7 @@ const BoardColumn = memo(function BoardColumn({
     estimateSize: (index) => estimate(column.runs[index]!),
     getItemKey: (index) => column.runs[index]!.id,
     overscan: 4,
+    useFlushSync: false,
     gap: 8,
   });
   const key = column.key;
@@ -301,6 +302,7 @@ function NarrowBoard({ cols, focused, onFocus, onOpen }: ListProps & { cols: Col
     },
     getItemKey: (index) => lines[index]!.key,
     overscan: 6,
+    useFlushSync: false,
     gap: 12,
   });
   return (

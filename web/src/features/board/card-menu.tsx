@@ -62,7 +62,7 @@ export function CancelDialog({ run, open, onClose }: { run: Run; open: boolean; 
       open={open}
       onClose={onClose}
       onConfirm={() => void orders.cancel(run)}
-      title={`Cancel “${run.name.slice(0, 80)}”?`}
+      title={`Cancel run ${run.number}?`}
       text="Its processes are ended; it says cancelled only when none is left. Checkpoints, thread and branch stay, and it can be retried."
       act="Cancel run"
       bad

@@ -10,6 +10,7 @@ import { canRetry } from "~/lib/run-can";
 import { agentOf, isOver, nowLine, runBadge, runningShare, segments } from "~/lib/run-state";
 import { AgentTag, Badge, Bar } from "~/ui/badge";
 import { Button } from "~/ui/button";
+import { Coded } from "~/ui/coded";
 import { Go } from "~/ui/go";
 import { At, RunElapsed } from "~/ui/time";
 import { CardMenu } from "./card-menu";
@@ -65,7 +66,9 @@ export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Prop
       </h3>
       {line.text ? (
         <div className="now">
-          <span>{line.text}</span>
+          <span>
+            <Coded text={line.text} />
+          </span>
           {line.todos ? <span className="num">{line.todos}</span> : null}
         </div>
       ) : null}

@@ -52,7 +52,8 @@ export function useNotices(): void {
             notice.close();
           };
         }
-        if (!isOpen(run)) toast({ kind: "you", title: ask.words, text: run.name, act: { label: "Look", run: () => open(run) } });
+        // On the board it stands first already, and beside it.
+        if (!isOpen(run) && location.pathname !== "/") toast({ kind: "you", title: ask.words, text: run.name, act: { label: "Look", run: () => open(run) } });
       }
     };
 

@@ -97,13 +97,14 @@ export function Rewind({ run, checkpoint, name, onClose }: { run: Run; checkpoin
       )}
       <textarea className="input" rows={2} aria-label="What should be different this time?" placeholder="What should be different this time?" value={message} onChange={(event) => setMessage(event.target.value)} />
       <div className="f">
-        <Button kind="pri" icon="rewind" busy={busy} can={preview.data ? canRewind(run, me) : "Looking what would be undone"} onClick={() => void rewind()}>
+        <Button kind="pri" size="sm" icon="rewind" busy={busy} can={preview.data ? canRewind(run, me) : "Looking what would be undone"} onClick={() => void rewind()}>
           Rewind and run
         </Button>
-        <Button icon="fork" onClick={() => setForking(true)}>
+        <Button size="sm" onClick={() => setForking(true)}>
           Fork instead
         </Button>
-        <Button kind="ghost" icon="close" label="Leave it" onClick={onClose} />
+        <span className="grow" />
+        <Button kind="ghost" size="sm" icon="close" label="Leave it" onClick={onClose} />
       </div>
       {canRewind(run, me) === true ? null : <p className="rw-p muted t12">{canRewind(run, me)}</p>}
       {forking ? <ForkDialog run={run} from={first} onClose={() => setForking(false)} /> : null}

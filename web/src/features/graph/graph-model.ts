@@ -1,6 +1,7 @@
 /** Pure: a run's steps as a graph with places. */
 import { Graph, layout } from "@dagrejs/dagre";
 import type { Run, Step } from "~/api/types";
+import { stepState } from "~/lib/run-state";
 
 export interface Node {
   id: string;
@@ -18,7 +19,7 @@ export interface Edge {
 }
 
 export const WIDTH = 208;
-export const HEIGHT = 52;
+export const HEIGHT = 64;
 /** A chain longer than this is folded into lines, so that it can be read. */
 const IN_A_LINE = 6;
 
@@ -51,4 +52,20 @@ export function graph(run: Run, isNarrow: boolean): { nodes: Node[]; edges: Edge
     return { id: step.step_id, step, items: items(step), x: place.x - WIDTH / 2, y: place.y - HEIGHT / 2 };
   });
   return { nodes, edges };
+}
+
+/** What a window begins at: what needs somebody, broke, or is at work, else what comes next. */
+export function inView(nodes: Node[], run: Pick<Run, "status">): Node | undefined {
+  const first = (...states: string[]) => nodes.find((node) => states.includes(stepState(node.step, run)));
+  return first("need") ?? first("run", "retry") ?? first("wait", "hold") ?? first("fail") ?? first("todo") ?? nodes[0];
+}
+
+/** The steps whose name, id or state has all of these words. */
+export function found(nodes: Node[], query: string): Node[] {
+  const words = query.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return [];
+  return nodes.filter(({ step }) => {
+    const text = `${step.name} ${step.status}`.toLowerCase();
+    return words.every((word) => text.includes(word)) || step.step_id.toLowerCase().includes(words.join(" "));
+  });
 }

@@ -5,6 +5,7 @@ import { onSignedOut, Problem, write } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
 import { remember } from "~/lib/stored";
 import { Button } from "~/ui/button";
+import { Coded } from "~/ui/coded";
 import { Icon, Mark } from "~/ui/icon";
 
 /**
@@ -110,7 +111,9 @@ function SignIn({ detail, onIn }: { detail: string | null; onIn: () => void }) {
         {problem ? (
           <div className="sum" role="alert">
             <Icon name="warn" />
-            <span>{problem}</span>
+            <span>
+              <Coded text={problem} />
+            </span>
           </div>
         ) : null}
         {by === "token" ? (

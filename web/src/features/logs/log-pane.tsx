@@ -70,6 +70,7 @@ export function Session({ step }: { step: Step }) {
   const { session } = step;
   const todos = session?.todos ?? [];
   const done = todos.filter((todo) => todo.status === "completed").length;
+  const hasExit = step.type === "script" || step.type === "function" || step.type === "agent";
   const tokens = session ? session.usage.input + session.usage.output : 0;
   return (
     <dl className="sess">
@@ -97,12 +98,12 @@ export function Session({ step }: { step: Step }) {
       ) : (
         <>
           <div>
-            <dt>Exit</dt>
-            <dd className="num">{step.exit_code ?? "–"}</dd>
+            <dt>{hasExit ? "Exit" : "Kind"}</dt>
+            <dd className="num">{hasExit ? (step.exit_code ?? "–") : step.type}</dd>
           </div>
           <div>
             <dt>State</dt>
-            <dd>{step.status}</dd>
+            <dd>{stepState(step) === "need" ? "waiting for you" : step.waiting ? "waiting" : step.status}</dd>
           </div>
         </>
       )}

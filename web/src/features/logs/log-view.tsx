@@ -1,19 +1,17 @@
 /** A log: follows its end, is searched, and shows its colours. */
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Step } from "~/api/types";
-import { plain, spans } from "~/lib/ansi";
 import { bytes, plural } from "~/lib/format";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
 import { Icon } from "~/ui/icon";
 import { Failure } from "~/ui/state";
+import { LINE, useLines } from "./log-lines";
 import { MOST_MATCHES } from "./log-window";
 import { type LogReader, type LogType, useLog } from "./use-log";
 
-const LINE = 18;
-/** More of a line is shown when it is asked for. */
-const LONGEST = 2000;
+/** What is above is fetched when fewer lines than this are left. */
+const AHEAD = 400;
 
 interface Props {
   step: Step;
@@ -36,13 +34,11 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
   const [query, setQuery] = useState("");
   const [match, setMatch] = useState(0);
   const [marked, setMarked] = useState<number | null>(null);
+  const [target, setTarget] = useState<{ line: number; align: "start" | "center" } | null>(null);
   const { window: log, search } = reader;
   // An end of line at the end is no line of its own.
   const count = log.lines.length > 0 && log.lines.at(-1) === "" && log.isAtEnd ? log.lines.length - 1 : log.lines.length;
-  // Long lines are broken as long as all of it is here; of a longer log every line has the same height, so that places can be reckoned.
-  const wraps = log.isAtStart && log.isAtEnd && count < 20_000;
-  const rows = useVirtualizer({ count, getScrollElement: () => box.current, estimateSize: () => LINE, overscan: 30, paddingStart: 8, paddingEnd: 8 });
-  useEffect(() => rows.measure(), [rows, wraps]);
+  const lines = useLines({ box, log, count, query, marked, isLive });
 
   useLayoutEffect(() => {
     const element = box.current;
@@ -55,12 +51,22 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
     if (follows && !isJumping.current && log.isAtEnd) element.scrollTop = element.scrollHeight;
   });
 
+  // A place is gone to when the lines around it are drawn.
+  useLayoutEffect(() => {
+    if (!target) return;
+    lines.goTo(target.line, target.align);
+    isJumping.current = false;
+    setTarget(null);
+    // Of each place once.
+  }, [target]);
+
   const onScroll = () => {
     const element = box.current;
     if (!element) return;
+    lines.scrolled();
     const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2;
     if (isAtEnd && !log.isAtEnd) void reader.after();
-    if (element.scrollTop < LINE * 60 && !log.isAtStart) void reader.before();
+    if (element.scrollTop < LINE * AHEAD && !log.isAtStart) void reader.before();
     const isFollowing = isAtEnd && log.isAtEnd && !isJumping.current;
     if (follows !== isFollowing) setFollows(isFollowing);
   };
@@ -68,7 +74,7 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
   const goToEnd = () => {
     setFollows(true);
     setMarked(null);
-    if (log.isAtEnd) rows.scrollToIndex(Math.max(0, count - 1), { align: "end" });
+    if (log.isAtEnd) lines.goTo(Math.max(0, count - 1), "end");
     else void reader.openEnd();
   };
   const jump = async (offset: number, isMatch: boolean) => {
@@ -77,10 +83,7 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
     const line = await reader.openAt(offset, isMatch);
     setFollows(false);
     setMarked(isMatch ? line : null);
-    requestAnimationFrame(() => {
-      rows.scrollToIndex(line, { align: isMatch ? "center" : "start" });
-      isJumping.current = false;
-    });
+    setTarget({ line, align: isMatch ? "center" : "start" });
   };
   const goTo = (index: number) => {
     const found = search?.matches[index];
@@ -152,21 +155,7 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
       ) : null}
       <div className="log" role="log" aria-label={`Output of ${step.name}`} aria-live="off" ref={box} onScroll={onScroll} tabIndex={0}>
         {count === 0 && reader.isLoaded ? <div className="log-none">{isLive ? "Nothing written yet" : "It has written nothing"}</div> : null}
-        <div className="virtual" style={{ height: rows.getTotalSize() }}>
-          {rows.getVirtualItems().map((row) => (
-            <Line
-              key={row.key}
-              index={row.index}
-              measure={wraps ? rows.measureElement : undefined}
-              start={row.start}
-              text={log.lines[row.index] ?? ""}
-              number={log.isAtStart ? row.index + 1 : null}
-              query={query}
-              isMarked={marked === row.index}
-              isLast={isLive && log.isAtEnd && row.index === count - 1}
-            />
-          ))}
-        </div>
+        {lines.element}
       </div>
       <div className="log-f">
         <span className={isLive ? "live" : ""}>{isLive ? "Live" : "Ended"}</span>
@@ -195,49 +184,4 @@ function View({ reader, step, isLive }: { reader: LogReader; step: Step; isLive:
       </div>
     </div>
   );
-}
-
-const Line = memo(function Line({ index, measure, start, text, number, query, isMarked, isLast }: { index: number; measure: ((element: Element | null) => void) | undefined; start: number; text: string; number: number | null; query: string; isMarked: boolean; isLast: boolean }) {
-  const [isWhole, setWhole] = useState(false);
-  const isLong = text.length > LONGEST && !isWhole;
-  const shown = isLong ? text.slice(0, LONGEST) : text.slice(0, 200_000);
-  return (
-    <div ref={measure} data-index={index} className={`log-line ${measure ? "log-line--wrap" : ""} ${isMarked ? "cur" : ""}`} style={{ transform: `translateY(${start}px)` }}>
-      <i aria-hidden="true">{number}</i>
-      <span>
-        {query && plain(shown).toLowerCase().includes(query.toLowerCase()) ? (
-          <Found text={plain(shown)} query={query} />
-        ) : (
-          spans(shown).map((span, index) =>
-            span.style ? (
-              <span key={index} className={span.style}>
-                {span.text}
-              </span>
-            ) : (
-              span.text
-            ),
-          )
-        )}
-        {isLong ? (
-          <button type="button" className="log-more" onClick={() => setWhole(true)}>
-            {(text.length - LONGEST).toLocaleString("en-US")} more characters
-          </button>
-        ) : null}
-        {isLast ? <span className="caret" /> : null}
-      </span>
-    </div>
-  );
-});
-
-function Found({ text, query }: { text: string; query: string }) {
-  const parts: React.ReactNode[] = [];
-  const low = text.toLowerCase();
-  const needle = query.toLowerCase();
-  let at = 0;
-  for (let found = low.indexOf(needle); found >= 0 && parts.length < 200; found = low.indexOf(needle, at)) {
-    parts.push(text.slice(at, found), <mark key={found}>{text.slice(found, found + needle.length)}</mark>);
-    at = found + needle.length;
-  }
-  parts.push(text.slice(at));
-  return <>{parts}</>;
 }

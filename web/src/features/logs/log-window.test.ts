@@ -17,6 +17,17 @@ describe("a window onto a log", () => {
     expect(log.isAtEnd).toBe(false);
   });
 
+  it("gives a line an id that stays while lines come and go above it", () => {
+    const log = new LogWindow();
+    log.reset(at(10, "half\nwhole\nhal", 100));
+    const whole = log.first + log.lines.indexOf("whole");
+    log.append(at(24, "f again\nend", 100));
+    log.prepend(at(0, "first\nsec ", 100));
+    expect(log.first + log.lines.indexOf("whole")).toBe(whole);
+    log.reset(at(10, "half\nwhole\nhal", 100));
+    expect(log.first + log.lines.indexOf("whole")).not.toBe(whole);
+  });
+
   it("takes no part twice and none that leaves a hole", () => {
     const log = new LogWindow();
     log.reset(at(0, "a\n", 2));

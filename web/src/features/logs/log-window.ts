@@ -3,6 +3,8 @@
 /** A part that is fetched at once, and how much is kept, in bytes. */
 export const PART = 512 * 1024;
 const KEPT = 3 * PART;
+/** More lines than a window ever moves by. */
+const EVERY = 1_000_000_000;
 
 interface Part {
   from: number;
@@ -28,6 +30,9 @@ export class LogWindow {
   total = 0;
   /** Lines that came in above since the last time this was asked. */
   #above = 0;
+  /** Counts how often it began anew, so that lines of before have other ids. */
+  #times = 0;
+  #first = 0;
 
   get from(): number {
     return this.#parts[0]?.from ?? 0;
@@ -49,6 +54,16 @@ export class LogWindow {
     return this.#lines;
   }
 
+  /** The id of its first line. A line keeps its id for as long as it is here, whatever is added above it. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** The id that the first line had when it began. */
+  get base(): number {
+    return this.#times * EVERY;
+  }
+
   /** Lines added above since this was last asked; negative when they were dropped. */
   takeShift(): number {
     const shift = this.#above;
@@ -61,6 +76,8 @@ export class LogWindow {
     this.#parts = [part(fetched)];
     this.total = Math.max(fetched.total, fetched.next);
     this.#above = 0;
+    this.#times += 1;
+    this.#first = this.base;
     this.#rebuild();
   }
 
@@ -70,7 +87,7 @@ export class LogWindow {
     const before = this.#lines.length;
     this.#parts.unshift(part(fetched));
     this.#rebuild();
-    this.#above += this.#lines.length - before;
+    this.#moved(this.#lines.length - before);
     if (this.to - this.from > KEPT && this.#parts.length > 1) {
       this.#parts.pop();
       this.#rebuild();
@@ -98,8 +115,14 @@ export class LogWindow {
       const before = this.#lines.length;
       this.#parts.shift();
       this.#rebuild();
-      this.#above += this.#lines.length - before;
+      this.#moved(this.#lines.length - before);
     }
+  }
+
+  /** So many lines came in above the first one, or left. */
+  #moved(lines: number): void {
+    this.#above += lines;
+    this.#first -= lines;
   }
 
   #rebuild(): void {

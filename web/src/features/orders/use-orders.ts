@@ -2,6 +2,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { write } from "~/api/client";
+import { tellDeleted } from "~/api/deleted";
 import { endpoints } from "~/api/endpoints";
 import { keys } from "~/api/queries";
 import type { Action, Run, Step } from "~/api/types";
@@ -75,6 +76,7 @@ export function useOrders() {
       remove: async (run: Run): Promise<boolean> => {
         try {
           await write("DELETE", endpoints.run(run.id));
+          tellDeleted(run.id);
           cache.setQueryData<{ runs: Run[]; more: string | null }>(
             keys.board(run.project_id),
             (board) => board && { ...board, runs: board.runs.filter((each) => each.id !== run.id) },

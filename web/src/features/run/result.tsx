@@ -3,6 +3,7 @@ import type { Run } from "~/api/types";
 import { cut, duration, money, plural } from "~/lib/format";
 import { elapsed, isOver } from "~/lib/run-state";
 import { agentName, Badge, StepIcon } from "~/ui/badge";
+import { Coded } from "~/ui/coded";
 import { CopyButton } from "~/ui/copy";
 import { Json } from "~/ui/json";
 import { Output } from "~/ui/output";
@@ -33,7 +34,9 @@ export default function Result({ run }: { run: Run }) {
         {run.error_message ? (
           <section className="sum">
             <StepIcon state="fail" />
-            <span className="anywhere">{cut(run.error_message, 4000)}</span>
+            <span className="anywhere">
+              <Coded text={cut(run.error_message, 4000)} />
+            </span>
           </section>
         ) : null}
         {failed.map((step) => (
@@ -56,12 +59,12 @@ export default function Result({ run }: { run: Run }) {
             <h2>Branch</h2>
             <p className="soft anywhere">
               {finished.merged_into ? `Merged into ${finished.merged_into}. ` : ""}
-              {finished.branch ? (
+              {finished.branch && !finished.detail?.includes(finished.branch) ? (
                 <>
                   <code className="m11">{finished.branch}</code>{" "}
                 </>
               ) : null}
-              {finished.detail}
+              <Coded text={finished.branch ? (finished.detail ?? "").replace(finished.branch, `\`${finished.branch}\``) : (finished.detail ?? "")} />
             </p>
           </section>
         ) : null}

@@ -11,6 +11,7 @@ import { canCancel, canDelete, canFork, canPause, canResume, canRetry, canSkipWa
 import { asks, elapsed, isOver, runBadge, runningShare, segments } from "~/lib/run-state";
 import { Badge, Bar } from "~/ui/badge";
 import { Button } from "~/ui/button";
+import { Coded } from "~/ui/coded";
 import { useCopy } from "~/ui/copy";
 import { Confirm } from "~/ui/dialog";
 import { Icon } from "~/ui/icon";
@@ -202,7 +203,11 @@ function Line({ kind, icon, title, text }: { kind: string; icon: "cancelling" | 
       <Icon name={icon} />
       <span className="why-t">
         <b className="strong">{title}</b>
-        {text ? <span className="soft">, {text.slice(0, 600)}</span> : null}
+        {text ? (
+          <span className="soft">
+            , <Coded text={text.slice(0, 600)} />
+          </span>
+        ) : null}
       </span>
     </div>
   );

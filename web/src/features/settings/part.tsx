@@ -5,6 +5,7 @@ import { Problem } from "~/api/client";
 import { queries } from "~/api/queries";
 import type { Can } from "~/lib/run-can";
 import { Button } from "~/ui/button";
+import { Coded } from "~/ui/coded";
 import { Copy } from "~/ui/copy";
 import { Icon } from "~/ui/icon";
 import { Failure, Skeleton } from "~/ui/state";
@@ -18,7 +19,7 @@ export function Part({ title, text, children, end }: { title: string; text?: Rea
         <span className="grow" />
         {end}
       </div>
-      {text ? <p className="soft">{text}</p> : null}
+      {text ? <p className="soft">{typeof text === "string" ? <Coded text={text} /> : text}</p> : null}
       {children}
     </section>
   );

@@ -6,6 +6,7 @@ import type { Definition } from "~/api/types";
 import { useProject } from "~/features/project/use-project";
 import { dayAndTime } from "~/lib/format";
 import { paths } from "~/lib/paths";
+import { Coded } from "~/ui/coded";
 import { Copy } from "~/ui/copy";
 import { Listing, Part } from "./part";
 
@@ -49,7 +50,7 @@ function Row({ definition }: { definition: Definition }) {
           <Copy text={`${location.origin}${webhook.path}`} />
           <span className="muted t12 anywhere">
             Signed with <code>{webhook.secret_env}</code>
-            {webhook.has_condition ? "; only for events that its `if` lets through" : ""}
+            {webhook.has_condition ? <Coded text="; only for events that its `if` lets through" /> : null}
           </span>
         </div>
       ) : null}

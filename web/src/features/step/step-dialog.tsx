@@ -11,10 +11,11 @@ import { LogView } from "~/features/logs/log-view";
 import { Session } from "~/features/logs/log-pane";
 import type { LogType } from "~/features/logs/use-log";
 import { useOrders, wish } from "~/features/orders/use-orders";
+import { AskDock } from "~/features/thread/ask";
 import { ThreadItem } from "~/features/thread/thread-item";
 import { thread } from "~/features/thread/thread-model";
 import { useMe } from "~/features/project/use-project";
-import { count, cut, money, sentence } from "~/lib/format";
+import { count, cut, localTimes, money, sentence } from "~/lib/format";
 import { canSkipWait } from "~/lib/run-can";
 import { stepState } from "~/lib/run-state";
 import { agentName, Badge, StepIcon, WorkerTag } from "~/ui/badge";
@@ -109,10 +110,11 @@ function Summary({ run, row }: { run: Run; row: Step }) {
   return (
     <div className="step-sum">
       <div className="row wrap">
-        <Badge state={badgeOf(step)} words={sentence(step.status)} />
-        {step.waiting ? <span className="soft">{cut(step.waiting.detail ?? sentence(step.waiting.reason), 300)}</span> : null}
+        <Badge state={badgeOf(step)} words={stepState(step) === "need" ? "Waiting for you" : step.waiting ? "Waiting" : sentence(step.status)} />
+        {step.waiting && stepState(step) !== "need" ? <span className="soft">{cut(localTimes(step.waiting.detail ?? sentence(step.waiting.reason)), 300)}</span> : null}
         {step.skip_reason ? <span className="soft">{sentence(step.skip_reason)}</span> : null}
       </div>
+      <AskDock run={{ ...run, steps: [step] }} />
       {step.error_message ? (
         <section className="part">
           <h3>What went wrong</h3>

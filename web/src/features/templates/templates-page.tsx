@@ -199,7 +199,7 @@ function History({ found }: { found: Figures }) {
 
 function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
   const whole = useQuery(queries.definition(definition.id));
-  const [error, setError] = useState(-1);
+  const [error, setError] = useState(0);
   const found = whole.data?.diagnostics ?? definition.diagnostics;
   const bad = found.filter((each) => each.severity === "error");
   useShortcuts(bad.length > 0 ? [{ keys: "e", does: "Next error", run: () => setError((at) => (at + 1) % bad.length) }] : []);

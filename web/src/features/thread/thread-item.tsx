@@ -56,7 +56,7 @@ export const ThreadItem = memo(function ThreadItem({ item, run, onStep }: { item
       return (
         <div className="sys sys--note">
           <span className="agent" aria-hidden="true">
-            <i>{agentLetters(item.message.agent_type ?? "agent")}</i>
+            <i>{agentLetters(item.message.agent_type ?? workerOf(run, item.message.step_id))}</i>
           </span>
           <span className="sys-t anywhere">{cut(item.message.content, 1000)}</span>
           <At at={item.at} />
@@ -70,6 +70,12 @@ export const ThreadItem = memo(function ThreadItem({ item, run, onStep }: { item
       );
   }
 });
+
+/** Who does a step: its agent, else what kind of step it is. */
+function workerOf(run: Run, key: string | null): string {
+  const step = run.steps.find((each) => each.step_id === key);
+  return step?.session?.agent ?? step?.type ?? "agent";
+}
 
 function System({ icon, isGap, at, children }: { icon: IconName; isGap: boolean; at: string; children: ReactNode }) {
   return (

@@ -40,6 +40,7 @@ export function Thread({ run, onStep }: { run: Run; onStep: (key: string) => voi
     estimateSize: (index) => ({ message: 76, said: 120, tools: 44, comments: 44, note: 32, system: 32 })[items[index]!.kind],
     getItemKey: (index) => items[index]!.key,
     overscan: 5,
+    useFlushSync: false,
     paddingStart: 12,
     paddingEnd: 12,
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "~/api/types";
-import { ticks, timeline, union } from "./timeline-model";
+import { foldedAtFirst, shownRows, ticks, timeline, union } from "./timeline-model";
 
 const second = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, n)).toISOString();
 const attempt = (number: number, from: number, to: number | null, status: string) => ({ id: `a${number}`, number, cause: number === 1 ? "first" : "retry", status, error: null, exit_code: null, started_at: second(from), ended_at: to === null ? null : second(to) });
@@ -38,5 +38,22 @@ describe("a run in time", () => {
     const marks = ticks(Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 1), 800);
     expect(marks.length).toBeGreaterThan(3);
     expect(marks.length).toBeLessThan(12);
+  });
+
+  it("of many steps shows what is not over, folds the rest by phase, and finds a step wherever it is", () => {
+    const many = {
+      ...run,
+      status: "running",
+      completed_at: null,
+      steps: Array.from({ length: 60 }, (_, n) => ({ ...run.steps[0]!, id: `s${n}`, step_id: `s${n}`, name: `Part ${n}`, phase: n < 50 ? "build" : "ship", status: n < 50 ? "completed" : "running" })),
+    } as unknown as Run;
+    const { rows } = timeline(many, [], Date.UTC(2026, 0, 1, 0, 2));
+    const folded = foldedAtFirst(rows);
+    const shown = shownRows(rows, folded, "");
+    expect(shown.map((row) => row.kind === "phase" && `${row.label} ${row.done}/${row.steps}`).filter(Boolean)).toEqual(["Build 50/50", "Ship 0/10"]);
+    expect(shown.length).toBe(12);
+    expect(shownRows(rows, new Set(), "").length).toBe(62);
+    expect(shownRows(rows, folded, "part 49").map((row) => (row.kind === "phase" ? row.label : row.step.name))).toEqual(["Build", "Part 49"]);
+    expect(shownRows(rows, folded, "nothing")).toEqual([]);
   });
 });

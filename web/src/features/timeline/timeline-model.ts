@@ -13,7 +13,7 @@ export interface Bar {
 }
 
 export type Row =
-  | { kind: "phase"; key: string; label: string; from: number | null; to: number | null }
+  | { kind: "phase"; key: string; label: string; from: number | null; to: number | null; steps: number; done: number; isEnded: boolean; isOver: boolean }
   | { kind: "step"; key: string; step: Step; bars: Bar[]; isItem: boolean };
 
 export interface Pause {
@@ -69,12 +69,56 @@ function rowsOf(run: Run, now: number): Row[] {
         label: phaseLabel(step.phase, labels),
         from: begins.length > 0 ? Math.min(...begins) : null,
         to: ends.length > 0 ? Math.max(...ends) : null,
+        ...tally(run.steps.filter((each) => each.phase === step.phase && !each.parent_step_id)),
       });
     }
     if (!step.parent_step_id) phase = step.phase;
     rows.push({ kind: "step", key: step.id, step, bars: bars(step, now), isItem: step.parent_step_id !== undefined });
   }
   return rows;
+}
+
+function tally(steps: Step[]): { steps: number; done: number; isEnded: boolean; isOver: boolean } {
+  const done = steps.filter((step) => step.status === "completed").length;
+  const isOver = steps.every((step) => step.status === "completed" || step.status === "skipped");
+  const isEnded = steps.every((step) => step.status !== "running" && step.status !== "pending");
+  return { steps: steps.length, done, isEnded, isOver };
+}
+
+/** With more steps than this, phases that are over begin folded. */
+export const MANY = 40;
+
+/** The phases that begin folded. */
+export function foldedAtFirst(rows: Row[]): Set<string> {
+  const phases = rows.flatMap((row) => (row.kind === "phase" ? [row] : []));
+  if (rows.length - phases.length <= MANY) return new Set();
+  const over = phases.filter((phase) => phase.isOver);
+  return new Set((over.length === phases.length ? over.slice(0, -1) : over).map((phase) => phase.key));
+}
+
+/** The rows that are shown: of folded phases the phase alone, of a search what it finds, whatever is folded. */
+export function shownRows(rows: Row[], folded: Set<string>, query: string): Row[] {
+  const words = query.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  const isFound = (step: Step) => {
+    const text = `${step.name} ${step.status}`.toLowerCase();
+    return words.every((word) => text.includes(word)) || step.step_id.toLowerCase().includes(words.join(" "));
+  };
+  const found: Row[] = [];
+  let phase: Extract<Row, { kind: "phase" }> | null = null;
+  let isHeadShown = true;
+  for (const row of rows) {
+    if (row.kind === "phase") {
+      phase = row;
+      isHeadShown = words.length === 0;
+      if (isHeadShown) found.push(row);
+      continue;
+    }
+    if (words.length > 0 ? !isFound(row.step) : phase !== null && folded.has(phase.key)) continue;
+    if (phase && !isHeadShown) found.push(phase);
+    isHeadShown = true;
+    found.push(row);
+  }
+  return found;
 }
 
 function bars(step: Step, now: number): Bar[] {

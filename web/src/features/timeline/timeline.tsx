@@ -9,13 +9,17 @@ import { useMedia } from "~/lib/media";
 import { useNow } from "~/lib/now";
 import { isOver, stepState } from "~/lib/run-state";
 import { StepIcon } from "~/ui/badge";
+import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
+import { Icon } from "~/ui/icon";
 import { Since } from "~/ui/time";
-import { type Bar, type Model, type Reason, ticks, timeline } from "./timeline-model";
+import { type Bar, foldedAtFirst, MANY, type Model, type Reason, shownRows, ticks, timeline } from "./timeline-model";
 
 /** Pages of the journal that are read for the pauses. */
 const PAGES = 6;
 const MOST_ZOOM = 200;
+/** What is written behind the last bar has this much room, in pixels. */
+const RESERVE = 76;
 
 const words: Record<Reason["key"], string> = { work: "work", you: "waiting for you", limit: "limits and timers", paused: "paused", retry: "retries" };
 
@@ -35,9 +39,28 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
   const known = useMemo(() => (data?.pages ?? []).flatMap((page) => page.data), [data]);
   const model = useMemo(() => timeline(run, known, now), [run, known, now]);
   const [zoom, setZoom] = useState(1);
+  const [query, setQuery] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  const [folded, setFolded] = useState<Set<string>>(() => foldedAtFirst(model.rows));
+  const all = useMemo(() => shownRows(model.rows, folded, query), [model.rows, folded, query]);
+  const isMany = run.steps.length > MANY;
+  const fold = (key: string) =>
+    setFolded((before) => {
+      const next = new Set(before);
+      if (!next.delete(key)) next.add(key);
+      return next;
+    });
+  const more = () => setZoom((before) => Math.min(MOST_ZOOM, before * 1.6));
+  const less = () => setZoom((before) => Math.max(1, before / 1.6));
+  useShortcuts([
+    ...(isMany ? [{ keys: "/", does: "Find a step", run: () => field.current?.focus() }] : []),
+    { keys: "+", does: "More detail", run: more },
+    { keys: "-", does: "Less detail", run: less },
+    { keys: "0", does: "All of it", run: () => setZoom(1) },
+  ]);
   const box = useRef<HTMLDivElement>(null);
   const isNarrow = useMedia("(max-width: 720px)");
-  const names = isNarrow ? 140 : 264;
+  const names = isNarrow ? 148 : isMany ? 320 : 264;
   const [room, setRoom] = useState(900);
   useLayoutEffect(() => {
     const element = box.current;
@@ -48,20 +71,30 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
   }, []);
   const width = Math.max(200, room - names) * zoom;
   const span = model.to - model.from;
-  const x = (at: number) => ((at - model.from) / span) * (width - 44) + 8;
+  const x = (at: number) => ((at - model.from) / span) * (width - (isNarrow ? RESERVE / 2 : RESERVE)) + 8;
   const marks = ticks(model.from, model.to, width);
+  // A time that is half hidden or stands under the time that it is now says less than none.
+  const isReadable = (at: number) => x(at) > 26 && (isOver(run) || Math.abs(x(at) - x(model.now)) > (withSeconds ? 62 : 44));
   const withSeconds = marks.length > 1 && marks[1]! - marks[0]! < 60_000;
   const rows = useVirtualizer({
-    count: model.rows.length,
+    count: all.length,
     getScrollElement: () => box.current,
+    getItemKey: (index) => all[index]!.key,
+    useFlushSync: false,
     estimateSize: (index) => {
-      const row = model.rows[index]!;
+      const row = all[index]!;
       return row.kind === "phase" ? 28 : row.isItem ? 28 : 36;
     },
     overscan: 12,
     paddingStart: 32,
   });
   const height = Math.max(rows.getTotalSize(), 0);
+  // Of many steps it begins at what is going on.
+  useEffect(() => {
+    const at = isMany ? all.findIndex((row) => row.kind === "step" && row.step.status === "running") : -1;
+    if (at > 8) rows.scrollToIndex(at, { align: "center" });
+    // Once, when it is opened.
+  }, []);
 
   return (
     <div className="tlx">
@@ -87,14 +120,33 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
           </span>
         </div>
         <span className="grow" />
+        {isMany ? (
+          <label className="search search--sm">
+            <Icon name="search" size="sm" />
+            <span className="sr">Find a step</span>
+            <input
+              ref={field}
+              type="search"
+              placeholder="Find a step"
+              value={query}
+              onChange={(event) => setQuery(event.target.value)}
+              onKeyDown={(event) => {
+                if (event.key !== "Escape") return;
+                setQuery("");
+                event.currentTarget.blur();
+              }}
+            />
+            <kbd aria-hidden="true">/</kbd>
+          </label>
+        ) : null}
         <div className="row">
-          <Button size="sm" label="Less detail" can={zoom > 1 ? true : "All of it is shown"} onClick={() => setZoom(Math.max(1, zoom / 1.6))}>
+          <Button size="sm" label="Less detail" can={zoom > 1 ? true : "All of it is shown"} onClick={less}>
             −
           </Button>
           <Button size="sm" onClick={() => setZoom(1)}>
             Fit
           </Button>
-          <Button size="sm" label="More detail" can={zoom < MOST_ZOOM ? true : "There is no more detail"} onClick={() => setZoom(Math.min(MOST_ZOOM, zoom * 1.6))}>
+          <Button size="sm" label="More detail" can={zoom < MOST_ZOOM ? true : "There is no more detail"} onClick={more}>
             +
           </Button>
         </div>
@@ -115,7 +167,7 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
             <div className="tlx-corner" style={{ width: names }}>
               {duration(model.now - model.from)}
             </div>
-            {marks.map((at) => (
+            {marks.filter(isReadable).map((at) => (
               <span key={at} className="num" style={{ left: names + x(at) }}>
                 {timeOfDay(new Date(at).toISOString(), withSeconds)}
               </span>
@@ -138,14 +190,18 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
           ))}
           {isOver(run) ? null : <div className="tl-now" style={{ left: names + x(model.now), top: 32 }} aria-hidden="true" />}
           {rows.getVirtualItems().map((item) => {
-            const row = model.rows[item.index]!;
+            const row = all[item.index]!;
             if (row.kind === "phase") {
               return (
                 <div key={row.key} className="tlx-row tl-band" style={{ transform: `translateY(${item.start}px)`, height: item.size }}>
-                  <div className="tlx-name" style={{ width: names }}>
+                  <button type="button" className="tlx-name tlx-fold" style={{ width: names }} aria-expanded={query !== "" || !folded.has(row.key)} onClick={() => fold(row.key)}>
+                    <Icon name="right" size="xs" />
                     <span className="cut">{row.label}</span>
-                    {row.from !== null && row.to !== null ? <span className="num">{clock(row.to - row.from)}</span> : null}
-                  </div>
+                    <span className="muted num tlx-tally">
+                      {row.done} of {row.steps}
+                    </span>
+                    {row.from !== null && row.to !== null ? <span className="num">{clock(row.to - row.from, row.isEnded)}</span> : null}
+                  </button>
                   {row.from !== null && row.to !== null ? <span className="ph-span" style={{ left: names + x(row.from), width: Math.max(4, x(row.to) - x(row.from)) }} /> : null}
                 </div>
               );
@@ -156,23 +212,24 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
               <div key={row.key} className={`tlx-row ${row.isItem ? "tl-row--sub" : "tl-row"}`} style={{ transform: `translateY(${item.start}px)`, height: item.size }}>
                 <button type="button" className="tlx-name tlx-step" style={{ width: names }} onClick={() => onStep(step.step_id)}>
                   <StepIcon state={stepState(step, run)} />
-                  <span className="cut">{row.isItem ? step.step_id : step.name}</span>
+                  <span className="tlx-t" title={step.name}>{row.isItem ? step.step_id : step.name}</span>
                   <span className="num">{step.started_at ? <Since exact from={step.started_at} to={step.completed_at} /> : ""}</span>
                 </button>
                 {row.bars.map((bar, index) => (
-                  <Piece key={index} bar={bar} left={names + x(bar.from)} width={x(bar.to) - x(bar.from)} title={`${step.name}: ${clock(bar.to - bar.from)}`} />
+                  <Piece key={index} bar={bar} left={names + x(bar.from)} width={x(bar.to) - x(bar.from)} title={`${step.name}: ${clock(bar.to - bar.from, true)}`} />
                 ))}
                 {last && step.status !== "running" && (step.session?.cost_usd || step.error_message) ? (
-                  <span className="tb-l" style={{ left: names + x(last.to) }}>
+                  <span className="tb-l" style={{ left: names + Math.max(x(last.to), x(last.from) + 14) }}>
                     {step.error_message ? step.error_message.split("\n", 1)[0]!.slice(0, 60) : money(step.session?.cost_usd)}
                   </span>
                 ) : null}
               </div>
             );
           })}
+          {all.length === 0 ? <p className="tlx-none muted">No step is called like this.</p> : null}
         </div>
       </div>
-      <Dock model={model} />
+      <Dock model={model} isOver={isOver(run)} />
     </div>
   );
 }
@@ -185,20 +242,21 @@ function Piece({ bar, left, width, title }: { bar: Bar; left: number; width: num
   );
 }
 
-function Dock({ model }: { model: Model }) {
+function Dock({ model, isOver }: { model: Model; isOver: boolean }) {
+  const time = (ms: number) => clock(ms, isOver);
   const total = model.reasons.reduce((sum, reason) => sum + reason.ms, 0);
   const work = model.reasons.find((reason) => reason.key === "work")?.ms ?? 0;
   if (total === 0) return null;
   return (
     <div className="dock dock--time">
       <div>
-        <h3 className="eyebrow">Where {clock(model.now - model.from)} went</h3>
+        <h3 className="eyebrow">Where {time(model.now - model.from)} went</h3>
         <div className="dock-n">{duration(work)} work</div>
         <div className="muted t12">{duration(Math.max(0, total - work))} waiting</div>
       </div>
       <div>
         <h3 className="eyebrow">By reason</h3>
-        <div className="stack" role="img" aria-label={model.reasons.filter((reason) => reason.ms > 0).map((reason) => `${words[reason.key]} ${clock(reason.ms)}`).join(", ")}>
+        <div className="stack" role="img" aria-label={model.reasons.filter((reason) => reason.ms > 0).map((reason) => `${words[reason.key]} ${time(reason.ms)}`).join(", ")}>
           {model.reasons.map((reason) => (reason.ms > 0 ? <i key={reason.key} className={`why-${reason.key}`} style={{ flexGrow: reason.ms / total, flexBasis: 0, minWidth: 3 }} /> : null))}
         </div>
         <div className="dock-l soft t12">
@@ -206,7 +264,7 @@ function Dock({ model }: { model: Model }) {
             reason.ms > 0 ? (
               <span key={reason.key}>
                 <i className={`dot why-${reason.key}`} aria-hidden="true" />
-                {words[reason.key]} <span className="num">{clock(reason.ms)}</span>
+                {words[reason.key]} <span className="num">{time(reason.ms)}</span>
               </span>
             ) : null,
           )}
