@@ -71,6 +71,14 @@ export default defineWorkflow({
 });
 "#;
 
+/// Waits until a program has asked for this agent step, and its session is there.
+fn is_asked_for(world: &World, run: &str, key: &str) {
+    world.run_when(run, "its session", |run| {
+        let mut steps = run["steps"].as_array().unwrap().iter();
+        steps.any(|step| step["step_id"] == key && step["agent_session_id"].is_string())
+    });
+}
+
 #[test]
 fn a_redirected_program_goes_on_from_the_last_checkpoint_too() {
     let world = world(&[]);
@@ -78,13 +86,13 @@ fn a_redirected_program_goes_on_from_the_last_checkpoint_too() {
     let program = PROGRAM.replace("GO", &go.display().to_string());
     std::fs::write(world.definition("work").with_extension("ts"), program).unwrap();
     let run = world.run("work", &json!({}));
-    has_session(&world, &run, "code");
+    is_asked_for(&world, &run, "code");
     let metadata = json!({"newTaskDescription": "make it a menu"});
     say(&world, &run, "redirect", "Change of plans", metadata);
     let old = world.run_until(&run, "cancelled");
     assert_ne!(step(&old, "code")["status"], "completed");
     let new = "/api/workflow-executions/2";
-    has_session(&world, new, "code");
+    is_asked_for(&world, new, "code");
     let plan = step(&second(&world), "plan").clone();
     assert_eq!(plan["status"], "completed");
     assert_eq!(plan["result"], "The plan.");
