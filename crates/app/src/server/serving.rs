@@ -104,7 +104,8 @@ fn body(file: File, length: u64) -> Body {
             Err(error) => Some((Err(error), (file, 0))),
         }
     });
-    Body::from_stream(pieces)
+    // What compresses it asks once more after the end.
+    Body::from_stream(futures_util::StreamExt::fuse(pieces))
 }
 
 #[derive(Debug, PartialEq)]

@@ -148,6 +148,9 @@ fn a_token_is_shown_once_gives_no_more_than_its_maker_has_and_can_be_taken_back(
     assert!(!listed.text.contains(&value));
     let weaker = net.bearer(&value);
     assert_eq!(weaker.get("/api/auth/me").json()["data"]["role"], "viewer");
+    // A session may do all that its user may: it is not given for less.
+    let session = net.post("/api/auth/link", &json!({"token": value}));
+    assert_eq!(session.status, 401, "{session:?}");
     let path = format!("/api/tokens/{id}");
     assert_eq!(operator.request("DELETE", &path, None).status, 204);
     assert_eq!(weaker.get("/api/auth/me").status, 401);

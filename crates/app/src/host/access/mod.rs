@@ -244,10 +244,23 @@ impl Access {
         let is_fresh = made.is_some_and(|made| now.since(made) < LINK);
         let shown = match is_fresh {
             true => self.lock().shown(UserId::LOCAL, Role::Admin),
-            // Only users that are kept here have sessions.
-            false => self.token(proof).filter(|shown| shown.given.is_none()),
+            // Only users that are kept here have sessions, and a session may do all that its user may.
+            false => self
+                .token(proof)
+                .filter(|shown| shown.given.is_none() && self.is_whole(shown)),
         };
         self.tried(&[from], now, shown)
+    }
+
+    /// Whether a token lets its user do everything that the user may do anywhere.
+    fn is_whole(&self, shown: &Shown) -> bool {
+        let state = self.lock();
+        let user = state.users.get(&shown.user);
+        let own = user.and_then(|user| Role::of(&user.role));
+        let of_projects = state.members.values();
+        let of_projects = of_projects.filter_map(|members| members.get(&shown.user).copied());
+        let most = own.into_iter().chain(of_projects).max();
+        most.is_none_or(|role| role <= shown.most)
     }
 
     /// The user of this name and password. Takes a while.

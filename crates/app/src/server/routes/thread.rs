@@ -169,6 +169,8 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
         let text = pieces.next().await?;
         Some((text, pieces))
     });
+    // What compresses it asks once more after the end.
+    let body = futures_util::StreamExt::fuse(body);
     let kind = [(header::CONTENT_TYPE, "application/json")];
     Ok((kind, axum::body::Body::from_stream(body)).into_response())
 }
