@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod host;
 mod server;
+mod traces;
 mod triggers;
 mod webhooks;
 

@@ -2,9 +2,11 @@
 //! random instants while runs of every kind are in flight, of scripts and of agents; then all of
 //! them run to their end and the files that scripts and agents wrote are held against the journal.
 //!
+//! Clients follow over TCP meanwhile, by WebSocket and SSE: what each saw is held against it as well.
+//!
 //! `BATON_CRASH_KILLS` is the number of kills over all tests (200), `BATON_CRASH_SEED` the seed;
 //! a failure prints it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "crash/check.rs"]
 mod check;
@@ -13,10 +15,13 @@ mod killer;
 #[path = "crash/sessions.rs"]
 mod sessions;
 mod support;
+#[path = "crash/watchers.rs"]
+mod watchers;
 #[path = "crash/workflows.rs"]
 mod workflows;
 
 use killer::Killer;
+use watchers::Watchers;
 
 /// Kills over all tests.
 const KILLS: usize = 200;
@@ -42,6 +47,20 @@ fn part(index: u64, kills: usize) {
     check::all(&story);
 }
 
+/// The same over `baton serve`, with clients that come back by `after` whenever it dies.
+fn watched_part(index: u64, kills: usize) {
+    let any = u64::from(std::process::id());
+    let seed = number("BATON_CRASH_SEED").unwrap_or(any) + index;
+    eprintln!("BATON_CRASH_SEED={} (watched), {kills} kills", seed - index);
+    let mut killer = Killer::serving(seed);
+    let followed = killer.begin();
+    let watchers = Watchers::start(killer.world(), &followed);
+    killer.rage(kills);
+    killer.calm();
+    watchers.check(killer.world());
+    check::all(&killer.finish());
+}
+
 fn share() -> usize {
     let all = number("BATON_CRASH_KILLS").and_then(|kills| usize::try_from(kills).ok());
     all.unwrap_or(KILLS).div_ceil(PARTS)
@@ -65,6 +84,17 @@ fn nothing_runs_twice_and_nothing_is_lost_3() {
 #[test]
 fn nothing_runs_twice_and_nothing_is_lost_4() {
     part(3, share());
+}
+
+#[test]
+fn clients_that_come_back_by_after_see_exactly_the_journal() {
+    watched_part(5, (share() / 2).max(1));
+}
+
+#[test]
+#[ignore = "many kills under clients take minutes: make soak"]
+fn clients_that_come_back_by_after_see_exactly_the_journal_for_long() {
+    watched_part(6, share() * PARTS);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! From stored commits to a folded aggregate.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use baton_core::ids::RunId;
@@ -76,11 +77,34 @@ pub fn load_run(
     let aggregate = Aggregate::Run(run);
     let mut folded = cached(journal, plans, &aggregate)?;
     let after = folded.as_ref().map_or(0, |folded| folded.seq);
-    for stored in journal.load(&aggregate, after)? {
+    walk(journal, &aggregate, after, |stored| {
         let events = decode(journal, &stored)?;
         apply(&mut folded, plans, &stored, &events)?;
-    }
+        Ok::<_, FoldError>(ControlFlow::Continue(()))
+    })?;
     Ok(folded)
+}
+
+/// Goes through a journal after this sequence number, oldest first, one commit at a time, until
+/// `each` says that it is enough, or fails.
+///
+/// # Errors
+/// That of `each`, or of the disk.
+pub fn walk<E: From<ReadError>>(
+    journal: &dyn Journal,
+    aggregate: &Aggregate,
+    after: u64,
+    mut each: impl FnMut(Stored) -> Result<ControlFlow<()>, E>,
+) -> Result<(), E> {
+    let mut failed = None;
+    journal.walk(aggregate, after, &mut |stored| match each(stored) {
+        Ok(flow) => flow,
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// The run as of its newest kept state, if that fits.

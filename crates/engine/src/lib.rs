@@ -19,7 +19,7 @@ mod successor;
 mod timers;
 
 pub use feed::{Commit, Feed};
-pub use fold::{FoldError, Folded, decode, load_run};
+pub use fold::{FoldError, Folded, decode, load_run, walk};
 pub use handle::{Engine, Outside, Reply, SendError};
 pub use plans::{Plans, Unusable, is_code};
 pub use recovery::Recovered;

@@ -2,6 +2,7 @@
 //! [`Runners`], [`Definitions`] and [`Clock`]; tests bring their own.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -176,6 +177,20 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// [`ReadError`].
     fn load(&self, aggregate: &Aggregate, after: u64) -> Result<Vec<Stored>, ReadError>;
+
+    /// [`Self::load`] one by one, until `each` says that it is enough: no more than one is in memory.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn walk(
+        &self,
+        aggregate: &Aggregate,
+        after: u64,
+        each: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let _enough = self.load(aggregate, after)?.into_iter().try_for_each(each);
+        Ok(())
+    }
 
     /// Commits of all aggregates after this position, oldest first, at most `limit`.
     ///

@@ -103,11 +103,18 @@ fn it_thinks_says_and_answers() {
     let sums = usage(&outputs);
     assert_eq!((sums.input, sums.output), (11, 22));
     assert_eq!((sums.cost_usd, sums.estimate), (Some(0.75), false));
-    let session = Output::Session {
-        id: SESSION.into(),
-        transcript: None,
-    };
-    assert!(outputs.contains(&session));
+    let kept = outputs.iter().find_map(|output| match output {
+        Output::Session { id, transcript } if id == SESSION => transcript.as_deref(),
+        _ => None,
+    });
+    // Where the real one would keep it.
+    let kept = kept.expect("its transcript is named");
+    let home = world.path("home");
+    assert!(
+        kept.starts_with(&format!("{}/projects/", home.display())),
+        "{kept}"
+    );
+    assert!(kept.ends_with(&format!("/{SESSION}.jsonl")), "{kept}");
 }
 
 #[test]

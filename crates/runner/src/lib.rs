@@ -13,6 +13,7 @@ mod claim;
 mod clock;
 mod host;
 pub mod mask;
+mod open_files;
 mod proc;
 mod record;
 mod shepherd;
@@ -26,6 +27,7 @@ pub use host::{
     Conversation, Entry, LaunchError, MAX_CONVERSATION_LINE, Note, Notice, Outcome, Shepherd,
     TakeBack, TakeBackError, launch, take_back,
 };
+pub use open_files::raise_open_files;
 pub use record::{End, ExitRecord};
 pub use shepherd::{EXIT_BAD_USAGE, EXIT_CLAIMED, shepherd_main};
 pub use socket::{bind_unix, connect_unix};

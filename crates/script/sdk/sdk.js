@@ -1,13 +1,15 @@
 // The side of `ctx` that lives in the isolate. It turns calls into words for the host and settles
 // promises when the host says so; it decides nothing. Evaluated once, before the definition.
 //
-// `host` has: call(kind, id, options, stack) -> JSON {n, key, line, ended};
+// `host` has: call(kind, id, options, stack) -> the call's number doubled, plus 1 when it is a function
+// whose end is known; after it the step's key when that is not its id: "7 build~2";
 // done(n, returned, JSON or words, stack, last) for functions, of which one that threw is tried
-// again unless it is the last; zod() -> the namespace of zod.
-((host) => {
-  "use strict";
-
+// again unless it is the last; place(stack) -> file, line and column; zod() -> the namespace of zod.
+export default (host) => {
   const { stringify, parse } = JSON;
+  const loadZod = host.zod;
+  let zod;
+  host.zod = () => (zod ??= loadZod());
   const plain = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
   const describe = (value) =>
     value === null ? "null" : Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : typeof value;
@@ -94,9 +96,54 @@
   delete globalThis.WeakRef;
   delete globalThis.FinalizationRegistry;
 
-  // ---- calls ----
+  // ---- what is thrown ----
 
   const stackOf = () => new Error().stack;
+  const isError = (value) => {
+    try {
+      return value instanceof Error;
+    } catch {
+      return false;
+    }
+  };
+  // What is no error has no stack: the compiler lets each `throw` say it here.
+  let thrown;
+  Object.defineProperty(globalThis, "__baton_thrown", {
+    value: (value) => {
+      if (!isError(value)) thrown = { value, stack: stackOf() };
+      return value;
+    },
+  });
+  const textOf = (error, name) => {
+    try {
+      const text = error[name];
+      return typeof text === "string" ? text : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const shown = (value) => {
+    let text;
+    try {
+      text = value === null || (typeof value !== "object" && typeof value !== "string") ? String(value) : stringify(value);
+    } catch {
+      text = describe(value);
+    }
+    return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  };
+  // What is said of what was thrown, and its stack: whatever the value is, this does not throw.
+  const told = (value) => {
+    if (isError(value)) {
+      const message = textOf(value, "message") ?? "it has no message that can be read";
+      return [`${textOf(value, "name") || "Error"}: ${message}`, textOf(value, "stack") ?? ""];
+    }
+    const stack = thrown !== undefined && Object.is(thrown.value, value) ? thrown.stack : "";
+    return [`it threw ${shown(value)}`, stack];
+  };
+  host.told = told;
+
+  // ---- calls ----
+
   const waiting = new Map();
   const results = new Map();
   const bodies = new Map();
@@ -110,7 +157,10 @@
         `a function step cannot use \`ctx\` to ${kind === "step" || kind === "function" ? "ask for a step" : kind}: it computes and returns`,
       );
     }
-    return parse(host.call(kind, id, stringify(options), stack));
+    const told = host.call(kind, id, stringify(options), stack);
+    if (typeof told === "number") return { n: told >>> 1, ended: (told & 1) === 1, key: id, stack };
+    const [number, key] = told.split(" ");
+    return { n: number >>> 1, ended: (number & 1) === 1, key, stack };
   };
   const outcome = (n) => new Promise((resolve) => waiting.set(n, resolve));
 
@@ -150,39 +200,50 @@
     return all;
   };
 
-  const runFunction = async (id, all, fn, stack) => {
+  const runFunction = (id, all, fn, stack) => {
     if (typeof fn !== "function") {
       throw new TypeError(`step "${id}": a function step has \`fn\`, a function`);
     }
     const made = call("function", id, all, stack);
-    if (!made.ended) {
-      const attempt = async () => fn(ctx);
-      const finished = (value) => {
-        let text;
-        try {
-          text = stringify(value === undefined ? null : value);
-          if (text === undefined) throw new TypeError(`${describe(value)} is no JSON value`);
-        } catch (error) {
-          failed(new TypeError(`what it returned cannot be journaled: ${error.message}`), true);
-          return;
-        }
-        host.done(made.n, true, text, "", true);
-      };
-      const failed = (error, last) => {
-        const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-        host.done(made.n, false, words, (error instanceof Error && error.stack) || "", last === true);
-      };
-      bodies.set(made.n, () => attempt().then(finished, failed));
-    }
+    if (!made.ended) bodies.set(made.n, () => attempt(made.n, fn));
     return settleStep(made, all);
   };
+  const attempt = (n, fn) => {
+    const finished = (value) => {
+      let text;
+      try {
+        text = stringify(value === undefined ? null : value);
+        if (text === undefined) throw new TypeError(`${describe(value)} is no JSON value`);
+      } catch (error) {
+        failed(new TypeError(`what it returned cannot be journaled: ${told(error)[0]}`), true);
+        return;
+      }
+      host.done(n, true, text, "", true);
+    };
+    const failed = (error, last) => {
+      host.done(n, false, ...told(error), last === true);
+    };
+    let value;
+    try {
+      value = fn(ctx);
+      // What is no promise needs none.
+      if (value === null || (typeof value !== "object" && typeof value !== "function") || typeof value.then !== "function") {
+        finished(value);
+        return;
+      }
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    Promise.resolve(value).then(finished, failed);
+  };
 
-  const settleStep = async (made, all) => {
-    const { code, ...told } = await outcome(made.n);
-    const result = { stepId: made.key, ...told };
-    results.set(made.key, result);
+  const settleStep = async ({ n, key, stack }, all) => {
+    const { code, ...told } = await outcome(n);
+    const result = { stepId: key, ...told };
+    results.set(key, result);
     if (result.status === "failed" && all.continue_on_error !== true && all.continueOnError !== true) {
-      throw new StepError(result, code, made.line);
+      throw new StepError(result, code, host.place(stack));
     }
     return result;
   };
@@ -226,7 +287,7 @@
       const made = call("step", "exec", all, stack);
       const told = await outcome(made.n);
       if (told.exitCode === undefined || told.exitCode === null) {
-        if (told.status === "failed") throw new StepError({ stepId: made.key, ...told }, told.code, made.line);
+        if (told.status === "failed") throw new StepError({ stepId: made.key, ...told }, told.code, host.place(made.stack));
       }
       return { exitCode: told.exitCode ?? 0, stdout: told.result ?? "", stderr: told.stderr ?? "" };
     },
@@ -354,16 +415,18 @@
         json = stringify(value === undefined ? null : value);
         if (json === undefined) throw new TypeError(`${describe(value)} is no JSON value`);
       } catch (error) {
-        threw(new TypeError(`what \`execute\` returned cannot be journaled: ${error.message}`));
+        threw(new TypeError(`what \`execute\` returned cannot be journaled: ${told(error)[0]}`));
         return;
       }
       host.ended(json);
     };
     const threw = (error) => {
-      const isError = error instanceof Error;
-      const step = error instanceof StepError ? error.stepId : "";
-      const words = isError ? (step === "" ? `${error.name}: ${error.message}` : error.message) : `it threw ${stringify(error) ?? String(error)}`;
-      host.threw(words, (isError && error.stack) || "", step, (error instanceof StepError && error.line) || "");
+      const [words, stack] = told(error);
+      if (!isError(error) || !(error instanceof StepError)) {
+        host.threw(words, stack, "", "");
+        return;
+      }
+      host.threw(textOf(error, "message") ?? "", stack, error.stepId, error.line || "");
     };
     const { fileName, lineNumber, columnNumber } = config.execute;
     host.begins(String(fileName), Number(lineNumber) || 1, Number(columnNumber) || 1);
@@ -394,4 +457,4 @@
   host.seed = (at) => {
     now = at;
   };
-})
+};

@@ -5,7 +5,7 @@ use baton_engine::ports::Asked;
 
 use crate::compile::{self, Source};
 use crate::history;
-use crate::isolate::{Known, Limits, Running};
+use crate::isolate::{Blank, Known, Limits, Running};
 use crate::protocol::Compiled;
 
 /// Compiles a definition in this process.
@@ -34,7 +34,8 @@ impl Direct {
         let text = run.created.source.as_str();
         let known = Known::read(text).map_err(|error| error.to_string())?;
         let opening = history::opening(run, program);
-        let began = Running::new(&known, &opening, limits).and_then(|mut running| {
+        let began = Blank::new(limits).and_then(|blank| {
+            let mut running = Running::new(blank, &known, &opening, limits)?;
             running.begin(&opening)?;
             Ok(running)
         });
@@ -72,7 +73,8 @@ impl Direct {
         let mut all = Vec::new();
         loop {
             let (turned, more) = self.running.go_on();
-            all.extend(crate::programs::split(self.epoch, turned));
+            // Each end of a function is a commit of its own, so that tests have many to crash at.
+            all.extend(crate::programs::split(self.epoch, turned, 1));
             if !more {
                 return all;
             }

@@ -27,6 +27,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The most isolates of a host.
 const MOST: usize = 1024;
 
+/// Ends of functions in one commit. Nothing acts on them, and the program was ahead of the disk by as many
+/// before they were told.
+const TOGETHER: usize = 16;
+
 /// Workers that may die of a run before it is given up.
 const DEATHS: u32 = 3;
 
@@ -215,13 +219,13 @@ fn named(call: &Call) -> String {
 
 /// Gives on what a program did.
 fn tell(run: RunId, epoch: u32, turned: Turned, reports: &dyn Reports) {
-    for asked in split(epoch, turned) {
+    for asked in split(epoch, turned, TOGETHER) {
         reports.asked(run, asked);
     }
 }
 
-/// What a program did, in commands: each function's end is a commit of its own.
-pub(crate) fn split(epoch: u32, turned: Turned) -> Vec<Asked> {
+/// What a program did, in commands, each of them a commit with at most so many ends of functions.
+pub(crate) fn split(epoch: u32, turned: Turned, most: usize) -> Vec<Asked> {
     let Turned {
         mut from,
         asks,
@@ -240,10 +244,15 @@ pub(crate) fn split(epoch: u32, turned: Turned) -> Vec<Asked> {
         });
     };
     let count = asks.len();
+    let mut ends = 0;
     for (n, ask) in asks.into_iter().enumerate() {
-        let ends = matches!(ask.call.kind, CallKind::Function | CallKind::Again);
+        ends += usize::from(matches!(
+            ask.call.kind,
+            CallKind::Function | CallKind::Again
+        ));
         batch.push(ask);
-        if ends && n + 1 < count {
+        if ends == most && n + 1 < count {
+            ends = 0;
             put(std::mem::take(&mut batch), None);
         }
     }

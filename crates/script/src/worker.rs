@@ -2,15 +2,18 @@
 //! another. It ends when its host is gone.
 
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use baton_core::definition::Diagnostic;
 use baton_core::ids::RunId;
 use baton_core::run::program::ProgramEnd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::compile;
-use crate::isolate::{Fault, Known, Limits, Metadata, Opening, Running, Turned};
+use crate::isolate::{Blank, Fault, Known, Limits, Metadata, Opening, Running, Turned};
 use crate::protocol::{self, Answer, Order, Unread};
 use crate::watch::Watch;
 
@@ -19,6 +22,9 @@ const STACK: usize = 256 << 20;
 
 /// Bundles that are kept.
 const BUNDLES: usize = 64;
+
+/// Engines that are made while there is nothing else to do, for runs that will begin.
+const SPARES: usize = 4;
 
 /// Runs a worker over its standard input and output, until the host closes them.
 ///
@@ -30,7 +36,8 @@ pub fn run() -> io::Result<()> {
         .stack_size(STACK);
     let watch = Watch::default();
     let own = watch.clone();
-    let worker = thread.spawn(move || serve(&mut io::stdin().lock(), own))?;
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let worker = thread.spawn(move || serve(stdin, own))?;
     let thread = std::thread::Builder::new().name("watch".into());
     // Ends with the process.
     drop(thread.spawn(move || watch.watch())?);
@@ -39,19 +46,35 @@ pub fn run() -> io::Result<()> {
         .unwrap_or_else(|_| Err(io::Error::other("the worker panicked")))
 }
 
-fn serve(from: &mut impl io::Read, watch: Watch) -> io::Result<()> {
+fn serve(from: File, watch: Watch) -> io::Result<()> {
     let mut worker = Worker {
         watch: watch.clone(),
         ..Worker::default()
     };
-    while let Some(order) = protocol::read::<Order>(from)? {
+    let mut from = BufReader::with_capacity(64 << 10, from);
+    while let Some(order) = protocol::read::<Order>(&mut from)? {
         watch.begin(worker.limits.time_of(&order));
         worker.carry_out(order, &mut |answer| {
             let more = matches!(answer, Answer::Turned { more: true, .. });
             watch.answer(&answer, more)
         })?;
+        worker.over.clear();
+        while worker.spares.len() < SPARES && from.buffer().is_empty() && !is_asked(from.get_ref())
+        {
+            match Blank::new(&worker.limits) {
+                Ok(spare) => worker.spares.push(spare),
+                // Whoever needs one will say so.
+                Err(_) => break,
+            }
+        }
     }
     Ok(())
+}
+
+/// Whether the host has said more, or is gone.
+fn is_asked(host: &File) -> bool {
+    let mut fds = [PollFd::new(host, PollFlags::IN)];
+    !matches!(poll(&mut fds, Some(&Timespec::default())), Ok(0))
 }
 
 /// Carries out orders in this process, for tests of the protocol: frames in, and the answers' frames.
@@ -101,12 +124,20 @@ impl Limits {
     }
 }
 
+/// An engine for a program.
+fn spare(spares: &mut Vec<Blank>, limits: &Limits) -> Result<Blank, Fault> {
+    spares.pop().map_or_else(|| Blank::new(limits), Ok)
+}
+
 #[derive(Default)]
 struct Worker {
     watch: Watch,
     limits: Limits,
     bundles: HashMap<String, Known>,
     programs: HashMap<RunId, (u32, Running)>,
+    spares: Vec<Blank>,
+    /// Programs that have ended: dropped when their end has been told.
+    over: Vec<Running>,
 }
 
 type Tell<'t> = &'t mut dyn FnMut(Answer) -> io::Result<()>;
@@ -116,6 +147,7 @@ impl Worker {
         match order {
             Order::Limits(limits) => {
                 self.limits = limits;
+                self.spares.clear();
                 tell(Answer::Done)
             }
             Order::Know { hash, bundle } => {
@@ -133,7 +165,8 @@ impl Worker {
                 let Some(known) = self.bundles.get(&bundle) else {
                     return tell(Answer::Unknown);
                 };
-                let read = Metadata::new(&known.bundle, &self.limits).and_then(|m| m.args(&args));
+                let read = spare(&mut self.spares, &self.limits)
+                    .and_then(|blank| Metadata::of(blank, known).args(&args));
                 tell(Answer::Args(match read {
                     Ok(Ok(args)) => Ok(args),
                     Ok(Err(errors)) => {
@@ -179,13 +212,14 @@ impl Worker {
             return tell(Answer::Unknown);
         };
         self.programs.remove(&run);
-        let begun = || -> Result<Running, Fault> {
-            let mut program = Running::new(known, opening, &self.limits)?;
+        let blank = spare(&mut self.spares, &self.limits);
+        let begun = blank.and_then(|blank| {
+            let mut program = Running::new(blank, known, opening, &self.limits)?;
             self.watch.follow(program.place());
             program.begin(opening)?;
             Ok(program)
-        };
-        match begun() {
+        });
+        match begun {
             Ok(program) => {
                 self.programs.insert(run, (epoch, program));
                 self.go_on(run, tell)
@@ -205,7 +239,8 @@ impl Worker {
         while let Some((_, program)) = self.programs.get_mut(&run) {
             let (turned, more) = program.go_on();
             if turned.end.is_some() {
-                self.programs.remove(&run);
+                let ended = self.programs.remove(&run);
+                self.over.extend(ended.map(|(_, program)| program));
             }
             tell(Answer::Turned { turned, more })?;
             if !more {

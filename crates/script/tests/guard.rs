@@ -192,3 +192,109 @@ export default defineWorkflow({{
     let why = divergence(&flow("build", "make"));
     assert!(why.starts_with("completed"), "{why}");
 }
+
+#[test]
+fn whatever_is_thrown_is_said_with_the_place_that_threw_it() {
+    for (thrown, said) in [
+        ("null", "it threw null"),
+        ("undefined", "it threw undefined"),
+        ("42", "it threw 42"),
+        ("'no luck'", "it threw \"no luck\""),
+        ("Symbol('s')", "it threw Symbol(s)"),
+        ("Object.freeze({ code: 7 })", "it threw {\"code\":7}"),
+        ("{ toJSON() { throw null; } }", "it threw an object"),
+        (
+            "Object.defineProperty(new Error('x'), 'message', { get() { throw 1; } })",
+            "Error: it has no message that can be read",
+        ),
+        (
+            "Object.defineProperty(new Error('x'), 'stack', { value: 1 })",
+            "Error: x",
+        ),
+        (
+            "new Proxy({}, { getPrototypeOf() { throw 1; } })",
+            "it threw {}",
+        ),
+        ("'x'.repeat(10_000)", "it threw \"xxx"),
+    ] {
+        let why = fails(&format!(
+            "await ctx.step('a', {{ type: 'script', command: 'x' }});\n    throw {thrown};"
+        ));
+        assert!(
+            why.starts_with(&format!("failed {said}")),
+            "{thrown}: {why}"
+        );
+        let place = match said {
+            // Its stack is what it says it is, and a proxy's own traps hide it: the last call is known.
+            "Error: x" | "it threw {}" => "(flow.ts:5:",
+            _ => "(flow.ts:6:",
+        };
+        assert!(why.contains(place) && why.len() < 400, "{thrown}: {why}");
+    }
+}
+
+#[test]
+fn what_a_function_throws_is_said_in_the_same_words() {
+    let step = |thrown: &str| {
+        fails(&format!(
+            "await ctx.step('f', {{ type: 'function', fn: () => {{\n      throw {thrown};\n    }} }});"
+        ))
+    };
+    let why = step("null");
+    assert!(
+        why.contains("step `f` failed: it threw null (flow.ts:6:"),
+        "{why}"
+    );
+    let why = step("{ code: 7 }");
+    assert!(
+        why.contains("step `f` failed: it threw {\"code\":7} (flow.ts:6:"),
+        "{why}"
+    );
+}
+
+#[test]
+fn only_the_engine_says_that_memory_or_stack_are_used_up() {
+    let why = fails("throw new Error('the disk says: out of memory');");
+    assert!(
+        why.starts_with("failed Error: the disk says: out of memory (flow.ts:5:"),
+        "{why}"
+    );
+    let why = fails("throw new Error('stack overflow is a site');");
+    assert!(
+        why.starts_with("failed Error: stack overflow is a site (flow.ts:5:"),
+        "{why}"
+    );
+    let why = fails("const all = [];\n    while (true) all.push('x'.repeat(1e6) + all.length);");
+    assert!(why.contains("more than 32 MB of memory"), "{why}");
+    // What no `throw` has said may be the engine without memory.
+    let why = fails("await new Promise((_, reject) => reject(null));");
+    assert!(why.contains("or it rejected a promise with null"), "{why}");
+}
+
+#[test]
+fn a_top_level_that_throws_no_error_is_an_error_of_the_definition() {
+    let compiled = |line: &str| {
+        let text = format!(
+            "import {{ defineWorkflow }} from \"baton\";\n{line}\nexport default defineWorkflow({{ name: \"Flow\", async execute() {{}} }});\n"
+        );
+        let source = baton_script::Source {
+            project: "/nonexistent".into(),
+            key: "flow".into(),
+            path: "flow.ts".into(),
+            text: Some(text),
+        };
+        baton_script::compile_here(&source, &Limits::default())
+    };
+    for (line, said) in [
+        ("throw null;", "it threw null"),
+        ("throw 7;", "it threw 7"),
+        ("throw new Error('no');", "no"),
+    ] {
+        let found = compiled(line)
+            .diagnostics
+            .into_iter()
+            .map(baton_core::definition::Diagnostic::from);
+        let found: Vec<_> = found.map(|found| (found.line, found.message)).collect();
+        assert_eq!(found, [(2, said.to_owned())], "{line}");
+    }
+}

@@ -2,9 +2,12 @@
 //! what the engine would refuse.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use baton_core::definition::{parse_head, parse_step};
+use serde_json::{Value, json};
 
 /// The compiler that `.ci/deps` installs.
 fn tsc() -> PathBuf {
@@ -189,4 +192,77 @@ fn the_types_have_the_fields_that_the_engine_takes() {
             .collect();
         assert_eq!(declared(types, interface), expected, "{interface}");
     }
+}
+
+/// The fields of this interface, and of the objects in it, that take one of some words.
+fn choices(types: &str, interface: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let at = types.find(&format!("interface {interface}")).unwrap();
+    let body = braced(&types[at..]);
+    let pieces = body.split([';', '{', '}', '\n']).map(str::trim);
+    let fields = pieces.filter_map(|piece| piece.split_once(": "));
+    fields
+        .filter_map(|(name, kind)| {
+            let alias = types.split_once(&format!("export type {kind} = "));
+            let kind = alias.map_or(kind, |(_, after)| after.split(';').next().unwrap());
+            let word = |word: &str| Some(word.strip_prefix('"')?.strip_suffix('"')?.to_owned());
+            let words: Option<BTreeSet<String>> = kind.split(" | ").map(word).collect();
+            let name = name.trim_end_matches('?').to_owned();
+            words
+                .filter(|words| words.len() > 1)
+                .map(|words| (name, words))
+        })
+        .collect()
+}
+
+/// What the engine says that a field may be.
+fn takes(said: &str) -> BTreeSet<String> {
+    let (_, list) = said
+        .rsplit_once("it is one of ")
+        .unwrap_or_else(|| panic!("{said}"));
+    list.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_types_have_the_words_that_the_engine_takes() {
+    let files = baton_script::editor_files();
+    let types = files.iter().find(|(name, _)| name.ends_with("baton.d.ts"));
+    let (_, types) = types.unwrap();
+    let head = |head: &Value| parse_head("x", "x.ts", head);
+    let definition = head(&json!({"name": "x"})).definition.unwrap();
+    let mut compared = 0;
+    for (interface, options) in [
+        ("AgentStepConfig", json!({"type": "agent", "prompt": "x"})),
+        (
+            "ScriptStepConfig",
+            json!({"type": "script", "command": ["x"]}),
+        ),
+        (
+            "ApprovalConfig",
+            json!({"type": "approval", "message": "x"}),
+        ),
+    ] {
+        for (field, words) in choices(types, interface) {
+            let mut options = options.clone();
+            options["id"] = "a".into();
+            options[&field] = "§".into();
+            let said = parse_step(&definition, "a", &options).unwrap_err();
+            assert_eq!(takes(&said), words, "{interface}.{field}");
+            compared += 1;
+        }
+    }
+    for (field, words) in choices(types, "WorkflowConfig") {
+        let value = match field.as_str() {
+            "mode" | "finish" => json!({"worktree": {&field: "§"}}),
+            "on_full" => json!({"concurrency": {"key": "k", &field: "§"}}),
+            "catch_up" => json!({"triggers": {"schedule": {"cron": "0 6 * * *", &field: "§"}}}),
+            _ => json!({"defaults": {&field: "§"}}),
+        };
+        let mut value = value;
+        value["name"] = "x".into();
+        let found = head(&value).diagnostics;
+        let said = found.iter().find_map(|found| found.help.clone());
+        assert_eq!(takes(&said.unwrap()), words, "{field}");
+        compared += 1;
+    }
+    assert!(compared >= 12, "{compared}");
 }

@@ -2,13 +2,14 @@
 //! folded again from the journal.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use baton_core::ids::RunId;
 use baton_core::run::event::Event;
 use baton_core::run::{Illegal, Run};
 use baton_engine::ports::{Aggregate, Journal, ReadError, Stored};
-use baton_engine::{FoldError, Plans, decode};
+use baton_engine::{FoldError, Plans, decode, walk};
 
 /// Folded runs that are kept whatever their size.
 const FEW: usize = 2048;
@@ -138,14 +139,16 @@ impl Folds {
         let mut run = None;
         let seq = commit.seq - 1;
         if seq > 0 {
-            for earlier in self.journal.load(&Aggregate::Run(id), 0)? {
+            let journal = self.journal.as_ref();
+            walk(journal, &Aggregate::Run(id), 0, |earlier| {
                 if earlier.seq > seq {
-                    break;
+                    return Ok(ControlFlow::Break(()));
                 }
-                for event in decode(self.journal.as_ref(), &earlier)? {
+                for event in decode(journal, &earlier)? {
                     Self::apply(&self.plans, &mut run, &event, &earlier)?;
                 }
-            }
+                Ok::<_, Skip>(ControlFlow::Continue(()))
+            })?;
             if run.is_none() {
                 return Err(Skip::Never("the run was removed".into()));
             }

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_core::ids::RunId;
 use baton_core::run::event::{Event, ProjectRef};
 use baton_engine::ports::{Aggregate, Environments, Journal};
-use baton_engine::{FoldError, decode};
+use baton_engine::{FoldError, decode, walk};
 
 use super::files;
 
@@ -108,15 +109,14 @@ impl RunEnvironments {
 
     /// The run that this one is a child of.
     fn parent(&self, run: RunId) -> Result<Option<RunId>, FoldError> {
-        let commits = self.journal.load(&Aggregate::Run(run), 0)?;
-        let Some(first) = commits.first() else {
-            return Ok(None);
-        };
-        let events = decode(self.journal.as_ref(), first)?;
-        let parent = match events.first() {
-            Some(Event::RunCreated(created)) => created.parent.as_ref(),
-            _ => None,
-        };
+        let journal = self.journal.as_ref();
+        let mut parent = None;
+        walk(journal, &Aggregate::Run(run), 0, |first| {
+            if let Some(Event::RunCreated(created)) = decode(journal, &first)?.first() {
+                parent.clone_from(&created.parent);
+            }
+            Ok::<_, FoldError>(ControlFlow::Break(()))
+        })?;
         let of_step = parent.filter(|parent| parent.step.is_some());
         Ok(of_step.map(|parent| parent.run))
     }

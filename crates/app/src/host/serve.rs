@@ -92,6 +92,13 @@ pub fn run(options: Options) -> Result<(), Error> {
     files::private_dir(&data_dir).map_err(disk(&data_dir))?;
     let lock = lock::take(&data_dir)?;
     log();
+    if options.serving.is_some() {
+        // A socket is an open file, and so may be thousands of people.
+        match baton_runner::raise_open_files() {
+            Ok(limit) => tracing::debug!(?limit, "open files"),
+            Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+        }
+    }
     // Before anything is opened: a port that is taken is a mistake of whoever starts it.
     let secret = std::env::var(environments::JWT_SECRET).ok();
     let jwks = options

@@ -118,7 +118,10 @@ pub fn page(file: &File, attempt: &str, wanted: &Wanted) -> io::Result<Page> {
 
 /// The next whole line without its end, and its length with it; the line is empty when it is too
 /// long. `None`: there is none, or its end is not there yet.
-fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
+///
+/// # Errors
+/// What the disk says.
+pub fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
     line.clear();
     let (mut length, mut is_long) = (0, false);
     loop {
@@ -140,6 +143,12 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
             return Ok(Some(length));
         }
     }
+}
+
+/// The kind of an activity; `None` for a line that is none.
+#[must_use]
+pub fn kind(line: &[u8]) -> Option<String> {
+    Some(Head::of(line)?.kind.into_owned())
 }
 
 /// What an agent step is at: `todos` and `tool` in its JSON's `session`. Blocks on the disk.

@@ -4,12 +4,13 @@
 //! waiting times from each run's own journal.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use baton_core::ids::{DefinitionId, ProjectId};
 use baton_core::run::Run;
 use baton_core::time::Timestamp;
-use baton_engine::ports::{Aggregate, Journal};
-use baton_engine::{FoldError, decode};
+use baton_engine::ports::Aggregate;
+use baton_engine::{FoldError, decode, walk};
 use baton_store::Views;
 use baton_store::views::{RunFilter, RunRow};
 use serde_json::{Value, json};
@@ -306,7 +307,7 @@ fn add_waits(
     let journal = host.journal.as_ref();
     let mut story = None;
     let mut waited: Option<(&'static str, Timestamp)> = None;
-    for stored in journal.load(&Aggregate::Run(row.id), 0)? {
+    walk(journal, &Aggregate::Run(row.id), 0, |stored| {
         if let Some((reason, since)) = waited.take() {
             *waits.entry(reason).or_default() += millis(since, stored.at);
         }
@@ -316,7 +317,8 @@ fn add_waits(
         waited = run
             .and_then(Run::waiting)
             .map(|waiting| (waiting.reason.word(), stored.at));
-    }
+        Ok::<_, FoldError>(ControlFlow::Continue(()))
+    })?;
     if let Some((reason, since)) = waited {
         *waits.entry(reason).or_default() += millis(since, crate::host::now());
     }

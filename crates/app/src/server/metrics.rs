@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use super::error::{Answer, Problem};
 use crate::host::{Host, now};
+use crate::traces::Counts;
 
 /// Running runs that are looked at for live agents, at most.
 const MOST: usize = 200;
@@ -66,6 +67,8 @@ pub struct Metrics {
     cost: Counter<f64, AtomicU64>,
     requests: Family<Asked, Counter>,
     request_seconds: Histogram,
+    /// What became of spans.
+    pub traces: Counts,
     /// What attempts that go on have used so far.
     used: Mutex<HashMap<AttemptId, Usage>>,
 }
@@ -84,6 +87,7 @@ impl Metrics {
             cost: Counter::default(),
             requests: Family::default(),
             request_seconds: Histogram::new(BUCKETS),
+            traces: Counts::default(),
             used: Mutex::default(),
         };
         let all = &mut metrics.registry;
@@ -109,6 +113,10 @@ impl Metrics {
             text,
             metrics.request_seconds.clone(),
         );
+        let text = "Spans that a collector of traces took";
+        all.register("trace_spans_sent", text, metrics.traces.sent.clone());
+        let text = "Spans that no collector took within an hour, or that it refused";
+        all.register("trace_spans_dropped", text, metrics.traces.dropped.clone());
         metrics
     }
 

@@ -5,7 +5,7 @@
 //! the JSON of each thing.
 
 mod access;
-mod activities;
+pub mod activities;
 mod asking;
 mod describe;
 pub mod error;
@@ -21,7 +21,7 @@ mod repeats;
 mod routes;
 mod serving;
 pub mod start;
-mod story;
+pub mod story;
 mod ui;
 mod uploads;
 mod wire;
@@ -81,6 +81,7 @@ pub fn router(host: Arc<Host>) -> Router {
         of_definitions.tell(changed.project, "workflow.definition.changed", data);
     });
     let metrics = metrics::Metrics::start(&host);
+    crate::traces::start(&host, metrics.traces.clone());
     let counted = axum::middleware::from_fn_with_state(metrics.clone(), metrics::count);
     let all = routes::all()
         .layer(axum::Extension(hub))

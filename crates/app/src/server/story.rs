@@ -2,13 +2,14 @@
 //! the journal for whoever tells of each commit; answers to requests come from the views.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::Run;
 use baton_core::run::event::{ActionStatus, Event, Key};
 use baton_engine::ports::{Aggregate, Journal, Position, Stored};
-use baton_engine::{FoldError, Plans, decode};
+use baton_engine::{FoldError, Plans, decode, walk};
 use baton_store::views::{AttemptRow, MessageRow};
 
 /// See the module.
@@ -46,11 +47,12 @@ impl Story {
         run: RunId,
     ) -> Result<Option<Self>, FoldError> {
         let mut story = None;
-        if let Some(first) = journal.load(&Aggregate::Run(run), 0)?.first()
-            && let Some(created) = decode(journal, first)?.first()
-        {
-            Self::apply_one(&mut story, plans, first, 0, created)?;
-        }
+        walk(journal, &Aggregate::Run(run), 0, |first| {
+            if let Some(created) = decode(journal, &first)?.first() {
+                Self::apply_one(&mut story, plans, &first, 0, created)?;
+            }
+            Ok::<_, FoldError>(ControlFlow::Break(()))
+        })?;
         Ok(story)
     }
 
@@ -65,13 +67,14 @@ impl Story {
         until: Position,
     ) -> Result<Option<Self>, FoldError> {
         let mut story = None;
-        for stored in journal.load(&Aggregate::Run(run), 0)? {
+        walk(journal, &Aggregate::Run(run), 0, |stored| {
             if stored.position > until {
-                break;
+                return Ok(ControlFlow::Break(()));
             }
             let events = decode(journal, &stored)?;
             Self::apply(&mut story, plans, &stored, &events)?;
-        }
+            Ok::<_, FoldError>(ControlFlow::Continue(()))
+        })?;
         Ok(story)
     }
 

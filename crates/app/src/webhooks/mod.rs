@@ -10,6 +10,8 @@ pub mod signature;
 
 use std::sync::Arc;
 
+pub use send::tls;
+
 use baton_store::Webhooks;
 use tokio::sync::Notify;
 

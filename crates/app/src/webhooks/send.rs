@@ -158,9 +158,9 @@ fn client(allow_private: bool) -> Http {
         .build(https)
 }
 
-/// TLS as the machine's certificates say. Without any, no `https` endpoint can be reached, and each
-/// delivery says so.
-fn tls() -> rustls::ClientConfig {
+/// TLS as the machine's certificates say. Without any, no `https` address can be reached, and each
+/// try says so.
+pub fn tls() -> rustls::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {

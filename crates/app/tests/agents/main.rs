@@ -13,3 +13,4 @@ mod named;
 mod office;
 #[path = "../support/mod.rs"]
 mod support;
+mod typed;

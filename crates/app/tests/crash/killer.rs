@@ -50,7 +50,17 @@ pub struct Killer {
 impl Killer {
     /// A world with a host and nothing to do.
     pub fn new(seed: u64) -> Self {
+        Self::over(seed, World::new())
+    }
+
+    /// The same over `baton serve`.
+    pub fn serving(seed: u64) -> Self {
         let mut world = World::new();
+        world.serves = true;
+        Self::over(seed, world)
+    }
+
+    fn over(seed: u64, mut world: World) -> Self {
         let beside = |name: &str| world.project.with_file_name(name);
         let (bin, home) = (beside("bin"), beside("agents"));
         fakes::install(&bin);
@@ -80,6 +90,17 @@ impl Killer {
             kills_of_step: BTreeMap::new(),
             recorded: BTreeSet::new(),
         }
+    }
+
+    /// Where it kills.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The runs so far, and those that it has begun now.
+    pub fn begin(&mut self) -> Vec<String> {
+        self.refill();
+        self.runs.iter().map(|(run, _)| run.clone()).collect()
     }
 
     /// Kills that often; only what lived counts.
@@ -213,8 +234,8 @@ impl Killer {
         shepherd.step.as_ref().and_then(of_step).unwrap_or(0)
     }
 
-    /// Lets everything end, and reads what happened.
-    pub fn finish(mut self) -> Story {
+    /// Lets everything end.
+    pub fn calm(&mut self) {
         self.world.start_host();
         self.world.await_host();
         let begun = Instant::now();
@@ -226,6 +247,11 @@ impl Killer {
             pause(Duration::from_millis(10));
         }
         self.await_files();
+    }
+
+    /// Lets everything end, and reads what happened.
+    pub fn finish(mut self) -> Story {
+        self.calm();
         let world = self.world;
         let read = |(run, kind): &(String, usize)| (run.clone(), *kind, world.events(run));
         let runs = self.runs.iter().map(read).collect();

@@ -72,7 +72,8 @@ pub fn host(data: &Path) -> Option<i32> {
     let pid = pid.trim().parse().ok()?;
     let words = words(pid)?;
     let ours = words.iter().any(|word| Path::new(word) == data);
-    (ours && words.get(1).is_some_and(|word| word == "host")).then_some(pid)
+    let is_host = |word: &String| word == "host" || word == "serve";
+    (ours && words.get(1).is_some_and(is_host)).then_some(pid)
 }
 
 /// The shepherds of this data directory that live, by the claims of their attempts.

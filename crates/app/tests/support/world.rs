@@ -28,6 +28,8 @@ pub struct World {
     pub mark: String,
     /// Beside that, what the environment of its runs has.
     pub environment: BTreeMap<String, String>,
+    /// Its hosts are `baton serve`: they listen on an address as well.
+    pub serves: bool,
     hosts: RefCell<Vec<Child>>,
 }
 
@@ -53,6 +55,7 @@ impl World {
             project,
             mark: root.file_name().unwrap().to_str().unwrap().to_owned(),
             environment: BTreeMap::new(),
+            serves: false,
             hosts: RefCell::default(),
         }
     }
@@ -96,6 +99,11 @@ impl World {
         self.project.join("trace")
     }
 
+    /// Where each `baton serve` says its address.
+    pub fn served(&self) -> PathBuf {
+        self.project.join("served")
+    }
+
     /// Starts a host and does not wait for it. One that finds another in its place ends.
     pub fn start_host(&self) -> i32 {
         let log = std::fs::OpenOptions::new()
@@ -104,8 +112,26 @@ impl World {
             .open(self.project.join("host.log"))
             .unwrap();
         let data = self.data.to_str().unwrap();
-        let mut command = self.command(&["host", "--data-dir", data, "--background"]);
-        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let (words, out) = match self.serves {
+            true => {
+                let free = ["--listen", "127.0.0.1:0"];
+                let said = std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(self.served())
+                    .unwrap();
+                (
+                    [&["serve", "--data-dir", data], &free[..]].concat(),
+                    said.into(),
+                )
+            }
+            false => (
+                vec!["host", "--data-dir", data, "--background"],
+                Stdio::null(),
+            ),
+        };
+        let mut command = self.command(&words);
+        let child = command.stdout(out).stderr(log).spawn().unwrap();
         let pid = child.id().cast_signed();
         let mut hosts = self.hosts.borrow_mut();
         // Those that have ended are reaped on the way.

@@ -53,6 +53,59 @@ fn the_new_run_goes_on_from_the_last_checkpoint_with_a_standing_instruction() {
     );
 }
 
+/// As [`three`], as a program: what it has thrown dice for, it has thrown dice for once.
+const PROGRAM: &str = r#"import { defineWorkflow } from "baton";
+export default defineWorkflow({
+  name: "Work",
+  worktree: "stay",
+  async execute(ctx) {
+    const agent = (id: string, prompt: string) =>
+      ctx.step(id, { type: "agent", agent: "claude", permission: "bypassPermissions", prompt });
+    const dice = Math.random();
+    const plan = await agent("plan", "@answer The plan.");
+    const roll = await ctx.step("roll", { type: "function", fn: () => dice });
+    await agent("code", "@wait GO\n@answer Coded.");
+    const check = await agent("check", `@answer Checked ${ctx.run.instruction}`);
+    return { plan: plan.result, check: check.result, same: roll.data === dice, dice };
+  },
+});
+"#;
+
+/// Waits until a program has asked for this agent step, and its session is there.
+fn is_asked_for(world: &World, run: &str, key: &str) {
+    world.run_when(run, "its session", |run| {
+        let mut steps = run["steps"].as_array().unwrap().iter();
+        steps.any(|step| step["step_id"] == key && step["agent_session_id"].is_string())
+    });
+}
+
+#[test]
+fn a_redirected_program_goes_on_from_the_last_checkpoint_too() {
+    let world = world(&[]);
+    let go = beside(&world, "go");
+    let program = PROGRAM.replace("GO", &go.display().to_string());
+    std::fs::write(world.definition("work").with_extension("ts"), program).unwrap();
+    let run = world.run("work", &json!({}));
+    is_asked_for(&world, &run, "code");
+    let metadata = json!({"newTaskDescription": "make it a menu"});
+    say(&world, &run, "redirect", "Change of plans", metadata);
+    let old = world.run_until(&run, "cancelled");
+    assert_ne!(step(&old, "code")["status"], "completed");
+    let new = "/api/workflow-executions/2";
+    is_asked_for(&world, new, "code");
+    let plan = step(&second(&world), "plan").clone();
+    assert_eq!(plan["status"], "completed");
+    assert_eq!(plan["result"], "The plan.");
+    assert_eq!(plan["attempts"].as_array().map(Vec::len), Some(0));
+    std::fs::write(&go, "").unwrap();
+    let done = world.run_until(new, "completed");
+    let outputs = &done["outputs"];
+    assert_eq!(outputs["plan"], "The plan.");
+    assert_eq!(outputs["same"], true);
+    let said = outputs["check"].as_str().unwrap();
+    assert!(said.starts_with("Checked make it a menu"), "{said}");
+}
+
 #[test]
 fn a_redirect_may_begin_at_a_step() {
     let (world, _go) = three();

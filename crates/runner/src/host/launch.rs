@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::connection::Shepherd;
 use crate::attempt_dir::AttemptDir;
+use crate::open_files;
 use crate::spec::AttemptSpec;
 use crate::wire::line;
 use crate::{ATTEMPT_MARK, OUTPUT_VARIABLE};
@@ -71,6 +72,10 @@ pub fn launch(
     let mut command = Command::new(shepherd_binary);
     command.args(["shepherd", "--dir"]).arg(dir.path());
     command.env_remove(ATTEMPT_MARK).env_remove(OUTPUT_VARIABLE);
+    match open_files::before() {
+        Some(soft) => command.env(open_files::VARIABLE, soft.to_string()),
+        None => command.env_remove(open_files::VARIABLE),
+    };
     command
         .stdin(OwnedFd::from(theirs))
         .stdout(Stdio::null())

@@ -29,6 +29,7 @@ use rustix::process::{getpid, set_child_subreaper, setsid};
 
 use crate::attempt_dir::AttemptDir;
 use crate::claim::{Claim, Claimant};
+use crate::open_files;
 use crate::record::{Draft, End};
 use crate::socket::bind_unix;
 use crate::spec::{AttemptSpec, VERSION};
@@ -56,6 +57,7 @@ pub const EXIT_CLAIMED: u8 = 17;
 /// To be called before anything else in `main`, while the process has one thread.
 pub fn shepherd_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    open_files::go_back();
     match args.split_first() {
         Some((flag, words)) if flag == "--start-host" => orphan::starter_main(words),
         Some((flag, [dir])) if flag == "--dir" => match run(&PathBuf::from(dir)) {

@@ -9,7 +9,7 @@ use oxc_span::Span;
 use super::Source;
 use crate::bundle::Bundle;
 use crate::diagnostics;
-use crate::isolate::{Limits, Metadata};
+use crate::isolate::{Blank, Limits, Metadata};
 
 /// Fills in the bundle's head; what is wrong with it is found.
 pub(super) fn read(
@@ -20,7 +20,7 @@ pub(super) fn read(
     limits: &Limits,
     findings: &mut Vec<Diagnostic>,
 ) {
-    let read = Metadata::new(bundle, limits).and_then(|isolate| isolate.head());
+    let read = Blank::new(limits).and_then(|blank| Metadata::new(blank, bundle).head());
     let head = match read {
         Ok(head) => head,
         Err(fault) => {

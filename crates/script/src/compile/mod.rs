@@ -5,6 +5,7 @@ mod head;
 mod module;
 mod outline;
 mod resolve;
+mod throws;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use oxc_semantic::SemanticBuilder;
 use oxc_span::{SourceType, Span};
 use oxc_transformer::{TransformOptions, Transformer};
 
-use super::outline;
+use super::{outline, throws};
 use crate::diagnostics;
 
 /// A compiled file.
@@ -127,6 +127,7 @@ pub(super) fn compile(id: &str, text: &str, is_entry: bool) -> Made {
             });
         }
     }
+    throws::mark(&mut program, &allocator);
     let printed = Codegen::new()
         .with_options(CodegenOptions {
             source_map_path: Some(path),

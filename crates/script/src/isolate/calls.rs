@@ -10,7 +10,7 @@ use baton_core::run::event::{ErrorCode, StepError};
 use baton_core::run::program::{
     Ask, Call, CallKind, FunctionEnd, ProgramEnd, ProgramError, ProgramFault,
 };
-use rquickjs::{Ctx, Exception, Function, Object};
+use rquickjs::{Ctx, Exception, Function, IntoJs, Object};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -55,6 +55,22 @@ pub(super) struct Calls {
     pub(super) end: Option<ProgramEnd>,
     /// The last place that made a call.
     pub(super) last: super::LastPlace,
+}
+
+/// What the SDK is told of a call: its number doubled, plus 1 when it is a function whose end is known.
+enum Told {
+    Number(usize),
+    /// And the step's key, which is not its id.
+    WithKey(String),
+}
+
+impl<'js> IntoJs<'js> for Told {
+    fn into_js(self, ctx: &Ctx<'js>) -> rquickjs::Result<rquickjs::Value<'js>> {
+        match self {
+            Self::Number(number) => number.into_js(ctx),
+            Self::WithKey(text) => text.into_js(ctx),
+        }
+    }
 }
 
 /// A function that has not ended.
@@ -137,8 +153,8 @@ impl Calls {
         }
     }
 
-    /// Takes a call; gives what the SDK needs to know of it, as JSON. An error is thrown.
-    fn call(&mut self, kind: &str, id: &str, options: &str, stack: &str) -> Result<String, String> {
+    /// Takes a call; gives what the SDK needs to know of it. An error is thrown.
+    fn call(&mut self, kind: &str, id: &str, options: &str, stack: &str) -> Result<Told, String> {
         if let Some(fault) = &self.fault {
             return Err(fault.message.clone());
         }
@@ -235,10 +251,11 @@ impl Calls {
                 self.due.insert(n, Some("{}".to_owned()));
             }
         }
-        let told = json!({
-            "n": n, "key": call.key, "line": call.line, "ended": ended,
-        });
-        Ok(told.to_string())
+        let number = n * 2 + usize::from(ended);
+        Ok(match call.key == id {
+            true => Told::Number(number),
+            false => Told::WithKey(format!("{number} {}", call.key)),
+        })
     }
 
     /// The number of the call for the current try of a function.
@@ -416,6 +433,12 @@ pub(super) fn offer<'js>(
         taken.map_err(|why| Exception::throw_type(&ctx, &why))
     };
     host.set("call", Function::new(ctx.clone(), call)?)?;
+    let positions = Rc::clone(&calls.borrow().positions);
+    let place = move |stack: String| {
+        let place = positions.first(&stack).map(|place| place.to_string());
+        place.unwrap_or_default()
+    };
+    host.set("place", Function::new(ctx.clone(), place)?)?;
     let own = Rc::clone(calls);
     let done = move |n: usize, returned: bool, text: String, stack: String, last: bool| {
         own.borrow_mut().done(n, returned, &text, &stack, last);
@@ -448,7 +471,7 @@ pub(super) fn offer<'js>(
         let mut calls = own.borrow_mut();
         let place = calls.positions.first(&stack).map(|place| place.to_string());
         let error = if step.is_empty() {
-            let mut fault = kind_of(&words, &calls.limits);
+            let mut fault = kind_of(&words, &stack, &calls.limits);
             // What has no stack is placed at the last call.
             let place = place.or_else(|| calls.last.get().map(|place| place.to_string()));
             if let Some(place) = place {
@@ -471,24 +494,26 @@ pub(super) fn offer<'js>(
     host.set("threw", Function::new(ctx.clone(), threw)?)
 }
 
-/// What the SDK says of a thrown `null`: the engine throws one when there is no memory left for the
-/// error that would say so.
+/// What the SDK says of a thrown `null`. When it does not know where it was thrown, the engine may have
+/// done so: it has no other word when there is no memory left for an error.
 const THREW_NULL: &str = "it threw null";
 
 /// Which limit the words of an exception are about.
-fn kind_of(words: &str, limits: &Limits) -> ProgramError {
+fn kind_of(words: &str, stack: &str, limits: &Limits) -> ProgramError {
     let megabytes = limits.memory >> 20;
-    let (code, message) = if words.contains("out of memory") {
+    let (code, message) = if super::engine::is_out_of_memory(words) {
         (
             ProgramFault::Memory,
             format!("it needs more than {megabytes} MB of memory"),
         )
-    } else if words == THREW_NULL {
+    } else if words == THREW_NULL && stack.is_empty() {
         (
             ProgramFault::Memory,
-            format!("it needs more than {megabytes} MB of memory, or it threw null"),
+            format!(
+                "it needs more than {megabytes} MB of memory, or it rejected a promise with null"
+            ),
         )
-    } else if words.contains("stack overflow") || words.contains("call stack size") {
+    } else if super::engine::is_too_deep(words) {
         (
             ProgramFault::Stack,
             "its calls are nested too deeply".to_owned(),

@@ -1,37 +1,49 @@
-//! One engine: limits, modules, the SDK, and errors that say where.
+//! One engine: limits, the SDK, and errors that say where.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use baton_core::run::program::ProgramFault;
-use rquickjs::loader::{ImportAttributes, Loader, Resolver};
-use rquickjs::module::Declared;
+use rquickjs::convert::List;
 use rquickjs::{
-    CatchResultExt, CaughtError, Context, Ctx, Error, Exception, Function, Module, Object, Runtime,
-    Value,
+    CatchResultExt, CaughtError, Context, Ctx, Error, Function, Module, Object, Persistent,
+    Runtime, Value,
 };
 
+use super::modules::{self, Files, Modules, Names};
 use super::positions::Positions;
 use super::{Fault, Limits};
-use crate::bundle::{Bundle, SDK_MODULE, ZOD_MODULE};
 
-const SDK_SOURCE: &str = include_str!("../../sdk/sdk.js");
-const ZOD_SOURCE: &str = include_str!("../../zod/zod.js");
-const ZOD_EXPORTS: &str = include_str!("../../zod/exports.json");
+/// Memory that an engine takes before it first looks for what is held by nothing but itself: most runs
+/// end before.
+const COLLECT: usize = 1 << 20;
 
-/// The file name of what is ours in stacks: no file of a definition has it.
-const OURS: &str = "baton:sdk";
+/// An engine in which the SDK is evaluated, and nothing of a definition is yet.
+pub(crate) struct Blank {
+    // In the order in which they are dropped.
+    host: Persistent<Object<'static>>,
+    context: Context,
+    runtime: Runtime,
+    clock: Rc<Clock>,
+    limits: Limits,
+    rejections: Rejections,
+}
+
+/// Rejections that nobody has handled: what they say, and their stacks.
+type Rejections = Rc<RefCell<Vec<(String, String)>>>;
 
 /// An engine with a definition's modules to load.
 pub(super) struct Engine {
+    // In the order in which they are dropped.
+    /// What the SDK and the host offer each other.
+    pub(super) host: Persistent<Object<'static>>,
     pub(super) context: Context,
     pub(super) runtime: Runtime,
     pub(super) positions: Rc<Positions>,
     clock: Rc<Clock>,
     limits: Limits,
-    /// Rejections that nobody has handled: what they say, and their stacks.
-    rejections: Rc<RefCell<Vec<(String, String)>>>,
+    rejections: Rejections,
 }
 
 /// The processor time that is left.
@@ -48,12 +60,17 @@ impl Clock {
     }
 }
 
-impl Engine {
-    pub(super) fn new(positions: &Rc<Positions>, limits: &Limits) -> Result<Self, Fault> {
+impl Blank {
+    /// A new engine.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn new(limits: &Limits) -> Result<Self, Fault> {
         let failed = |error: Error| Fault::new(ProgramFault::Memory, error.to_string());
         let runtime = Runtime::new().map_err(failed)?;
         runtime.set_memory_limit(limits.memory);
         runtime.set_max_stack_size(limits.stack);
+        runtime.set_gc_threshold(COLLECT);
         let clock = Rc::new(Clock {
             until: Cell::new(Duration::MAX),
             over: Cell::new(false),
@@ -64,7 +81,7 @@ impl Engine {
             watch.over.set(watch.over.get() || over);
             over
         })));
-        let rejections: Rc<RefCell<Vec<(String, String)>>> = Rc::default();
+        let rejections = Rejections::default();
         let kept = Rc::clone(&rejections);
         runtime.set_host_promise_rejection_tracker(Some(Box::new(
             move |_ctx, _promise, reason, is_handled| {
@@ -77,17 +94,59 @@ impl Engine {
                 }
             },
         )));
-        let bundle = positions.bundle();
-        runtime.set_loader(Names(Rc::clone(bundle)), Files(Rc::clone(bundle)));
         let context = Context::full(&runtime).map_err(failed)?;
+        let host = context.with(|ctx| {
+            let host = begin_sdk(&ctx).catch(&ctx);
+            host.map(|host| Persistent::save(&ctx, host))
+                .map_err(|error| Fault::new(ProgramFault::Memory, error.to_string()))
+        })?;
         Ok(Self {
+            host,
             context,
             runtime,
-            positions: Rc::clone(positions),
             clock,
             limits: limits.clone(),
             rejections,
         })
+    }
+}
+
+/// Evaluates the SDK over a host object, in which both put what they offer each other.
+fn begin_sdk<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
+    let host = Object::new(ctx.clone())?;
+    let zod = |ctx: Ctx<'js>| modules::zod(&ctx);
+    host.set("zod", Function::new(ctx.clone(), zod)?)?;
+    let sdk = Function::from_value(modules::sdk(ctx)?)?;
+    sdk.call::<_, ()>((host.clone(),))?;
+    ctx.globals().set("__baton", host.clone())?;
+    Ok(host)
+}
+
+impl Engine {
+    pub(super) fn new(blank: Blank, modules: &Rc<Modules>) -> Self {
+        let Blank {
+            host,
+            context,
+            runtime,
+            clock,
+            limits,
+            rejections,
+        } = blank;
+        runtime.set_loader(Names(Rc::clone(modules)), Files(Rc::clone(modules)));
+        Self {
+            host,
+            context,
+            runtime,
+            positions: Rc::clone(&modules.positions),
+            clock,
+            limits,
+            rejections,
+        }
+    }
+
+    /// What the SDK and the host offer each other.
+    pub(super) fn host<'js>(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
+        self.host.clone().restore(ctx)
     }
 
     /// Begins to count processor time.
@@ -95,25 +154,6 @@ impl Engine {
         let limit = Duration::from_millis(self.limits.cpu_ms);
         self.clock.until.set(Clock::now().saturating_add(limit));
         self.clock.over.set(false);
-    }
-
-    /// Evaluates the SDK over what the host offers; it puts what it offers beside that.
-    pub(super) fn sdk<'js>(&self, ctx: &Ctx<'js>, host: &Object<'js>) -> Result<(), Fault> {
-        let made = || -> Result<(), Error> {
-            let zod = Rc::new(RefCell::new(false));
-            let load = move |ctx: Ctx<'js>| -> Result<Value<'js>, Error> {
-                if !zod.replace(true) {
-                    let options = ours("baton:zod.js");
-                    ctx.eval_with_options::<(), _>(ZOD_SOURCE, options)?;
-                }
-                ctx.globals().get("__zod")
-            };
-            host.set("zod", Function::new(ctx.clone(), load)?)?;
-            let sdk: Function<'js> = ctx.eval_with_options(SDK_SOURCE, ours(OURS))?;
-            sdk.call::<_, ()>((host.clone(),))?;
-            ctx.globals().set("__baton", host.clone())
-        };
-        made().catch(ctx).map_err(|error| self.fault(error))
     }
 
     /// Loads the definition; gives its module's namespace.
@@ -162,13 +202,14 @@ impl Engine {
     /// What an exception says, and where it comes from.
     pub(super) fn fault(&self, error: CaughtError<'_>) -> Fault {
         let (message, stack) = match error {
-            CaughtError::Exception(exception) => describe(&exception),
-            // There was no memory left for an error.
-            CaughtError::Value(value) if value.is_null() => ("out of memory".into(), String::new()),
+            CaughtError::Exception(exception) => words_of(exception.into_value()),
             CaughtError::Value(value) => {
-                let shown = value.as_string().and_then(|text| text.to_string().ok());
-                let what = shown.unwrap_or_else(|| value.type_name().to_owned());
-                (format!("it threw {what}"), String::new())
+                let is_null = value.is_null();
+                match words_of(value) {
+                    // There was no memory left for an error.
+                    (_, stack) if is_null && stack.is_empty() => (NO_MEMORY.into(), stack),
+                    told => told,
+                }
             }
             CaughtError::Error(error) => (error.to_string(), String::new()),
         };
@@ -183,122 +224,66 @@ impl Engine {
             let message = format!("it computed for more than {seconds} s without waiting");
             return Fault::new(ProgramFault::Time, message);
         }
-        if message.contains("out of memory") {
+        if is_out_of_memory(&message) {
             let megabytes = self.limits.memory >> 20;
             let message = format!("it needs more than {megabytes} MB of memory");
             return Fault::new(ProgramFault::Memory, message);
         }
-        if message.contains("stack overflow") || message.contains("call stack size") {
+        if is_too_deep(&message) {
             return Fault::new(ProgramFault::Stack, "its calls are nested too deeply");
         }
         Fault::new(ProgramFault::Threw, message)
     }
 }
 
-fn ours(name: &str) -> rquickjs::context::EvalOptions {
-    let mut options = rquickjs::context::EvalOptions::default();
-    options.filename = Some(name.to_owned());
-    options
+/// What the engine says without memory.
+const NO_MEMORY: &str = "InternalError: out of memory";
+
+pub(super) fn is_out_of_memory(words: &str) -> bool {
+    words == NO_MEMORY
 }
 
-/// What a reason says, and its stack.
-fn words_of(reason: Value<'_>) -> (String, String) {
-    match reason.clone().into_exception() {
-        Some(exception) => describe(&exception),
-        None => {
-            let value = reason;
-            let text = value.as_string().and_then(|text| text.to_string().ok());
-            (
-                text.unwrap_or_else(|| value.type_name().to_owned()),
-                String::new(),
-            )
-        }
-    }
+pub(super) fn is_too_deep(words: &str) -> bool {
+    // Of a call, and of what is compiled: a pattern, or text as JSON.
+    words == "RangeError: Maximum call stack size exceeded"
+        || words.ends_with("Error: stack overflow")
 }
 
-/// An exception as `name: message`, and its stack.
-fn describe(exception: &Exception<'_>) -> (String, String) {
-    let name: Option<String> = exception.as_object().get("name").ok();
-    let message = exception.message().unwrap_or_default();
-    let message = match name.filter(|name| !name.is_empty() && name != "Error") {
-        Some(name) => format!("{name}: {message}"),
-        None => message,
+/// What is said of a thrown value, and its stack. The SDK knows more of it than the engine.
+fn words_of(value: Value<'_>) -> (String, String) {
+    let ctx = value.ctx().clone();
+    let told = || -> rquickjs::Result<(String, String)> {
+        let host: Object<'_> = ctx.globals().get("__baton")?;
+        let told: Function<'_> = host.get("told")?;
+        let List((words, stack)) = told.call::<_, List<(String, String)>>((value.clone(),))?;
+        let words = words
+            .strip_prefix("Error: ")
+            .map(str::to_owned)
+            .unwrap_or(words);
+        Ok((words, stack))
     };
-    (message, exception.stack().unwrap_or_default())
+    told().unwrap_or_else(|_| {
+        // There is no memory or no time left for it.
+        drop(ctx.catch());
+        described(value)
+    })
 }
 
-/// Imports as the compiler resolved them.
-struct Names(Rc<Bundle>);
-
-impl Resolver for Names {
-    fn resolve<'js>(
-        &mut self,
-        _: &Ctx<'js>,
-        base: &str,
-        name: &str,
-        _: Option<ImportAttributes<'js>>,
-    ) -> rquickjs::Result<String> {
-        if let Some(module) = self.0.modules.get(base) {
-            return match module.imports.get(name) {
-                Some(found) => Ok(found.clone()),
-                None => Err(Error::new_resolving(base, name)),
-            };
-        }
-        Ok(name.to_owned())
-    }
-}
-
-struct Files(Rc<Bundle>);
-
-impl Loader for Files {
-    fn load<'js>(
-        &mut self,
-        ctx: &Ctx<'js>,
-        name: &str,
-        _: Option<ImportAttributes<'js>>,
-    ) -> rquickjs::Result<Module<'js, Declared>> {
-        match name {
-            SDK_MODULE => Module::declare(ctx.clone(), name, SDK_EXPORTS),
-            ZOD_MODULE => Module::declare(ctx.clone(), name, zod_module()),
-            _ => match self.0.modules.get(name) {
-                Some(module) => Module::declare(ctx.clone(), name, module.code.as_str()),
-                None => Err(Error::new_loading(name)),
-            },
-        }
-    }
-}
-
-const SDK_EXPORTS: &str = "\
-const { defineWorkflow, sh, secret, StepError } = globalThis.__baton.exports;
-export { defineWorkflow, sh, secret, StepError };
-";
-
-/// zod, loaded when it is first used: a run whose args are read pays nothing for it.
-fn zod_module() -> String {
-    #[derive(serde::Deserialize)]
-    struct Exports {
-        exports: Vec<String>,
-    }
-    let names = serde_json::from_str::<Exports>(ZOD_EXPORTS);
-    let names = names.map(|all| all.exports).unwrap_or_default();
-    let mut code = String::from(
-        "const zod = globalThis.__baton.zod;
-const handler = (own) => ({
-  get: (_, name) => { const all = own(); const value = Reflect.get(all, name); return value; },
-  has: (_, name) => Reflect.has(own(), name),
-  apply: (_, __, given) => own()(...given),
-  construct: (_, given) => new (own())(...given),
-  ownKeys: () => Reflect.ownKeys(own()),
-});
-const lazy = (name) => new Proxy(function () {}, handler(() => zod()[name]));
-export const z = new Proxy({}, { get: (_, name) => zod()[name], has: (_, name) => name in zod() });
-export default z;
-",
+/// The same, by the engine alone.
+fn described(value: Value<'_>) -> (String, String) {
+    let Some(exception) = value.as_exception() else {
+        return (format!("it threw {}", value.type_name()), String::new());
+    };
+    let name = exception.as_object().get::<_, String>("name");
+    let told = (
+        format!(
+            "{}: {}",
+            name.unwrap_or_else(|_| "Error".into()),
+            exception.message().unwrap_or_default()
+        ),
+        exception.stack().unwrap_or_default(),
     );
-    for name in names.iter().filter(|name| *name != "z") {
-        code.push_str(&format!(
-            "const _{name} = lazy(\"{name}\");\nexport {{ _{name} as {name} }};\n"
-        ));
-    }
-    code
+    // What could not be read may have thrown.
+    drop(value.ctx().catch());
+    told
 }

@@ -6,13 +6,12 @@ use baton_core::definition::{Definition, parse_bundle};
 use baton_core::run::program::ProgramFault;
 
 use super::Fault;
-use super::positions::Positions;
+use super::modules::Modules;
 use crate::bundle::Bundle;
 
 /// See the module.
 pub(crate) struct Known {
-    pub(crate) bundle: Rc<Bundle>,
-    pub(super) positions: Rc<Positions>,
+    pub(super) modules: Rc<Modules>,
     definition: Result<Rc<Definition>, String>,
 }
 
@@ -22,15 +21,14 @@ impl Known {
     /// # Errors
     /// It is none.
     pub(crate) fn read(text: &str) -> serde_json::Result<Self> {
-        let bundle: Rc<Bundle> = Rc::new(serde_json::from_str(text)?);
+        let bundle: Bundle = serde_json::from_str(text)?;
         let parsed = parse_bundle("", &bundle.entry, text);
         let definition = parsed.and_then(|parsed| {
             let definition = parsed.definition.map(Rc::new);
             definition.ok_or_else(|| "its definition has errors".into())
         });
         Ok(Self {
-            positions: Rc::new(Positions::new(&bundle)),
-            bundle,
+            modules: Rc::new(Modules::new(bundle)),
             definition,
         })
     }

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use baton_core::definition::schema::ArgError;
 use baton_core::run::program::ProgramFault;
-use rquickjs::{CatchResultExt, Function, Object};
+use rquickjs::{CatchResultExt, Function};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::engine::Engine;
-use super::positions::Positions;
-use super::{Fault, Limits};
+use super::engine::{Blank, Engine};
+use super::modules::Modules;
+use super::{Fault, Known};
 use crate::bundle::Bundle;
 
 /// An isolate for what is known without a run.
@@ -47,11 +47,20 @@ struct Wrong {
 }
 
 impl Metadata {
-    pub(crate) fn new(bundle: &Bundle, limits: &Limits) -> Result<Self, Fault> {
-        let entry = bundle.entry.clone();
-        let positions = Positions::new(&Rc::new(bundle.clone()));
-        let engine = Engine::new(&Rc::new(positions), limits)?;
-        Ok(Self { engine, entry })
+    /// Of a definition that is being compiled.
+    pub(crate) fn new(blank: Blank, bundle: &Bundle) -> Self {
+        Self::over(blank, &Rc::new(Modules::new(bundle.clone())))
+    }
+
+    pub(crate) fn of(blank: Blank, known: &Known) -> Self {
+        Self::over(blank, &known.modules)
+    }
+
+    fn over(blank: Blank, modules: &Rc<Modules>) -> Self {
+        Self {
+            entry: modules.bundle.entry.clone(),
+            engine: Engine::new(blank, modules),
+        }
     }
 
     /// What `defineWorkflow` was given, but for `execute`; a zod schema as JSON Schema.
@@ -86,13 +95,9 @@ impl Metadata {
     fn ask(&self, what: &str, text: Option<&str>) -> Result<String, Fault> {
         self.engine.wind();
         self.engine.context.with(|ctx| {
-            let host = Object::new(ctx.clone())
-                .catch(&ctx)
-                .map_err(|error| self.engine.fault(error))?;
-            self.engine.sdk(&ctx, &host)?;
             let module = self.engine.load(&ctx, &self.entry)?;
             let asked = || -> rquickjs::Result<String> {
-                let ask: Function<'_> = host.get(what)?;
+                let ask: Function<'_> = self.engine.host(&ctx)?.get(what)?;
                 match text {
                     Some(text) => ask.call((module, text)),
                     None => ask.call((module,)),

@@ -2,13 +2,16 @@
 //! brought. Runs on the thread that made it.
 
 mod calls;
+mod code;
 mod engine;
 mod known;
 mod metadata;
+mod modules;
 mod positions;
 mod running;
 
 pub(crate) use calls::function_outcome;
+pub(crate) use engine::Blank;
 pub(crate) use known::Known;
 pub(crate) use metadata::Metadata;
 pub(crate) use running::{Opening, Outcome, Running, Turned};

@@ -26,10 +26,6 @@ impl Positions {
         }
     }
 
-    pub(super) fn bundle(&self) -> &Rc<Bundle> {
-        &self.bundle
-    }
-
     /// The innermost place in a file of the definition that a stack names.
     pub(super) fn first(&self, stack: &str) -> Option<Place> {
         stack.lines().find_map(|line| self.frame(line))

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use baton_core::run::program::{Ask, Call, CallKind, ProgramEnd, ProgramFault};
-use rquickjs::{CatchResultExt, Function, Object, Persistent};
+use rquickjs::{CatchResultExt, Function, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::calls::{self, Calls};
-use super::engine::Engine;
+use super::engine::{Blank, Engine};
 use super::{Fault, Known, LastPlace, Limits};
 
 /// New calls that are told before the program waits for anything.
@@ -69,17 +69,21 @@ pub(crate) struct Turned {
 pub(crate) struct Running {
     engine: Engine,
     calls: Rc<RefCell<Calls>>,
-    host: Option<Persistent<Object<'static>>>,
     inbox: VecDeque<Outcome>,
     entry: String,
 }
 
 impl Running {
     /// An isolate for this run; nothing of it runs yet.
-    pub(crate) fn new(known: &Known, opening: &Opening, limits: &Limits) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        blank: Blank,
+        known: &Known,
+        opening: &Opening,
+        limits: &Limits,
+    ) -> Result<Self, Fault> {
         let definition = known.definition()?;
-        let engine = Engine::new(&known.positions, limits)?;
-        let mut calls = Calls::new(definition, Rc::clone(&known.positions), limits.clone());
+        let engine = Engine::new(blank, &known.modules);
+        let mut calls = Calls::new(definition, Rc::clone(&engine.positions), limits.clone());
         calls.recorded.clone_from(&opening.calls);
         calls.taken_over = opening.taken_over;
         calls.told = opening.calls.len();
@@ -87,9 +91,8 @@ impl Running {
         Ok(Self {
             engine,
             calls: Rc::new(RefCell::new(calls)),
-            host: None,
             inbox: opening.outcomes.iter().cloned().collect(),
-            entry: known.bundle.entry.clone(),
+            entry: known.modules.bundle.entry.clone(),
         })
     }
 
@@ -99,21 +102,15 @@ impl Running {
         let words = json!({
             "run": opening.run, "args": opening.args, "seed": opening.seed, "at": opening.at,
         });
-        let saved = self.engine.context.with(|ctx| {
-            let offered = || -> rquickjs::Result<Object<'_>> {
-                let host = Object::new(ctx.clone())?;
+        self.engine.context.with(|ctx| {
+            let seeded = || -> rquickjs::Result<Object<'_>> {
+                let host = self.engine.host(&ctx)?;
                 calls::offer(&ctx, &host, &self.calls)?;
+                let seed: Function<'_> = host.get("seed")?;
+                seed.call::<_, ()>((opening.at,))?;
                 Ok(host)
             };
-            let host = offered()
-                .catch(&ctx)
-                .map_err(|error| self.engine.fault(error))?;
-            self.engine.sdk(&ctx, &host)?;
-            let seed = || -> rquickjs::Result<()> {
-                let seed: Function<'_> = host.get("seed")?;
-                seed.call((opening.at,))
-            };
-            seed()
+            let host = seeded()
                 .catch(&ctx)
                 .map_err(|error| self.engine.fault(error))?;
             let module = self.engine.load(&ctx, &self.entry)?;
@@ -123,11 +120,8 @@ impl Running {
             };
             begin()
                 .catch(&ctx)
-                .map_err(|error| self.engine.fault(error))?;
-            Ok(Persistent::save(&ctx, host))
-        })?;
-        self.host = Some(saved);
-        Ok(())
+                .map_err(|error| self.engine.fault(error))
+        })
     }
 
     /// Where it is last known to have been.
@@ -270,25 +264,14 @@ impl Running {
     }
 
     fn tell(&self, what: &str, call: usize, text: &str, at: u64) -> Result<(), Fault> {
-        let Some(host) = self.host.clone() else {
-            return Ok(());
-        };
         self.engine.context.with(|ctx| {
             let settled = || -> rquickjs::Result<()> {
-                let host = host.restore(&ctx)?;
-                let settle: Function<'_> = host.get(what)?;
+                let settle: Function<'_> = self.engine.host(&ctx)?.get(what)?;
                 settle.call((call, text, at))
             };
             settled()
                 .catch(&ctx)
                 .map_err(|error| self.engine.fault(error))
         })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Before the engine it belongs to.
-        self.host = None;
     }
 }

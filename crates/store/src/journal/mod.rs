@@ -10,6 +10,7 @@ mod snapshots;
 mod statements;
 mod writer;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -154,6 +155,16 @@ impl Journal for SqliteJournal {
     fn load(&self, aggregate: &Aggregate, after: u64) -> Result<Vec<Stored>, ReadError> {
         self.readers
             .with(|connection| reads::load(connection, aggregate, after))
+    }
+
+    fn walk(
+        &self,
+        aggregate: &Aggregate,
+        after: u64,
+        each: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.readers
+            .with(|connection| reads::walk(connection, aggregate, after, each))
     }
 
     fn snapshot(&self, aggregate: &Aggregate) -> Option<(u64, Vec<u8>)> {

@@ -1,5 +1,6 @@
 //! Reading the journal, on connections of their own.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,6 +66,21 @@ pub(super) fn load(
     aggregate: &Aggregate,
     after: u64,
 ) -> rusqlite::Result<Vec<Stored>> {
+    let mut found = Vec::new();
+    walk(connection, aggregate, after, &mut |stored| {
+        found.push(stored);
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// Commits know the one before them: the way back is found first, then it is gone forward.
+pub(super) fn walk(
+    connection: &Connection,
+    aggregate: &Aggregate,
+    after: u64,
+    each: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+) -> rusqlite::Result<()> {
     let snapshot = connection.unchecked_transaction()?;
     let mut find = snapshot.prepare_cached("SELECT head, last FROM aggregates WHERE id = ?1")?;
     let end = find
@@ -73,32 +89,38 @@ pub(super) fn load(
         })
         .optional()?;
     let Some((head, mut position)) = end else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let wanted = head.saturating_sub(after);
-    let mut found = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
-    let mut one =
-        snapshot.prepare_cached("SELECT seq, prev, at, events FROM journal WHERE position = ?1")?;
+    let mut way = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
+    let mut back = snapshot.prepare_cached("SELECT seq, prev FROM journal WHERE position = ?1")?;
     for expected in (after + 1..=head).rev() {
-        let (stored, prev) = one.query_row([position], |row| {
-            let stored = Stored {
+        let (seq, prev) = back.query_row([position], |row| {
+            Ok((row.get::<_, u64>(0)?, row.get::<_, Option<u64>>(1)?))
+        })?;
+        if seq != expected || prev.is_some() != (expected > 1) {
+            return Err(damaged(format!("{aggregate} has a gap before {expected}")));
+        }
+        way.push(position);
+        position = prev.unwrap_or_default();
+    }
+    let mut one =
+        snapshot.prepare_cached("SELECT seq, at, events FROM journal WHERE position = ?1")?;
+    for position in way.into_iter().rev() {
+        let stored = one.query_row([position], |row| {
+            Ok(Stored {
                 aggregate: aggregate.clone(),
                 seq: row.get(0)?,
                 position: Position(position),
-                at: Timestamp::from_millis(row.get(2)?),
-                events: row.get(3)?,
-            };
-            Ok((stored, row.get::<_, Option<u64>>(1)?))
+                at: Timestamp::from_millis(row.get(1)?),
+                events: row.get(2)?,
+            })
         })?;
-        let is_whole = stored.seq == expected && prev.is_some() == (expected > 1);
-        if !is_whole {
-            return Err(damaged(format!("{aggregate} has a gap before {expected}")));
+        if each(stored).is_break() {
+            break;
         }
-        found.push(stored);
-        position = prev.unwrap_or_default();
     }
-    found.reverse();
-    Ok(found)
+    Ok(())
 }
 
 pub(super) fn since(

@@ -11,6 +11,7 @@ mod environment;
 mod glob;
 mod kinds;
 mod logs;
+mod names;
 mod workspace;
 
 use std::collections::{HashMap, HashSet};
@@ -32,9 +33,10 @@ use super::secrets::Secrets;
 use super::settings::Settings;
 
 pub use agent::on_path;
-pub use artifacts::{artifact_path, numbered, safe_name};
+pub use artifacts::artifact_path;
 pub use kinds::kind_of;
 pub use logs::{directories as log_directories, executions};
+pub use names::{numbered, safe_name};
 pub use workspace::{discard as discard_workspace, spec as workspace_spec};
 
 /// Enough for launching, waiting and concluding; only what is touched takes memory.

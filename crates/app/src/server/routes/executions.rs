@@ -1,6 +1,7 @@
 //! Runs: starting them, looking at them, removing them.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use axum::http::StatusCode;
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_core::run::event::{Actor, RunCreated};
-use baton_engine::ports::{Aggregate, Journal};
-use baton_engine::{SendError, decode};
+use baton_engine::ports::Aggregate;
+use baton_engine::{SendError, decode, walk};
 use baton_store::Views;
 use baton_store::views::{AttemptRow, CheckpointRow, RunFilter, RunRow, StepRow};
 use serde::Deserialize;
@@ -215,20 +216,18 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
     let run = find::run_id(&host, &id).await?;
     let (data, next) = find::blocking(&host, move |host| {
         let journal = host.journal.as_ref();
-        let commits = journal.load(&Aggregate::Run(run), after)?;
-        if commits.is_empty() && after == 0 {
-            return Err(Refusal::NoRun.into());
-        }
-        let mut data = Vec::new();
-        for stored in &commits {
+        let (mut data, mut next, mut is_empty) = (Vec::new(), None, true);
+        walk(journal, &Aggregate::Run(run), after, |stored| {
+            is_empty = false;
             let skip = if Some(stored.seq) == after.checked_add(1) {
                 skip
             } else {
                 0
             };
-            for (index, event) in decode(journal, stored)?.iter().enumerate().skip(skip) {
+            for (index, event) in decode(journal, &stored)?.iter().enumerate().skip(skip) {
                 if data.len() == limit {
-                    return Ok((data, Some(format!("{}.{index}", stored.seq - 1))));
+                    next = Some(format!("{}.{index}", stored.seq - 1));
+                    return Ok(ControlFlow::Break(()));
                 }
                 let mut event = wire::word(event);
                 let kind = event.as_object_mut().and_then(|event| event.remove("type"));
@@ -240,8 +239,12 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
                     "data": event,
                 }));
             }
+            Ok::<_, Problem>(ControlFlow::Continue(()))
+        })?;
+        if is_empty && after == 0 {
+            return Err(Refusal::NoRun.into());
         }
-        Ok((data, None))
+        Ok((data, next))
     })
     .await?;
     Ok(Json(json!({"data": data, "next_cursor": next})))
