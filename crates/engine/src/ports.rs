@@ -178,7 +178,8 @@ pub trait Journal: Send + Sync + 'static {
     /// [`ReadError`].
     fn load(&self, aggregate: &Aggregate, after: u64) -> Result<Vec<Stored>, ReadError>;
 
-    /// [`Self::load`] one by one, until `each` says that it is enough: no more than one is in memory.
+    /// [`Self::load`] one by one, until `each` says that it is enough. A journal on disk keeps no more
+    /// than one in memory; this default, for others, loads all.
     ///
     /// # Errors
     /// [`ReadError`].
