@@ -104,8 +104,6 @@ export const queries = {
     queryOptions({
       queryKey: keys.run(id),
       queryFn: ({ signal }) => one<Run>(endpoints.run(id), signal),
-      // That it was deleted is told to nobody: whoever comes back to it looks.
-      refetchOnWindowFocus: "always",
     }),
 
   messages: (id: string) =>

@@ -33,7 +33,7 @@ use projection::Projection;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// Pages in the write-ahead log after which it is copied back: the same pages are written again and
 /// again, and once is enough.

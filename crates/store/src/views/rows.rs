@@ -121,6 +121,8 @@ pub struct StepRow {
     pub phase: Option<String>,
     /// The type's word.
     pub kind: String,
+    /// Of an agent step: which agent, as the definition names it.
+    pub agent: Option<String>,
     /// The status's word.
     pub status: String,
     /// Index among the declared steps, in file order.

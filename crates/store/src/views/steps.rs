@@ -289,6 +289,7 @@ fn row(run: RunId, declared: &Declared, at: At, stored: Option<&Stored<'_>>) -> 
         name: declared.name.clone(),
         phase: declared.phase.clone(),
         kind: declared.kind.clone(),
+        agent: declared.agent.clone(),
         needs: declared.needs.clone(),
         max_attempts: declared.attempts,
         status: stored.status.to_string(),

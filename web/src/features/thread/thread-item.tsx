@@ -18,7 +18,7 @@ export const ThreadItem = memo(function ThreadItem({ item, run, onStep }: { item
     case "message":
       return <Said message={item.message} run={run} onStep={onStep} />;
     case "said": {
-      const agent = item.step.session?.agent ?? "agent";
+      const agent = item.step.session?.agent ?? item.step.agent ?? "agent";
       return (
         <div className="msg">
           <span className="ava" aria-hidden="true">
@@ -74,7 +74,7 @@ export const ThreadItem = memo(function ThreadItem({ item, run, onStep }: { item
 /** Who does a step: its agent, else what kind of step it is. */
 function workerOf(run: Run, key: string | null): string {
   const step = run.steps.find((each) => each.step_id === key);
-  return step?.session?.agent ?? step?.type ?? "agent";
+  return step?.session?.agent ?? step?.agent ?? step?.type ?? "agent";
 }
 
 function System({ icon, isGap, at, children }: { icon: IconName; isGap: boolean; at: string; children: ReactNode }) {
@@ -100,7 +100,7 @@ function Said({ message, run, onStep }: { message: Message; run: Run; onStep: (k
   }
   const isYou = message.message_type === "user";
   const step = message.step_id ? run.steps.find((each) => each.step_id === message.step_id) : undefined;
-  const agent = message.agent_type ?? step?.session?.agent ?? "agent";
+  const agent = message.agent_type ?? step?.session?.agent ?? step?.agent ?? "agent";
   const action = actionWords(message);
   const tag = actionTags[message.action_type];
   return (

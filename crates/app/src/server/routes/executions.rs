@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
+use axum::{Extension, Json};
 use axum::http::StatusCode;
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::decide::{Refusal, ResumeFrom};
@@ -27,6 +27,7 @@ use super::super::describe::{
 };
 use super::super::error::{Answer, Problem};
 use super::super::list::{self, beside};
+use super::super::live::Hub;
 use super::super::paging::{numbered, page};
 use super::super::wire::run::Whole;
 use super::super::{State, activities, find, own_files, start, wire};
@@ -123,16 +124,20 @@ fn children(views: &Views, run: RunId) -> Answer<Vec<Value>> {
     responses((status = 204, description = "Done."),
         (status = 409, description = "Only a finished run is removed."))
 )]
-async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
+async fn remove(
+    State(host): State,
+    Extension(hub): Extension<Arc<Hub>>,
+    Segment(id): Segment,
+) -> Answer<StatusCode> {
     let created = find::run(&host, &id).await?.created;
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let mut feed = host.engine.feed().subscribe();
     let patience = Instant::now() + PATIENCE;
     loop {
-        let (from, views, created) = (host.clone(), views.clone(), created.clone());
+        let (from, views, gone) = (host.clone(), views.clone(), created.clone());
         let run = created.run;
         let remove = async move {
-            let forget = move || forget(&from, &views, &created);
+            let forget = move || forget(&from, &views, &gone);
             let removed = tokio::task::spawn_blocking(forget).await;
             removed.unwrap_or_else(|error| Err(error.to_string()))
         };
@@ -142,7 +147,12 @@ async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
                 let next = tokio::time::timeout_at(patience, feed.recv());
                 let _looked_again_anyway = next.await;
             }
-            done => return Ok(done.map(|()| StatusCode::NO_CONTENT)?),
+            done => {
+                done?;
+                let data = wire::run::deleted(&created);
+                hub.tell_of_run(created.project.id, run, "workflow.execution.deleted", data);
+                return Ok(StatusCode::NO_CONTENT);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use baton_core::definition::Budget;
 use baton_core::ids::{StepId, UserId};
 use baton_core::run::Waiting;
-use baton_core::run::event::{Actor, PauseReason};
+use baton_core::run::event::{Actor, PauseReason, RunCreated};
 use baton_store::views::{
     ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow,
 };
@@ -206,6 +206,16 @@ pub fn child(row: &RunRow) -> Value {
         "current_phase": row.current_phase,
         "progress": progress(row.ended, row.total),
         "created_at": time(row.created_at),
+    })
+}
+
+/// What is told of a run that is there no more.
+#[must_use]
+pub fn deleted(created: &RunCreated) -> Value {
+    json!({
+        "execution_id": created.run.to_string(),
+        "number": created.number,
+        "project_id": created.project.id.to_string(),
     })
 }
 

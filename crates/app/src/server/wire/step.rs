@@ -64,6 +64,9 @@ pub fn row(run: &RunRow, step: &StepRow) -> Value {
     let Some(members) = value.as_object_mut() else {
         return value;
     };
+    if let Some(agent) = &step.agent {
+        members.insert("agent".into(), agent.as_str().into());
+    }
     if let Some(item) = step.item {
         let parent = step.key.rsplit_once('.').map_or("", |(parent, _)| parent);
         let parent = StepId::of(run.id, parent).to_string();
