@@ -90,7 +90,7 @@ test("of two people who answer at once one is told that it is answered, and both
   await page.getByText("Done", { exact: true }).first().waitFor();
   arrive();
   same((await late).status(), 409, "the second answer");
-  await other.getByText("The answer was not taken").waitFor();
+  await other.getByText("The answer was not taken", { exact: true }).waitFor();
   await other.getByText("Done", { exact: true }).first().waitFor();
 });
 
