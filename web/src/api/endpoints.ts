@@ -14,6 +14,7 @@ export const endpoints = {
   project: (project: string) => `/api/projects/${id(project)}`,
   members: (project: string) => `/api/projects/${id(project)}/members`,
   refresh: (project: string) => `/api/projects/${id(project)}/workflows/refresh`,
+  examples: (project: string) => `/api/projects/${id(project)}/workflows/examples`,
   definitions: (project?: string) => `/api/workflow-definitions${query({ project_id: project })}`,
   definition: (definition: string) => `/api/workflow-definitions/${id(definition)}`,
   runs: (filter: Record<string, string | number | string[] | undefined | null> = {}) =>
