@@ -855,6 +855,7 @@ export interface components {
             message_type: string;
             metadata: unknown;
             step_id: string | null;
+            author: null | components["schemas"]["Creator"];
         };
         Messages: {
             messages: components["schemas"]["Message"][];
@@ -1493,6 +1494,8 @@ export interface components {
         StepStatus: "pending" | "running" | "completed" | "failed" | "skipped" | "cancelled";
         /** @description A step as lists show it. */
         StepSummary: {
+            /** @description Of an agent step: which agent, as its definition names it. */
+            agent?: string;
             /** @description The agent's own id of its session. */
             agent_session_id: string | null;
             /**
@@ -1665,6 +1668,8 @@ export interface components {
             reason: components["schemas"]["WaitingReason"];
             since: string;
             until: string | null;
+            /** @description Of a step's approval with a timeout: `fail`, `approve` or `reject`, at `until`. */
+            then?: string;
         };
         /** @enum {string} */
         WaitingReason: "approval" | "question" | "usage_limit" | "timer" | "remote" | "retry" | "worker" | "concurrency" | "child" | "cancelling";
