@@ -123,6 +123,8 @@ pub struct StepRow {
     pub kind: String,
     /// Of an agent step: which agent, as the definition names it.
     pub agent: Option<String>,
+    /// Of an approval: `fail`, `approve` or `reject` when nobody answers in time.
+    pub on_timeout: Option<String>,
     /// The status's word.
     pub status: String,
     /// Index among the declared steps, in file order.

@@ -290,6 +290,7 @@ fn row(run: RunId, declared: &Declared, at: At, stored: Option<&Stored<'_>>) -> 
         phase: declared.phase.clone(),
         kind: declared.kind.clone(),
         agent: declared.agent.clone(),
+        on_timeout: declared.on_timeout.clone(),
         needs: declared.needs.clone(),
         max_attempts: declared.attempts,
         status: stored.status.to_string(),

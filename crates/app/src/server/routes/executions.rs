@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Json};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_core::run::event::{Actor, RunCreated};
@@ -66,7 +66,7 @@ async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer
     let whole = move |host: &Host| {
         let whole = all_of(&views, id)?;
         let estimate = views.estimate(whole.run.definition)?;
-        let mut run = wire::run::whole(&whole, &beside(host, id, estimate));
+        let mut run = wire::run::whole(&whole, &beside(host, id, estimate), &host.access);
         if let Actor::User(user) = caller.by {
             run["unread"] = list::unread(host, &views, id, user)?.into();
         }
@@ -223,6 +223,9 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
         None => (params.number("after")?.unwrap_or(0), 0),
     };
     let limit = params.limit()?;
+    let types = params.get("type").unwrap_or_default().split(',');
+    let types = types.map(str::trim).filter(|word| !word.is_empty());
+    let types: Vec<String> = types.map(str::to_owned).collect();
     let run = find::run_id(&host, &id).await?;
     let (data, next) = find::blocking(&host, move |host| {
         let journal = host.journal.as_ref();
@@ -235,12 +238,16 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
                 0
             };
             for (index, event) in decode(journal, &stored)?.iter().enumerate().skip(skip) {
+                let mut event = wire::word(event);
+                let kind = event.as_object_mut().and_then(|event| event.remove("type"));
+                let word = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
+                if !types.is_empty() && !types.iter().any(|wanted| wanted == word) {
+                    continue;
+                }
                 if data.len() == limit {
                     next = Some(format!("{}.{index}", stored.seq - 1));
                     return Ok(ControlFlow::Break(()));
                 }
-                let mut event = wire::word(event);
-                let kind = event.as_object_mut().and_then(|event| event.remove("type"));
                 data.push(json!({
                     "seq": stored.seq,
                     "pos": stored.position.of_event(index),

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::own_files;
 use super::{artifact, definition, maybe_time, message, step, time, word};
+use crate::host::access::Access;
 use crate::host::millis;
 
 /// What the run itself does not know.
@@ -54,7 +55,7 @@ pub struct Whole {
 
 /// A run with all that belongs to it.
 #[must_use]
-pub fn whole(whole: &Whole, beside: &Beside) -> Value {
+pub fn whole(whole: &Whole, beside: &Beside, access: &Access) -> Value {
     let run = &whole.run;
     let mut members = facts(run, beside);
     let mut by_step: HashMap<&str, Vec<ArtifactRow>> = HashMap::new();
@@ -74,7 +75,7 @@ pub fn whole(whole: &Whole, beside: &Beside) -> Value {
     members.insert("steps".into(), steps.collect());
     let comments = whole.messages.iter().map(|message| {
         let artifacts = by_comment.remove(&message.id).unwrap_or_default();
-        message::comment(message, artifact::list(artifacts))
+        message::comment(message, artifact::list(artifacts), access)
     });
     members.insert("comments".into(), comments.collect());
     let checkpoints = whole.checkpoints.iter().map(checkpoint);

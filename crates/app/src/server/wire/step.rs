@@ -90,12 +90,16 @@ fn waiting(step: &StepRow) -> Value {
     };
     // What is tried again says what it failed with, if that is known.
     let says = waiting.reason != WaitReason::Retry || step.error.is_some();
-    json!({
+    let mut value = json!({
         "reason": waiting.reason.word(),
         "since": time(waiting.since),
         "until": maybe_time(waiting.until),
         "detail": says.then_some(&waiting.detail),
-    })
+    });
+    if let (Some(then), true) = (&step.on_timeout, waiting.until.is_some()) {
+        value["then"] = then.as_str().into();
+    }
+    value
 }
 
 /// With what only its files know, where those were not read.
