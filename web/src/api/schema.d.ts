@@ -1493,6 +1493,8 @@ export interface components {
         StepStatus: "pending" | "running" | "completed" | "failed" | "skipped" | "cancelled";
         /** @description A step as lists show it. */
         StepSummary: {
+            /** @description Of an agent step: which agent, as its definition names it. */
+            agent?: string;
             /** @description The agent's own id of its session. */
             agent_session_id: string | null;
             /**
