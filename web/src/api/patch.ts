@@ -85,8 +85,10 @@ export function withActivity(rows: ActivityRow[], row: ActivityRow): ActivityRow
   const last = rows.at(-1);
   if (!last || last.attempt !== row.attempt) return rows;
   if (last.offset < row.offset) return [...rows, row];
-  if (rows.some((known) => known.offset === row.offset)) return rows;
-  return [...rows, row].sort((a, b) => a.offset - b.offset);
+  const there = rows.find((known) => known.offset === row.offset);
+  if (there?.at === row.at) return rows;
+  // Said at another time, it was read from the file of the attempt before, which stood in its place.
+  return [...rows.filter((known) => known !== there), row].sort((a, b) => a.offset - b.offset);
 }
 
 /** Events after which a run is read again, because they do not say everything. */
