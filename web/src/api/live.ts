@@ -16,7 +16,7 @@ const AT_ONCE = 3;
 /** What a run's page reads and is told of. */
 const OF_RUNS: unknown[] = ["run", "messages", "activities"];
 /** What changes by events that are not told again after a break. */
-const UNNUMBERED: unknown[] = ["activities", "board", "run", "step", "projects", "definitions", "insights"];
+const UNNUMBERED: unknown[] = ["activities", "board", "run", "step", "projects", "definitions", "definition", "insights"];
 
 type Board = { runs: Run[]; more: string | null };
 type Output = { step: string; attempt: string; offset: number; output: string };
@@ -107,7 +107,7 @@ export class Live {
     const byProject = new Map<string, Map<string, Told[]>>();
     for (const told of burst) {
       for (const listener of this.#listeners) listener(told);
-      if (told.type === "workflow.definition.changed") void this.cache.invalidateQueries({ queryKey: ["definitions"] });
+      if (told.type === "workflow.definition.changed") for (const key of ["definitions", "definition"]) void this.cache.invalidateQueries({ queryKey: [key] });
       const run = told.data.execution_id as string | undefined;
       if (!run) continue;
       if (told.type === "workflow.execution.deleted") {
