@@ -77,3 +77,29 @@ test("an agent's question and its wish to act are answered in the thread", async
   await log.getByText("No, only where", { exact: false }).first().waitFor();
   await log.getByText("Rejected: Not into this file").waitFor();
 });
+
+test("what an agent said in an attempt that failed stays in the thread, before what it said in the next", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: [] }, before: (world) => world.write(".agent/workflows/definitions/again.yaml", AGAIN) });
+  world.baton("run", "again", "--detach", "--name", "Again");
+  await until("the run to be done", () => world.baton("show", "1").status === "completed");
+  await page.getByRole("article", { name: "Again" }).getByRole("link").click();
+  const thread = page.getByRole("log", { name: "Conversation" });
+  await thread.getByText("The first attempt reads the limiter").waitFor();
+  const said = await thread.locator(".msg").allInnerTexts();
+  const at = (words) => said.findIndex((text) => text.includes(words));
+  expect(at("The first attempt") < at("The second attempt"), `the attempts in order in ${JSON.stringify(said)}`);
+});
+
+const AGAIN = `name: Again
+steps:
+  - id: work
+    type: agent
+    agent: claude
+    permission: bypassPermissions
+    retry: {attempts: 2, backoff: 100ms}
+    prompt: |
+      @once {{ project.path }}/begun @say The first attempt reads the limiter
+      @once {{ project.path }}/failed @fail api
+      @say The second attempt writes it
+      @answer Done
+`;

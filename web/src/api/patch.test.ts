@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { patchRun, withActionStatus, withLater, withMessage } from "./patch";
-import type { Message, Run, Told } from "./types";
+import { patchRun, withActionStatus, withActivity, withLater, withMessage } from "./patch";
+import type { ActivityRow, Message, Run, Told } from "./types";
 
 const run = {
   id: "run_1",
@@ -55,5 +55,22 @@ describe("the thread", () => {
     expect(ids(withLater([said(1), said(2)], [said(1), said(2), said(3)]))).toEqual([1, 2, 3]);
     expect(ids(withLater([said(1), said(2), said(4)], [said(1)]))).toEqual([1, 2, 4]);
     expect(ids(withLater([], undefined))).toEqual([]);
+  });
+});
+
+describe("what a session did", () => {
+  const row = (offset: number, at = "a", attempt = "att_1") => ({ attempt, offset, at }) as ActivityRow;
+  const offsets = (rows: ActivityRow[]) => rows.map((each) => `${each.offset}${each.at}`);
+
+  it("is taken once, in its place", () => {
+    const rows = [row(0), row(20)];
+    expect(withActivity(rows, row(20))).toBe(rows);
+    expect(withActivity(rows, row(30, "a", "att_2"))).toBe(rows);
+    expect(offsets(withActivity(rows, row(30)))).toEqual(["0a", "20a", "30a"]);
+    expect(offsets(withActivity(rows, row(10)))).toEqual(["0a", "10a", "20a"]);
+  });
+
+  it("takes the place of what was read from the attempt before", () => {
+    expect(offsets(withActivity([row(0), row(20)], row(0, "b")))).toEqual(["0b", "20a"]);
   });
 });

@@ -1,5 +1,5 @@
 /** Pure: what an event changes of the rows that are shown. What it cannot say is read afterwards. */
-import type { Message, Progress, Run, RunStatus, Session, StepStatus, Told, Waiting } from "./types";
+import type { ActivityRow, Message, Progress, Run, RunStatus, Session, StepStatus, Told, Waiting } from "./types";
 
 type Data = Record<string, unknown>;
 
@@ -78,6 +78,17 @@ export function withLater(read: Message[], known: Message[] | undefined): Messag
 /** The thread with how far the action of one message is. */
 export function withActionStatus(thread: Message[], id: number, status: Message["action_status"]): Message[] {
   return thread.map((said) => (said.id === id ? { ...said, action_status: status } : said));
+}
+
+/** What a session did, with one more of it; what is of another attempt, or a repeat, changes nothing. */
+export function withActivity(rows: ActivityRow[], row: ActivityRow): ActivityRow[] {
+  const last = rows.at(-1);
+  if (!last || last.attempt !== row.attempt) return rows;
+  if (last.offset < row.offset) return [...rows, row];
+  const there = rows.find((known) => known.offset === row.offset);
+  if (there?.at === row.at) return rows;
+  // Said at another time, it was read from the file of the attempt before, which stood in its place.
+  return [...rows.filter((known) => known !== there), row].sort((a, b) => a.offset - b.offset);
 }
 
 /** Events after which a run is read again, because they do not say everything. */

@@ -31,6 +31,12 @@ const OVER = ["completed", "cancelled"];
 const MOST_PAGES = 25;
 /** Messages that are read at once: as many as the server reads at once. */
 const MESSAGES = 500;
+/** What is shown of what a session does. */
+const KINDS = ["message", "thinking", "tool_use", "todos", "plan", "rate_limit", "api_retry", "compaction", "error"];
+
+export function isShown(row: ActivityRow): boolean {
+  return KINDS.includes(row.activity.kind);
+}
 
 export const keys = {
   projects: ["projects"] as const,
@@ -125,8 +131,7 @@ export const queries = {
     queryOptions({
       queryKey: keys.activities(step, attempt),
       queryFn: async ({ signal }) => {
-        const kind = ["message", "thinking", "tool_use", "todos", "plan", "rate_limit", "api_retry", "compaction", "error"];
-        return every<ActivityRow>((after) => endpoints.activities(step, { attempt, kind, ...(after ? { after } : {}) }), signal);
+        return every<ActivityRow>((after) => endpoints.activities(step, { attempt, kind: KINDS, ...(after ? { after } : {}) }), signal);
       },
       staleTime: Infinity,
     }),

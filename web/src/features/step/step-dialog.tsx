@@ -258,7 +258,7 @@ function SessionView({ run, step }: { run: Run; step: Step }) {
   const { session } = step;
   if (!session) return <Empty title="The session has not begun" />;
   const rows: ActivityRow[] = acts.data ?? [];
-  const items = thread([], [{ step, rows }]);
+  const items = thread([], [{ step, attempt: step.attempt, rows }]);
   const { usage } = session;
   return (
     <div className="step-sum">

@@ -30,19 +30,23 @@ export function TemplatesPage() {
   const refused = useRefusal();
   const isNarrow = useMedia("(max-width: 720px)");
   const [q, setQ] = useState("");
+  const [first, setFirst] = useState<string>();
   const definitions = useQuery(queries.definitions(project?.id ?? ""));
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
 
   const all = definitions.data ?? [];
   const shown = all.filter((each) => `${each.name} ${each.key} ${each.description ?? ""}`.toLowerCase().includes(q.trim().toLowerCase()));
-  const open = all.find((each) => each.key === search.open) ?? (isNarrow || search.open ? undefined : (all.find((each) => !each.is_valid) ?? all[0]));
+  // What is shown without having been chosen stays, also when it was shown for its errors and they are mended.
+  const usual = all.find((each) => each.key === first) ?? all.find((each) => !each.is_valid) ?? all[0];
+  if (usual && usual.key !== first) setFirst(usual.key);
+  const open = all.find((each) => each.key === search.open) ?? (isNarrow || search.open ? undefined : usual);
   const run = (each: Definition) => void navigate({ to: ".", search: (before) => ({ ...before, new: each.key }) });
   const show = (each: Definition | null) => void navigate({ to: ".", search: (before) => ({ ...before, open: each?.key }), replace: true });
   const refresh = async () => {
     if (!project) return;
     try {
       await write("POST", endpoints.refresh(project.id), {});
-      await cache.invalidateQueries({ queryKey: keys.definitions(project.id) });
+      await Promise.all([keys.definitions(project.id), ["definition"]].map((queryKey) => cache.invalidateQueries({ queryKey })));
     } catch (error) {
       refused(error, "The folder was not read");
     }
@@ -72,7 +76,7 @@ export function TemplatesPage() {
             <button type="button" className="back" onClick={() => show(null)}>
               <Icon name="right" className="flip" size="sm" /> All templates
             </button>
-            <Detail definition={open} runs={board?.runs ?? []} />
+            <Detail key={open.id} definition={open} runs={board?.runs ?? []} />
           </div>
         ) : (
           <ul className="tpl-list">
@@ -119,7 +123,7 @@ export function TemplatesPage() {
               </tbody>
             </table>
           </div>
-          {open ? <Detail definition={open} runs={board?.runs ?? []} /> : null}
+          {open ? <Detail key={open.id} definition={open} runs={board?.runs ?? []} /> : null}
         </>
       )}
     </main>
@@ -217,7 +221,7 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
             </Button>
           ) : null}
         </div>
-        {whole.error && !whole.data ? <Failure error={whole.error} what="The text" /> : whole.data ? <Source text={whole.data.source ?? ""} diagnostics={found} goTo={bad[error]} /> : <Skeleton rows={12} height={16} />}
+        {whole.error && !whole.data ? <Failure error={whole.error} what="The text" /> : whole.data ? <Source text={whole.data.source ?? ""} diagnostics={found} goTo={bad[error % bad.length]} /> : <Skeleton rows={12} height={16} />}
       </section>
       <aside className="pane tpl-side">
         {bad.length > 0 ? (
