@@ -5,6 +5,7 @@ import { all, shoot, Watch } from "./harness.mjs";
 import { baton, isBuilt, World } from "./world.mjs";
 import "./signing-in.test.mjs";
 import "./flow.test.mjs";
+import "./board.test.mjs";
 import "./thread.test.mjs";
 import "./breaks.test.mjs";
 import "./keyboard.test.mjs";

@@ -1,14 +1,14 @@
 /** The board: columns of runs, what needs you first. */
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useCallback, useDeferredValue, useMemo, useRef, useState } from "react";
-import { queries } from "~/api/queries";
+import { type Board, finished, keys, queries } from "~/api/queries";
 import type { Run } from "~/api/types";
 import { useMe, useProject } from "~/features/project/use-project";
 import { useOrderKeys } from "~/features/orders/use-order-keys";
 import { useMedia } from "~/lib/media";
-import { useNow } from "~/lib/now";
+import { useNow, useSettled } from "~/lib/now";
 import { canStart } from "~/lib/run-can";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
@@ -17,7 +17,8 @@ import { Find } from "~/ui/find";
 import { Mark } from "~/ui/icon";
 import { Pick } from "~/ui/menu";
 import { Empty, Failure, Skeleton } from "~/ui/state";
-import { type Column, columns, counts, type Direction, fits, neighbour, type Show } from "./board-model";
+import { useRefusal } from "~/ui/toast";
+import { type Column, columns, counts, type Direction, fits, longestWord, neighbour, type Show, withFound } from "./board-model";
 import { Card } from "./card";
 import { CancelDialog } from "./card-menu";
 import { FirstRun } from "./first-run";
@@ -36,6 +37,8 @@ export function BoardPage() {
   const me = useMe();
   const search = useSearch({ from: "__root__" });
   const navigate = useNavigate();
+  const cache = useQueryClient();
+  const refused = useRefusal();
   const isNarrow = useMedia("(max-width: 720px)");
   const board = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
@@ -48,7 +51,12 @@ export function BoardPage() {
   const show = (shows.some((each) => each.key === search.show) ? search.show : "all") as Show;
   const q = useDeferredValue(search.q ?? "");
   const definition = definitions?.find((each) => each.key === search.definition);
-  const runs = board.data?.runs;
+  // What is looked for may be older than what is loaded.
+  const looked = useSettled(longestWord(search.q ?? ""), 250);
+  const hasOlder = !!board.data?.more;
+  const { data: beyond } = useQuery({ ...queries.found(project?.id ?? "", looked, search.definition), ...(hasOlder ? {} : { enabled: false }) });
+  const isLooking = (search.q ?? "") !== "" || search.definition !== undefined;
+  const runs = useMemo(() => board.data && withFound(board.data.runs, isLooking ? beyond : undefined), [board.data, beyond, isLooking]);
   const shownRuns = useMemo(
     () => (runs ?? []).filter((run) => fits(run, { definition: search.definition, q, show }, now)),
     [runs, search.definition, q, show, now],
@@ -63,6 +71,19 @@ export function BoardPage() {
     [navigate],
   );
   const current = () => shownRuns.find((run) => run.id === focused);
+  const [isFetching, setFetching] = useState(false);
+  const showOlder = async () => {
+    if (!project || !board.data?.more) return;
+    setFetching(true);
+    try {
+      const older = await finished(project.id, 1, board.data.more);
+      cache.setQueryData<Board>(keys.board(project.id), (known) => known && { runs: withFound(known.runs, older.runs), more: older.more, pages: known.pages + 1 });
+    } catch (error) {
+      refused(error, "Older runs were not read");
+    }
+    setFetching(false);
+  };
+  const older = hasOlder && show === "all" ? { isFetching, show: () => void showOlder() } : null;
   const effective = focused && shownRuns.some((run) => run.id === focused) ? focused : (cols.find((each) => each.runs.length > 0)?.runs[0]?.id ?? null);
 
   const move = (direction: Direction) => {
@@ -157,7 +178,7 @@ export function BoardPage() {
           )}
         </div>
       )}
-      {isEmpty ? null : <Strip runs={runs} />}
+      {isEmpty ? null : <Strip project={project?.id ?? ""} runs={board.data?.runs} hasOlder={hasOlder} />}
       {projectError ? (
         <Failure error={projectError} what="The list of projects" />
       ) : isEmpty ? (
@@ -173,13 +194,14 @@ export function BoardPage() {
       ) : shownRuns.length === 0 ? (
         <Empty icon="search" title="No run fits" text={search.q ? `Nothing with “${search.q}”.` : "Nothing stands like this now."}>
           <Button onClick={() => set({ q: undefined, show: undefined, definition: undefined })}>Show all</Button>
+          {older ? <Older {...older} /> : null}
         </Empty>
       ) : isNarrow ? (
-        <NarrowBoard cols={cols} focused={effective} onFocus={setFocused} onOpen={open} />
+        <NarrowBoard cols={cols} older={older} focused={effective} onFocus={setFocused} onOpen={open} />
       ) : (
         <div className="board" ref={surface}>
           {cols.map((column) => (
-            <BoardColumn key={column.key} column={column} focused={effective} onFocus={setFocused} onOpen={open} register={register} />
+            <BoardColumn key={column.key} column={column} older={column.key === "finished" ? older : null} focused={effective} onFocus={setFocused} onOpen={open} register={register} />
           ))}
         </div>
       )}
@@ -196,7 +218,21 @@ function Chip({ n, label, on, toggle, isYou = false }: { n: number; label: strin
   );
 }
 
+interface Older {
+  isFetching: boolean;
+  show: () => void;
+}
+
+function Older({ isFetching, show }: Older) {
+  return (
+    <button type="button" className="fold-more" aria-disabled={isFetching || undefined} aria-busy={isFetching || undefined} onClick={isFetching ? undefined : show}>
+      Show older
+    </button>
+  );
+}
+
 interface ListProps {
+  older: Older | null;
   focused: string | null;
   onFocus: (id: string) => void;
   onOpen: (run: Run) => void;
@@ -210,6 +246,7 @@ function estimate(run: Run): number {
 
 const BoardColumn = memo(function BoardColumn({
   column,
+  older,
   focused,
   onFocus,
   onOpen,
@@ -230,7 +267,10 @@ const BoardColumn = memo(function BoardColumn({
     <section className="col" aria-label={column.label}>
       <div className="col-h">
         <h2>{column.label}</h2>
-        <span className="n num">{column.runs.length}</span>
+        <span className="n num">
+          {column.runs.length}
+          {older ? "+" : ""}
+        </span>
       </div>
       <div
         className="col-list"
@@ -249,6 +289,7 @@ const BoardColumn = memo(function BoardColumn({
             );
           })}
         </div>
+        {older ? <Older {...older} /> : null}
       </div>
     </section>
   );
@@ -257,7 +298,7 @@ const BoardColumn = memo(function BoardColumn({
 type Line = { key: string; head: { label: string; n: number } } | { key: string; run: Run };
 
 /** On a phone the columns stand one below the other, what needs you first. */
-function NarrowBoard({ cols, focused, onFocus, onOpen }: ListProps & { cols: Column[] }) {
+function NarrowBoard({ cols, older, focused, onFocus, onOpen }: ListProps & { cols: Column[] }) {
   const list = useRef<HTMLDivElement>(null);
   const lines = useMemo(() => {
     const isYours = (run: Run) => asks(run).length > 0;
@@ -303,6 +344,7 @@ function NarrowBoard({ cols, focused, onFocus, onOpen }: ListProps & { cols: Col
           );
         })}
       </div>
+      {older ? <Older {...older} /> : null}
     </div>
   );
 }
