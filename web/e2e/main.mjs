@@ -7,6 +7,8 @@ import "./signing-in.test.mjs";
 import "./flow.test.mjs";
 import "./board.test.mjs";
 import "./thread.test.mjs";
+import "./files.test.mjs";
+import "./steps.test.mjs";
 import "./breaks.test.mjs";
 import "./keyboard.test.mjs";
 import "./hostile.test.mjs";
