@@ -62,3 +62,21 @@ test("of a step every attempt is shown, and what it wrote is copied, downloaded,
   await hers.getByRole("textbox", { name: "Comment" }).fill("May I?");
   same(await hers.getByRole("button", { name: "Comment" }).getAttribute("aria-disabled"), "true", "the button of somebody who may only look");
 });
+
+test("an agent's todos stand below its step in the overview while it works, and are unfolded afterwards", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: ["working.yaml"] } });
+  world.write("src/limit.ts", "export {};\n");
+  world.baton("run", "working", "--detach", "--name", "Rate limit");
+  await until("the second todo to be begun", () => (world.baton("show", "1").steps[0].session?.todos ?? [])[1]?.status === "in_progress");
+  await page.goto(`${world.url}/runs/1/overview`);
+  const todos = page.getByRole("list", { name: /Todos of Write the sliding window/ });
+  await todos.getByText("Write the counter").waitFor();
+  same(await todos.getByRole("listitem").allTextContents(), ["Read the limiter", "Write the counter", "Test it with bursts"], "todos of the step");
+  world.write("go", "");
+  await page.getByText("Done", { exact: true }).first().waitFor();
+  await page.reload();
+  await page.getByText("2 of 2", { exact: true }).first().waitFor();
+  same(await todos.count(), 0, "todos of a step that is over, before it is unfolded");
+  await page.getByRole("button", { name: /More of Write the sliding window/ }).click();
+  await todos.getByText("Test it with bursts").waitFor();
+});

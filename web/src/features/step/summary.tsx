@@ -5,7 +5,7 @@ import { ArtifactChip } from "~/features/artifacts/artifact-chip";
 import { UploadButton } from "~/features/artifacts/uploads";
 import { AskDock } from "~/features/thread/ask";
 import { cut, localTimes, sentence } from "~/lib/format";
-import { stepState } from "~/lib/run-state";
+import { stepState, todoState, todoText } from "~/lib/run-state";
 import { Badge, StepIcon } from "~/ui/badge";
 import { CopyButton } from "~/ui/copy";
 import { Json } from "~/ui/json";
@@ -44,8 +44,8 @@ export function Summary({ run, row }: { run: Run; row: Step }) {
           <ul className="todos">
             {todos.map((todo, index) => (
               <li key={index} data-status={todo.status}>
-                <StepIcon state={todo.status === "completed" ? "done" : todo.status === "in_progress" ? "run" : "todo"} />
-                <span className="anywhere">{todo.status === "in_progress" ? (todo.active_form ?? todo.content) : todo.content}</span>
+                <StepIcon state={todoState(todo)} />
+                <span className="anywhere">{todoText(todo)}</span>
               </li>
             ))}
           </ul>
