@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Definition, Insights, Run } from "~/api/types";
-import { columns, counts, fits, lately, longestWord, neighbour, withFound } from "./board-model";
+import { columns, counts, family, fits, lately, longestWord, neighbour, numbersOf, withFound } from "./board-model";
 
 const base = {
   steps: [],
@@ -50,6 +50,15 @@ describe("the board", () => {
     expect(withFound([known], [{ ...known, name: "As it was" }, older])).toEqual([known, older]);
     expect(longestWord(" #4 rotate tokens ")).toBe("rotate");
     expect(longestWord("")).toBe("");
+  });
+
+  it("says whose child or fork a run is", () => {
+    const parent = run({});
+    const child = run({ parent_run_id: parent.id, parent_step_id: "stp_1" });
+    const fork = run({ parent_run_id: parent.id, parent_step_id: null });
+    const orphan = run({ parent_run_id: "run_gone", parent_step_id: "stp_2" });
+    const numbers = numbersOf([parent, child, fork, orphan]);
+    expect([parent, child, fork, orphan].map((each) => family(each, numbers))).toEqual([null, `in #${parent.number}`, `fork of #${parent.number}`, "in another run"]);
   });
 
   it("tells how it went lately of all runs, and today's cost also when runs of today are not loaded", () => {

@@ -49,6 +49,22 @@ export function longestWord(q: string): string {
   return q.trim().split(/\s+/).reduce((longest, word) => (word.length > longest.length ? word : longest), "");
 }
 
+export const isChild = (run: Run): boolean => !!run.parent_step_id;
+
+/** The numbers of the runs that others come from. */
+export function numbersOf(runs: Run[]): Map<string, number> {
+  const wanted = new Set(runs.flatMap((run) => (run.parent_run_id ? [run.parent_run_id] : [])));
+  return new Map(runs.filter((run) => wanted.has(run.id)).map((run) => [run.id, run.number]));
+}
+
+/** Whose child or fork a run is, in words; null of one that stands alone. */
+export function family(run: Run, numbers: Map<string, number>): string | null {
+  if (!run.parent_run_id) return null;
+  const number = numbers.get(run.parent_run_id);
+  const parent = number === undefined ? "another run" : `#${number}`;
+  return isChild(run) ? `in ${parent}` : `fork of ${parent}`;
+}
+
 /** What the board knows, and what was found beyond it; of a run that is in both, the board knows more. */
 export function withFound(runs: Run[], found: Run[] | undefined): Run[] {
   if (!found || found.length === 0) return runs;

@@ -1,7 +1,9 @@
 /** All steps of a run with their attempts and items, as a table that stays readable when there are many. */
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
+import { queries } from "~/api/queries";
 import type { Run, Step } from "~/api/types";
 import { count, cut, dayAndTime, localTimes, money, plural, sentence } from "~/lib/format";
 import { stepState, todoState, todoText } from "~/lib/run-state";
@@ -149,10 +151,8 @@ function Aside({ run }: { run: Run }) {
           <Pair name="Created">{dayAndTime(run.created_at)}</Pair>
           {run.completed_at ? <Pair name="Ended">{dayAndTime(run.completed_at)}</Pair> : null}
           {run.parent_run_id ? (
-            <Pair name="Parent">
-              <Link className="link" to="/runs/$run/$tab" params={{ run: run.parent_run_id, tab: "overview" }}>
-                its run
-              </Link>
+            <Pair name={run.parent_step_id ? "Child of" : "Fork of"}>
+              <Parent id={run.parent_run_id} />
             </Pair>
           ) : null}
           {run.worktree?.branch ? <Pair name="Branch"><span className="m11 anywhere">{run.worktree.branch}</span></Pair> : null}
@@ -207,6 +207,15 @@ function Aside({ run }: { run: Run }) {
         </section>
       ) : null}
     </aside>
+  );
+}
+
+function Parent({ id }: { id: string }) {
+  const { data } = useQuery(queries.run(id));
+  return (
+    <Link className="link" to="/runs/$run/$tab" params={{ run: id, tab: "overview" }}>
+      {data ? `#${data.number} ${data.name}` : "another run"}
+    </Link>
   );
 }
 
