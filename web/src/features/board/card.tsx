@@ -17,12 +17,14 @@ import { CardMenu } from "./card-menu";
 
 interface Props {
   run: Run;
+  /** Whose child or fork it is, in words. */
+  family: string | null;
   isFocused: boolean;
   onFocus: (id: string) => void;
   onOpen: (run: Run) => void;
 }
 
-export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Props) {
+export const Card = memo(function Card({ run, family, isFocused, onFocus, onOpen }: Props) {
   const badge = <CardBadge run={run} />;
   const needsYou = runBadge(run, 0).state === "needs";
   const line = nowLine(run);
@@ -81,7 +83,7 @@ export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Prop
         </div>
       )}
       <div className="card-f">
-        <span className="cut">{agent ? <AgentTag agent={agent.name} model={agent.model} /> : null}</span>
+        <span className="cut">{family ? <span className="card-kin num">{family}</span> : null}{agent ? <AgentTag agent={agent.name} model={agent.model} /> : null}</span>
         <span className="end row">
           {run.cost_usd !== null && run.cost_usd > 0 ? (
             <span className="num" title={run.cost_is_estimate ? "An estimate, from list prices" : undefined}>
