@@ -10,6 +10,7 @@ mod compressed;
 mod members;
 mod open_files;
 mod passwords;
+mod repeats;
 mod roles;
 mod signatures;
 mod signing_in;
