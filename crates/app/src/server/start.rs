@@ -103,10 +103,16 @@ pub async fn start(
         _ => return Err(Problem::definition(&found.key, &found.diagnostics)),
     };
     let parent = match &body.parent_run_id {
-        Some(parent) => Some(Parent {
-            run: find::run(&host, parent).await?.created.run,
-            step: None,
-        }),
+        Some(parent) => {
+            let parent = find::run(&host, parent).await?.created.clone();
+            caller
+                .identity
+                .may_in(parent.project.id, Role::Operator)?;
+            Some(Parent {
+                run: parent.run,
+                step: None,
+            })
+        }
         None => None,
     };
     let budget = body.budget.map(Limits::checked).transpose()?;

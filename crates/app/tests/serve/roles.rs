@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::server_support::World;
 use crate::server_support::net::Net;
 
-const HELLO: &str = "
+pub const HELLO: &str = "
 name: Hello
 steps:
   - {id: hello, type: script, command: 'echo hello'}

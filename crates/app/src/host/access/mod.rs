@@ -34,6 +34,9 @@ use super::files;
 /// The first token's file in the data directory.
 const TOKEN: &str = "token";
 
+/// How a token's value begins, so that people and scanners of secrets know it.
+pub const TOKEN_PREFIX: &str = "baton_";
+
 /// How long a sign-in link may be used.
 const LINK: Duration = Duration::from_secs(15 * 60);
 
@@ -171,7 +174,7 @@ impl Access {
                 created_at: now,
                 expires_at: None,
             };
-            self.store.put_token(&token)?;
+            self.store.put_token(&token, None)?;
             free.insert(token);
         }
         Ok(())
@@ -433,7 +436,7 @@ fn secret() -> String {
     format!("{}{}", half(), half())
 }
 
-/// A token's value: begins so that people and scanners of secrets know it.
+/// A token's value.
 fn secret_token() -> String {
-    format!("baton_{}", secret())
+    format!("{TOKEN_PREFIX}{}", secret())
 }

@@ -21,6 +21,7 @@ use super::super::figures::stats;
 use super::super::paging::page;
 use super::super::wire;
 use super::super::{State, find};
+use crate::host::access::Role;
 use crate::host::definitions::{Found, list as on_disk};
 use crate::host::{Host, scripts};
 
@@ -133,7 +134,11 @@ struct Validate {
     request_body = Validate,
     responses((status = 200, description = "What is wrong with it, if anything.", body = Data<Validation>))
 )]
-async fn validate(State(host): State, Body(body): Body<Validate>) -> Answer<Json<Value>> {
+async fn validate(
+    State(host): State,
+    identity: Identity,
+    Body(body): Body<Validate>,
+) -> Answer<Json<Value>> {
     let Some(source) = body.source else {
         return Err(Problem::field(
             "/source",
@@ -156,6 +161,10 @@ async fn validate(State(host): State, Body(body): Body<Validate>) -> Answer<Json
         Some(id) => Some(find::project(&host, id).await?),
         None => None,
     };
+    if let Some(project) = &project {
+        // What is wrong is said with lines of the files that are imported.
+        identity.may_in(project.id, Role::Viewer)?;
+    }
     let parsed = find::blocking(&host, move |_| {
         if is_code {
             let project = project.map(|project| project.path);

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::access::Identity;
-use super::super::asking::{Body, Params, Segment};
+use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::describe::{Data, Definition, List, Page, PageParams, Project};
 use super::super::error::{Answer, Problem};
 use super::super::figures::stats;
@@ -48,6 +48,7 @@ struct Register {
 )]
 async fn register(
     State(host): State,
+    caller: Caller,
     Body(body): Body<Register>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let Some(path) = body.path else {
@@ -59,9 +60,13 @@ async fn register(
     let (project, is_new) = find::blocking(&host, move |host| {
         let now = host.engine.clock().now();
         let mut mint = host.engine.mint();
-        Ok(host
-            .projects
-            .register(body.name.as_deref(), &path, now, &mut mint)?)
+        Ok(host.projects.register(
+            body.name.as_deref(),
+            &path,
+            now,
+            &mut mint,
+            caller.command.as_ref(),
+        )?)
     })
     .await?;
     let status = if is_new {
