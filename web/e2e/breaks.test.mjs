@@ -39,12 +39,17 @@ test("a run is followed after its tab was closed and opened again, and after the
   void browser;
 });
 
-test("a run that is deleted while it is shown says so, and the board forgets it", async ({ open }) => {
+test("a run that is deleted while it is shown says so, and the board forgets it", async ({ open, browser }) => {
   const { world, context, page } = await open({ world: { definitions: ["flaky.yaml"] } });
   world.baton("run", "flaky", "--detach", "--name", "Gone soon");
   await until("the run to fail", () => world.baton("show", "1").status === "failed");
   await page.getByRole("article", { name: "Gone soon" }).getByRole("link", { name: "Gone soon" }).click();
   await page.getByRole("heading", { name: "Gone soon" }).waitFor();
+  // Another browser, not another tab.
+  const elsewhere = await browser.newContext({ storageState: await context.storageState() });
+  const board = await elsewhere.newPage();
+  await board.goto(world.url);
+  await board.getByRole("article", { name: "Gone soon" }).waitFor();
   const other = await context.newPage();
   await other.goto(world.url);
   await other.getByRole("article", { name: "Gone soon" }).getByRole("button", { name: /More for/ }).click();
@@ -53,6 +58,8 @@ test("a run that is deleted while it is shown says so, and the board forgets it"
   await other.getByRole("article", { name: "Gone soon" }).waitFor({ state: "detached" });
   // The page that shows it says so by itself, and what it can still do leads on.
   await page.getByText("Run 1 has been deleted").waitFor();
+  await board.getByRole("article", { name: "Gone soon" }).waitFor({ state: "detached" });
+  await elsewhere.close();
   await page.reload();
   await page.getByText("There is no such run").waitFor();
   await page.getByRole("link", { name: "To the board", exact: true }).click();
@@ -70,9 +77,20 @@ test("of two people who answer at once one is told that it is answered, and both
   await other.goto(page.url());
   const second = other.getByRole("group", { name: "Approval" });
   await second.waitFor();
-  const press = (button) => button.click();
-  await Promise.all([first, second].map((ask) => ask.getByRole("button", { name: "Approve" }).evaluate(press)));
+  // The second pressed before the first was heard, and arrives after it.
+  let arrive;
+  const firstDone = new Promise((done) => (arrive = done));
+  await other.route("**/*", async (route) => {
+    if (route.request().method() === "POST") await firstDone;
+    await route.continue();
+  });
+  const late = other.waitForResponse((response) => response.request().method() === "POST");
+  await second.getByRole("button", { name: "Approve" }).click();
+  await first.getByRole("button", { name: "Approve" }).click();
   await page.getByText("Done", { exact: true }).first().waitFor();
+  arrive();
+  same((await late).status(), 409, "the second answer");
+  await other.getByText("The answer was not taken", { exact: true }).waitFor();
   await other.getByText("Done", { exact: true }).first().waitFor();
 });
 

@@ -29,7 +29,12 @@ const MARK: &[u8] = b"bench-message-";
 fn resident_mb(pid: i32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kb: f64 = line.unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+    let kb: f64 = line
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
     (kb / 102.4).round() / 10.0
 }
 
@@ -38,7 +43,10 @@ fn main() {
     let sockets: usize = std::env::var("BENCH_SOCKETS").map_or(2000, |text| text.parse().unwrap());
     let mut world = World::new();
     world.serves = true;
-    world.define("ask", "name: Ask\nsteps:\n  - {id: ask, type: approval, message: go on?}\n");
+    world.define(
+        "ask",
+        "name: Ask\nsteps:\n  - {id: ask, type: approval, message: go on?}\n",
+    );
     world.start_host();
     world.await_host();
     let project = world.register();
@@ -47,7 +55,9 @@ fn main() {
     let idle = resident_mb(host);
     let served = until("where it serves", LIMIT, || {
         let text = std::fs::read_to_string(world.served()).ok()?;
-        let (_, address) = text.lines().find_map(|line| line.split_once("Baton serves http://"))?;
+        let (_, address) = text
+            .lines()
+            .find_map(|line| line.split_once("Baton serves http://"))?;
         address.trim().parse::<SocketAddr>().ok()
     });
     let token = std::fs::read_to_string(world.data.join("token")).unwrap();
@@ -62,7 +72,10 @@ fn main() {
     // One thread for all of them: the server has the other processor.
     let (begun, many) = (Instant::now(), opened.clone());
     let clients = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let mut listening = tokio::task::JoinSet::new();
             for _ in 0..sockets {
@@ -78,7 +91,9 @@ fn main() {
             listening.join_all().await;
         });
     });
-    until("all sockets", LIMIT, || (opened.load(Ordering::Relaxed) == sockets).then_some(()));
+    until("all sockets", LIMIT, || {
+        (opened.load(Ordering::Relaxed) == sockets).then_some(())
+    });
     let took = begun.elapsed();
     let quiet = resident_mb(host);
     let comments = format!("/api/workflow-executions/{run}/comments");
@@ -87,10 +102,15 @@ fn main() {
             let mut sent = Vec::new();
             let next = Instant::now();
             for n in 0..MESSAGES {
-                pause((next + GAP * u32::try_from(n).unwrap()).saturating_duration_since(Instant::now()));
+                pause(
+                    (next + GAP * u32::try_from(n).unwrap())
+                        .saturating_duration_since(Instant::now()),
+                );
                 sent.push(Instant::now());
                 let text = format!("bench-message-{:06}", round * MESSAGES + n);
-                let answer = world.ask("POST", &comments, None, Some(&json!({"text": text}))).unwrap();
+                let answer = world
+                    .ask("POST", &comments, None, Some(&json!({"text": text})))
+                    .unwrap();
                 assert_eq!(answer.status, 201, "{answer:?}");
             }
             let mut times: Vec<f64> = (0..MESSAGES * sockets)

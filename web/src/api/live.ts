@@ -1,7 +1,6 @@
 /** Feeds the cache from the socket: what an event says is put in at once, the rest is read, once for many. */
 import type { QueryClient } from "@tanstack/react-query";
 import { get, Problem } from "./client";
-import { onDeleted } from "./deleted";
 import { endpoints } from "./endpoints";
 import { isWorthReading, patchRun, withActionStatus, withMessage } from "./patch";
 import { keys } from "./queries";
@@ -48,7 +47,6 @@ export class Live {
         if (link === "live") void this.cache.refetchQueries({ predicate: (query) => query.state.status === "error" });
       },
     });
-    onDeleted((id) => this.#forget(id));
   }
 
   /** A run that is there no more leaves the boards, and its page says so. */
@@ -101,6 +99,10 @@ export class Live {
       if (told.type === "workflow.definition.changed") void this.cache.invalidateQueries({ queryKey: ["definitions"] });
       const run = told.data.execution_id as string | undefined;
       if (!run) continue;
+      if (told.type === "workflow.execution.deleted") {
+        this.#forget(run);
+        continue;
+      }
       const project = told.data.project_id as string;
       const projects = this.cache.getQueryData<{ id: string }[]>(keys.projects);
       if (projects && !projects.some((each) => each.id === project)) void this.cache.invalidateQueries({ queryKey: keys.projects });

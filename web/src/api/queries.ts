@@ -104,8 +104,6 @@ export const queries = {
     queryOptions({
       queryKey: keys.run(id),
       queryFn: ({ signal }) => one<Run>(endpoints.run(id), signal),
-      // That it was deleted is told to nobody: whoever comes back to it looks.
-      refetchOnWindowFocus: "always",
     }),
 
   messages: (id: string) =>
@@ -156,13 +154,11 @@ export const queries = {
       queryFn: ({ signal }) => one<LogPart>(endpoints.log(step, type, attempt === undefined ? {} : { attempt }), signal),
     }),
 
-  events: (run: string) =>
-    infiniteQueryOptions({
-      queryKey: ["events", run],
-      queryFn: ({ pageParam, signal }) =>
-        get<Page<JournalEvent>>(endpoints.events(run, pageParam), signal),
-      initialPageParam: 0,
-      getNextPageParam: (page) => (page.next_cursor ? Number(page.next_cursor) : undefined),
+  /** A run's pauses. */
+  pauses: (run: string) =>
+    queryOptions({
+      queryKey: ["pauses", run],
+      queryFn: ({ signal }) => every<JournalEvent>((cursor) => endpoints.events(run, "run_paused,run_resumed", cursor), signal),
     }),
 
   agents: () =>

@@ -204,7 +204,7 @@ export function agentOf(run: Run): { name: string; model: string | null } | null
   const step = steps.find((each) => each.status === "running") ?? steps.findLast((each) => each.started_at) ?? steps[0];
   if (step?.session?.agent) return { name: step.session.agent, model: step.session.model };
   const running = run.steps.find((each) => each.status === "running") ?? run.steps[0];
-  return running ? { name: running.type, model: null } : null;
+  return running ? { name: running.agent ?? running.type, model: null } : null;
 }
 
 export function isOver(run: Pick<Run, "status">): boolean {

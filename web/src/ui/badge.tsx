@@ -101,6 +101,6 @@ export function AgentTag({ agent, model }: { agent: string; model?: string | nul
 }
 
 /** Who does a step. */
-export function WorkerTag({ step }: { step: Pick<Step, "type" | "session"> }) {
-  return <AgentTag agent={step.session?.agent ?? step.type} />;
+export function WorkerTag({ step }: { step: Pick<Step, "type" | "agent" | "session"> }) {
+  return <AgentTag agent={step.session?.agent ?? step.agent ?? step.type} />;
 }

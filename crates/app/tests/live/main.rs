@@ -6,6 +6,7 @@
 mod server_support;
 
 mod definitions;
+mod deleted;
 mod restart;
 mod slow;
 mod socket;

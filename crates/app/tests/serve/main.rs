@@ -9,6 +9,7 @@ mod bad_input;
 mod compressed;
 mod open_files;
 mod passwords;
+mod people;
 mod roles;
 mod signatures;
 mod signing_in;

@@ -12,7 +12,7 @@ steps:
 ";
 
 /// A user with this role: its id, and somebody with a token of its own.
-fn user(admin: &Net, net: &Net, name: &str, role: &str) -> (String, Net) {
+pub fn user(admin: &Net, net: &Net, name: &str, role: &str) -> (String, Net) {
     let made = admin.post("/api/users", &json!({"username": name, "role": role}));
     assert_eq!(made.status, 201, "{made:?}");
     let id = made.json()["data"]["id"].as_str().unwrap().to_owned();

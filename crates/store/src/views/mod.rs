@@ -36,7 +36,7 @@ use projection::Projection;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// Pages in the write-ahead log after which it is copied back: the same pages are written again and
 /// again, and once is enough.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_core::definition::{self, Definition};
+use baton_core::definition::{self, Action, Definition};
 use baton_core::run::Plan;
 use baton_core::run::big::hash;
 use rusqlite::Connection;
@@ -44,6 +44,12 @@ pub struct Declared {
     pub phase: Option<String>,
     /// The type's word.
     pub kind: String,
+    /// Of an agent step: which agent, as the definition names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Of an approval: `fail`, `approve` or `reject` when nobody answers in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_timeout: Option<String>,
     /// Keys of the steps it needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
@@ -80,6 +86,14 @@ impl Declared {
             name: step.name.clone(),
             phase: step.phase.clone(),
             kind: word(&step.action.kind()),
+            agent: match &step.action {
+                Action::Agent(agent) => Some(agent.agent.clone()),
+                _ => None,
+            },
+            on_timeout: match &step.action {
+                Action::Approval(approval) => Some(approval.on_timeout.word().into()),
+                _ => None,
+            },
             needs: needs.collect(),
             attempts: step.retry.attempts,
         }

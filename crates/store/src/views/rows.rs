@@ -130,6 +130,10 @@ pub struct StepRow {
     pub phase: Option<String>,
     /// The type's word.
     pub kind: String,
+    /// Of an agent step: which agent, as the definition names it.
+    pub agent: Option<String>,
+    /// Of an approval: `fail`, `approve` or `reject` when nobody answers in time.
+    pub on_timeout: Option<String>,
     /// The status's word.
     pub status: String,
     /// Index among the declared steps, in file order.

@@ -13,7 +13,8 @@ import { canStart } from "~/lib/run-can";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
-import { Icon, Mark } from "~/ui/icon";
+import { Find } from "~/ui/find";
+import { Mark } from "~/ui/icon";
 import { Pick } from "~/ui/menu";
 import { Empty, Failure, Skeleton } from "~/ui/state";
 import { type Column, columns, counts, type Direction, fits, neighbour, type Show } from "./board-model";
@@ -38,7 +39,6 @@ export function BoardPage() {
   const isNarrow = useMedia("(max-width: 720px)");
   const board = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
-  const input = useRef<HTMLInputElement>(null);
   const surface = useRef<HTMLDivElement>(null);
   const scrollers = useRef(new Map<string, (index: number) => void>());
   const [focused, setFocused] = useState<string | null>(null);
@@ -82,7 +82,6 @@ export function BoardPage() {
   };
 
   useShortcuts([
-    { keys: "/", does: "Search runs", run: () => input.current?.focus() },
     { keys: "j", does: "Down", run: () => move("down") },
     { keys: "k", does: "Up", run: () => move("up") },
     { keys: "h", does: "Left", run: () => move("left") },
@@ -136,27 +135,7 @@ export function BoardPage() {
           </div>
         )}
         <span className="grow" />
-        {isEmpty ? null : (
-          <label className="search">
-            <Icon name="search" size="sm" />
-            <span className="sr">Search runs</span>
-            <input
-              ref={input}
-              type="search"
-              placeholder="Search runs"
-              value={search.q ?? ""}
-              onChange={(event) => set({ q: event.target.value || undefined })}
-              onKeyDown={(event) => {
-                if (event.key === "Escape") {
-                  set({ q: undefined });
-                  event.currentTarget.blur();
-                }
-                if (event.key === "Enter") event.currentTarget.blur();
-              }}
-            />
-            <kbd aria-hidden="true">/</kbd>
-          </label>
-        )}
+        {isEmpty ? null : <Find label="Search runs" value={search.q ?? ""} onChange={(q) => set({ q: q || undefined })} />}
         <Button
           kind="pri"
           icon="plus"

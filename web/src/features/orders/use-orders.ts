@@ -2,7 +2,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { write } from "~/api/client";
-import { tellDeleted } from "~/api/deleted";
 import { endpoints } from "~/api/endpoints";
 import { keys } from "~/api/queries";
 import type { Action, Run, Step } from "~/api/types";
@@ -76,7 +75,6 @@ export function useOrders() {
       remove: async (run: Run): Promise<boolean> => {
         try {
           await write("DELETE", endpoints.run(run.id));
-          tellDeleted(run.id);
           cache.setQueryData<{ runs: Run[]; more: string | null }>(
             keys.board(run.project_id),
             (board) => board && { ...board, runs: board.runs.filter((each) => each.id !== run.id) },

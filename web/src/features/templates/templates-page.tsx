@@ -1,7 +1,7 @@
 /** The definitions of the project: how they do, what is wrong with them, and their text. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import { write } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
 import { keys, queries } from "~/api/queries";
@@ -13,6 +13,7 @@ import { duration, money, phaseLabel, plural } from "~/lib/format";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Badge } from "~/ui/badge";
 import { Button } from "~/ui/button";
+import { Find } from "~/ui/find";
 import { Icon } from "~/ui/icon";
 import { Empty, Failure, Skeleton } from "~/ui/state";
 import { useRefusal } from "~/ui/toast";
@@ -29,10 +30,8 @@ export function TemplatesPage() {
   const refused = useRefusal();
   const isNarrow = useMedia("(max-width: 720px)");
   const [q, setQ] = useState("");
-  const input = useRef<HTMLInputElement>(null);
   const definitions = useQuery(queries.definitions(project?.id ?? ""));
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
-  useShortcuts([{ keys: "/", does: "Search templates", run: () => input.current?.focus() }]);
 
   const all = definitions.data ?? [];
   const shown = all.filter((each) => `${each.name} ${each.key} ${each.description ?? ""}`.toLowerCase().includes(q.trim().toLowerCase()));
@@ -56,12 +55,7 @@ export function TemplatesPage() {
         <span className="m11 muted no-phone cut">.agent/workflows/definitions</span>
         <Button kind="ghost" size="sm" icon="retry" label="Read the folder again" onClick={() => void refresh()} />
         <span className="grow" />
-        <label className="search no-phone">
-          <Icon name="search" size="sm" />
-          <span className="sr">Search templates</span>
-          <input ref={input} type="search" placeholder="Search templates" value={q} onChange={(event) => setQ(event.target.value)} />
-          <kbd aria-hidden="true">/</kbd>
-        </label>
+        <Find className="no-phone" label="Search templates" value={q} onChange={setQ} />
         <Button kind="pri" icon="plus" keys="C" can={canStart(null, me)} onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, new: "pick" }) })}>
           New run
         </Button>

@@ -1,5 +1,5 @@
 /** The timeline tab. */
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { queries } from "~/api/queries";
@@ -11,12 +11,11 @@ import { isOver, stepState } from "~/lib/run-state";
 import { StepIcon } from "~/ui/badge";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
+import { Find } from "~/ui/find";
 import { Icon } from "~/ui/icon";
 import { Since } from "~/ui/time";
 import { type Bar, foldedAtFirst, MANY, type Model, type Reason, shownRows, ticks, timeline } from "./timeline-model";
 
-/** Pages of the journal that are read for the pauses. */
-const PAGES = 6;
 const MOST_ZOOM = 200;
 /** What is written behind the last bar has this much room, in pixels. */
 const RESERVE = 76;
@@ -25,22 +24,17 @@ const words: Record<Reason["key"], string> = { work: "work", you: "waiting for y
 
 export default function Timeline({ run, onStep }: { run: Run; onStep: (key: string) => void }) {
   const now = useNow(!isOver(run));
-  const events = useInfiniteQuery(queries.events(run.id));
-  const { hasNextPage, isFetchingNextPage, fetchNextPage, data } = events;
-  useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && (data?.pages.length ?? 0) < PAGES) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage, data]);
+  const pauses = useQuery(queries.pauses(run.id));
   const paused = run.paused_at;
   useEffect(() => {
-    void events.refetch();
+    void pauses.refetch();
     // When it is paused or goes on, the journal has more to say.
   }, [paused]);
 
-  const known = useMemo(() => (data?.pages ?? []).flatMap((page) => page.data), [data]);
-  const model = useMemo(() => timeline(run, known, now), [run, known, now]);
+  const { data } = pauses;
+  const model = useMemo(() => timeline(run, data ?? [], now), [run, data, now]);
   const [zoom, setZoom] = useState(1);
   const [query, setQuery] = useState("");
-  const field = useRef<HTMLInputElement>(null);
   const [folded, setFolded] = useState<Set<string>>(() => foldedAtFirst(model.rows));
   const all = useMemo(() => shownRows(model.rows, folded, query), [model.rows, folded, query]);
   const isMany = run.steps.length > MANY;
@@ -53,7 +47,6 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
   const more = () => setZoom((before) => Math.min(MOST_ZOOM, before * 1.6));
   const less = () => setZoom((before) => Math.max(1, before / 1.6));
   useShortcuts([
-    ...(isMany ? [{ keys: "/", does: "Find a step", run: () => field.current?.focus() }] : []),
     { keys: "+", does: "More detail", run: more },
     { keys: "-", does: "Less detail", run: less },
     { keys: "0", does: "All of it", run: () => setZoom(1) },
@@ -120,25 +113,7 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
           </span>
         </div>
         <span className="grow" />
-        {isMany ? (
-          <label className="search search--sm">
-            <Icon name="search" size="sm" />
-            <span className="sr">Find a step</span>
-            <input
-              ref={field}
-              type="search"
-              placeholder="Find a step"
-              value={query}
-              onChange={(event) => setQuery(event.target.value)}
-              onKeyDown={(event) => {
-                if (event.key !== "Escape") return;
-                setQuery("");
-                event.currentTarget.blur();
-              }}
-            />
-            <kbd aria-hidden="true">/</kbd>
-          </label>
-        ) : null}
+        {isMany ? <Find small label="Find a step" value={query} onChange={setQuery} /> : null}
         <div className="row">
           <Button size="sm" label="Less detail" can={zoom > 1 ? true : "All of it is shown"} onClick={less}>
             −

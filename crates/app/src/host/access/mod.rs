@@ -40,6 +40,9 @@ const LINK: Duration = Duration::from_secs(15 * 60);
 /// How long a browser stays signed in.
 pub const SESSION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// Names of users that only signed tokens know, at most.
+const FOREIGN: usize = 10_000;
+
 /// Who somebody has shown to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
@@ -80,6 +83,8 @@ struct State {
     sessions: HashMap<Hashed, Session>,
     members: HashMap<ProjectId, HashMap<UserId, Role>>,
     links: HashMap<Hashed, Timestamp>,
+    /// The names of those whom only signed tokens know, as far as they have come by.
+    foreign: HashMap<UserId, String>,
 }
 
 /// Why the store could not be opened.
@@ -174,7 +179,7 @@ impl Access {
 
     /// Whose token this is.
     pub fn token(&self, value: &str) -> Option<Shown> {
-        let state = self.lock();
+        let mut state = self.lock();
         match state.tokens.get(&hashed(value)) {
             Some(token) => {
                 let ended = token.expires_at.is_some_and(|ends| super::now() >= ends);
@@ -183,7 +188,9 @@ impl Access {
             }
             None if value.split('.').count() == 3 => {
                 let claims = self.signers.read_token(value)?;
-                state.claimed(&claims.sub, claims.role)
+                let shown = state.claimed(&claims.sub, claims.role)?;
+                state.remember(&shown);
+                Some(shown)
             }
             None => None,
         }
@@ -197,6 +204,14 @@ impl Access {
         holds
             .then(|| state.shown(session.user, Role::Admin))
             .flatten()
+    }
+
+    /// A user's name for people; the id, when nobody knows it (any more).
+    pub fn name(&self, user: UserId) -> String {
+        let state = self.lock();
+        let known = state.users.get(&user).map(|user| &user.name);
+        let known = known.or_else(|| state.foreign.get(&user));
+        known.cloned().unwrap_or_else(|| user.to_string())
     }
 
     /// What somebody may do where no project is meant. Asked anew each time: what is taken away is
@@ -377,6 +392,14 @@ impl State {
             most: role,
             given: Some(role),
         })
+    }
+
+    /// Keeps the name of one whom only their token knows.
+    fn remember(&mut self, shown: &Shown) {
+        if shown.given.is_some() && self.foreign.len() < FOREIGN {
+            let name = || shown.username.clone();
+            self.foreign.entry(shown.user).or_insert_with(name);
+        }
     }
 
     fn role(&self, who: &Shown) -> Role {

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_core::run::event::{Actor, RunCreated};
@@ -28,6 +28,7 @@ use super::super::describe::{
 };
 use super::super::error::{Answer, Problem};
 use super::super::list;
+use super::super::live::Hub;
 use super::super::paging::{numbered, page};
 use super::super::wire::run::{Beside, Whole};
 use super::super::{State, activities, find, own_files, start, wire};
@@ -72,7 +73,7 @@ async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer
                 .iter()
                 .sum(),
         };
-        let mut run = wire::run::Shown::of(&whole, &beside);
+        let mut run = wire::run::Shown::of(&whole, &beside, &host.access);
         activities::fill_all(host, &whole, &mut run.steps);
         Made::data(&run)
     };
@@ -126,16 +127,20 @@ fn children(views: &Views, run: RunId) -> Answer<Vec<Value>> {
     responses((status = 204, description = "Done."),
         (status = 409, description = "Only a finished run is removed."))
 )]
-async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
+async fn remove(
+    State(host): State,
+    Extension(hub): Extension<Arc<Hub>>,
+    Segment(id): Segment,
+) -> Answer<StatusCode> {
     let created = find::run(&host, &id).await?.created;
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let mut feed = host.engine.feed().subscribe();
     let patience = Instant::now() + PATIENCE;
     loop {
-        let (from, views, created) = (host.clone(), views.clone(), created.clone());
+        let (from, views, gone) = (host.clone(), views.clone(), created.clone());
         let run = created.run;
         let remove = async move {
-            let forget = move || forget(&from, &views, &created);
+            let forget = move || forget(&from, &views, &gone);
             let removed = tokio::task::spawn_blocking(forget).await;
             removed.unwrap_or_else(|error| Err(error.to_string()))
         };
@@ -145,7 +150,12 @@ async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
                 let next = tokio::time::timeout_at(patience, feed.recv());
                 let _looked_again_anyway = next.await;
             }
-            done => return Ok(done.map(|()| StatusCode::NO_CONTENT)?),
+            done => {
+                done?;
+                let data = wire::run::deleted(&created);
+                hub.tell_of_run(created.project.id, run, "workflow.execution.deleted", data);
+                return Ok(StatusCode::NO_CONTENT);
+            }
         }
     }
 }
@@ -217,6 +227,9 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
         None => (params.number("after")?.unwrap_or(0), 0),
     };
     let limit = params.limit()?;
+    let types = params.get("type").unwrap_or_default().split(',');
+    let types = types.map(str::trim).filter(|word| !word.is_empty());
+    let types: Vec<String> = types.map(str::to_owned).collect();
     let run = find::run_id(&host, &id).await?;
     let (data, next) = find::blocking(&host, move |host| {
         let journal = host.journal.as_ref();
@@ -229,12 +242,16 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
                 0
             };
             for (index, event) in decode(journal, &stored)?.iter().enumerate().skip(skip) {
+                let mut event = wire::word(event);
+                let kind = event.as_object_mut().and_then(|event| event.remove("type"));
+                let word = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
+                if !types.is_empty() && !types.iter().any(|wanted| wanted == word) {
+                    continue;
+                }
                 if data.len() == limit {
                     next = Some(format!("{}.{index}", stored.seq - 1));
                     return Ok(ControlFlow::Break(()));
                 }
-                let mut event = wire::word(event);
-                let kind = event.as_object_mut().and_then(|event| event.remove("type"));
                 data.push(json!({
                     "seq": stored.seq,
                     "pos": stored.position.of_event(index),

@@ -42,7 +42,7 @@ fn whole(host: &Host, views: &Views, run: &RunRow, step: &StepRow) -> Answer<Val
             .iter()
             .filter(|found| found.comment == Some(said.id));
         let attached = wire::artifact::list(attached.cloned().collect());
-        wire::message::comment(said, attached)
+        wire::message::comment(said, attached, &host.access)
     });
     value["comments"] = comments.collect();
     Ok(value)

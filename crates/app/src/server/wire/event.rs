@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::story::Story;
 use super::{artifact, message, run, step, time, word};
+use crate::host::access::Access;
 
 /// One thing to tell. Of a commit, always the same ones in the same order.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,13 +103,14 @@ pub fn told(
     event: &Event,
     before: Option<&Look>,
     step_before: Option<&'static str>,
+    access: &Access,
 ) -> Vec<Told> {
     let mut telling = Telling {
         story,
         told: Vec::new(),
     };
     telling.step(event, step_before);
-    telling.others(event);
+    telling.others(event, access);
     telling.run(before);
     telling.told
 }
@@ -230,7 +232,7 @@ impl Telling<'_> {
         self.tell(kind, data);
     }
 
-    fn others(&mut self, event: &Event) {
+    fn others(&mut self, event: &Event, access: &Access) {
         let story = self.story;
         let created = &story.run.created;
         match event {
@@ -283,7 +285,7 @@ impl Telling<'_> {
                 let step = said.step.map(|step| step.to_string());
                 let data = json!({"comment_id": said.id.to_string(), "step_id": step});
                 self.tell("workflow.comment.created", data);
-                let data = json!({"workflowId": created.number, "message": message::message(said)});
+                let data = json!({"workflowId": created.number, "message": message::message(said, access)});
                 self.tell("message:new", data);
             }
             Event::ArtifactAdded(artifact) => self.artifact("workflow.artifact.created", artifact),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use baton_core::definition::Budget;
 use baton_core::ids::{StepId, UserId};
 use baton_core::run::Waiting;
-use baton_core::run::event::{Actor, PauseReason};
+use baton_core::run::event::{Actor, PauseReason, RunCreated};
 use baton_store::views::{
     ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow,
 };
@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::own_files;
 use super::{artifact, definition, maybe_time, message, step, time, word};
+use crate::host::access::Access;
 use crate::host::millis;
 
 /// What the run itself does not know.
@@ -85,7 +86,7 @@ pub struct Shown<'a> {
 impl<'a> Shown<'a> {
     /// All that belongs to a run.
     #[must_use]
-    pub fn of(whole: &'a Whole, beside: &Beside) -> Self {
+    pub fn of(whole: &'a Whole, beside: &Beside, access: &Access) -> Self {
         let run = &whole.run;
         let mut by_step: HashMap<&str, Vec<ArtifactRow>> = HashMap::new();
         let mut by_comment: HashMap<u64, Vec<ArtifactRow>> = HashMap::new();
@@ -104,7 +105,7 @@ impl<'a> Shown<'a> {
         let steps = steps.collect();
         let comments = whole.messages.iter().map(|message| {
             let artifacts = by_comment.remove(&message.id).unwrap_or_default();
-            message::comment(message, artifact::list(artifacts))
+            message::comment(message, artifact::list(artifacts), access)
         });
         Self {
             facts: facts(run, beside),
@@ -238,6 +239,16 @@ pub fn child(row: &RunRow) -> Value {
         "current_phase": row.current_phase,
         "progress": progress(row.ended, row.total),
         "created_at": time(row.created_at),
+    })
+}
+
+/// What is told of a run that is there no more.
+#[must_use]
+pub fn deleted(created: &RunCreated) -> Value {
+    json!({
+        "execution_id": created.run.to_string(),
+        "number": created.number,
+        "project_id": created.project.id.to_string(),
     })
 }
 

@@ -20,6 +20,8 @@ pub struct Row<'a> {
     name: &'a str,
     phase: Option<&'a str>,
     r#type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
     status: &'a str,
     needs: &'a [String],
     log_directory_path: String,
@@ -63,6 +65,7 @@ impl<'a> Row<'a> {
             name: &step.name,
             phase: step.phase.as_deref(),
             r#type: &step.kind,
+            agent: step.agent.as_deref(),
             status: &step.status,
             needs: &step.needs,
             log_directory_path: step.log_directory(),
@@ -133,12 +136,16 @@ fn waiting(step: &StepRow) -> Value {
     };
     // What is tried again says what it failed with, if that is known.
     let says = waiting.reason != WaitReason::Retry || step.error.is_some();
-    json!({
+    let mut value = json!({
         "reason": waiting.reason.word(),
         "since": time(waiting.since),
         "until": maybe_time(waiting.until),
         "detail": says.then_some(&waiting.detail),
-    })
+    });
+    if let (Some(then), true) = (&step.on_timeout, waiting.until.is_some()) {
+        value["then"] = then.as_str().into();
+    }
+    value
 }
 
 /// With what only its files know, where those were not read.

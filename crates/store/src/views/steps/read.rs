@@ -35,6 +35,8 @@ fn row(
         name: declared.name.clone(),
         phase: declared.phase.clone(),
         kind: declared.kind.clone(),
+        agent: declared.agent.clone(),
+        on_timeout: declared.on_timeout.clone(),
         needs: declared.needs.clone(),
         max_attempts: declared.attempts,
         status: stored.status.into_owned(),

@@ -136,6 +136,10 @@ pub struct Waiting {
     since: String,
     until: Option<String>,
     detail: Option<String>,
+    /// Of a step's approval with a timeout: `fail`, `approve` or `reject`, at `until`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    then: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
