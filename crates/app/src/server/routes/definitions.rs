@@ -78,7 +78,7 @@ async fn one(State(host): State, Segment(id): Segment, identity: Identity) -> An
             Err(_) => return Err(none),
         },
     };
-    let data = find::blocking(&host, move |host| {
+    let data = find::blocking(&host, move |_| {
         let mut data = wire::definition::file(&found, true);
         data["stats"] = stats(&views, found.id)?;
         Ok(data)
