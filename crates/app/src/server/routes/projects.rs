@@ -171,10 +171,10 @@ async fn begin_with_examples(
 /// A project's definitions as they are now.
 async fn all(host: &Arc<Host>, project: baton_store::Project) -> Answer<Vec<Value>> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    find::blocking(host, move |host| {
+    find::blocking(host, move |_| {
         let row = |found: &definitions::Found| {
             let mut row = wire::definition::file(found, false);
-            row["stats"] = stats(host, &views, found.id)?;
+            row["stats"] = stats(&views, found.id)?;
             Ok(row)
         };
         let found = definitions::list(&project);

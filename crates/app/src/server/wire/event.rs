@@ -260,7 +260,7 @@ impl Telling<'_> {
                     let data = json!({
                         "step_id": StepId::of(created.run, key).to_string(),
                         "step_key": key,
-                        "attempt": step::attempt(tried),
+                        "attempt": step::Attempt::of(tried),
                     });
                     self.tell("workflow.step.attempt", data);
                 }

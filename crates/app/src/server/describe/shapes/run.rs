@@ -35,7 +35,11 @@ pub struct Budget {
 pub struct Run {
     #[serde(flatten)]
     facts: RunFacts,
+    /// At most 100, in file order. Of a run with more: those that have not ended, those that failed,
+    /// those that ended last, and those that come next.
     steps: Vec<StepSummary>,
+    /// How many steps and items the run has.
+    steps_total: u64,
 }
 
 /// A run with all that belongs to it.
