@@ -81,16 +81,26 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
 
   useShortcuts([
     ...tabs.map((each, index) => ({ keys: String(index + 1), does: labels[each], run: () => go(each) })),
-    { keys: "r", does: "Write a message", run: () => (tab === "conversation" ? focusComposer() : go("conversation", "reply")) },
+    { keys: "r", does: "Write a message", run: () => go("conversation", "reply") },
     ...useOrderKeys(
       () => run,
       () => setCancelling(true),
     ),
   ]);
 
+  const isAsking = asks(run).length > 0;
   useEffect(() => {
-    if (tab === "conversation" && hash === "reply") focusComposer();
-  }, [tab, hash]);
+    if (tab !== "conversation" || (hash !== "reply" && hash !== "decide")) return;
+    // What was closed on the way here gives the focus back first.
+    const timer = setTimeout(() => {
+      const there = document.querySelector<HTMLElement>(hash === "reply" ? "[data-composer]" : "[data-ask]");
+      if (!there) return;
+      there.focus();
+      // Once: the next time it is wanted it is news again.
+      void navigate({ to: ".", search: (before) => before, hash: "", replace: true });
+    });
+    return () => clearTimeout(timer);
+  }, [tab, hash, isAsking, navigate]);
 
   const waiting = asks(run);
   const numbers: Partial<Record<Tab, { n: number; isYou?: boolean }>> = {
@@ -135,10 +145,6 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
       <CancelDialog run={run} open={cancelling} onClose={() => setCancelling(false)} />
     </main>
   );
-}
-
-function focusComposer(): void {
-  document.querySelector<HTMLElement>("[data-composer]")?.focus();
 }
 
 /** Tells the server what has been seen, where it keeps that. */
