@@ -142,7 +142,7 @@ export class Live {
     for (const [id, all] of runs) {
       const detail = this.#detailOf(id);
       if (detail) this.cache.setQueryData<Run>(detail, (run) => run && fold(run, all));
-      if (all.some((told) => isWorthReading(told.type))) this.#read(id, project);
+      if (all.some(isWorthReading)) this.#read(id, project);
     }
   }
 

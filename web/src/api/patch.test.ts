@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { patchRun, withActionStatus, withActivity, withLater, withMessage } from "./patch";
+import { isWorthReading, patchRun, withActionStatus, withActivity, withLater, withMessage } from "./patch";
 import type { ActivityRow, Message, Run, Told } from "./types";
 
 const run = {
@@ -9,6 +9,7 @@ const run = {
   cancel_requested_at: null,
   waiting: null,
   progress: { ended: 0, known: 2, ratio: 0 },
+  unread: 0,
   _count: { comments: 0, artifacts: 0 },
   steps: [{ id: "step_1", status: "pending", started_at: null, completed_at: null, waiting: null, session: null }],
 } as unknown as Run;
@@ -33,6 +34,14 @@ describe("what an event changes", () => {
     const started = patchRun(run, told("workflow.step.started", { step_id: "step_1", status: "running" }));
     expect(started.steps[0]).toMatchObject({ status: "running", started_at: "2026-01-01T00:00:00.000Z" });
     expect(patchRun(run, told("workflow.step.started", { step_id: "step_9", status: "running" })).steps).toEqual(run.steps);
+  });
+
+  it("counts what agents and Baton say as unread, and has what people say looked up", () => {
+    const said = (type: Message["message_type"]) => told("message:new", { message: { ...message(1), message_type: type } });
+    const after = [said("agent"), said("system"), said("user")].reduce(patchRun, run);
+    expect(after.unread).toBe(2);
+    expect(after._count.comments).toBe(3);
+    expect([said("agent"), said("system"), said("user")].map(isWorthReading)).toEqual([false, false, true]);
   });
 
   it("changes nothing for an event it does not know", () => {

@@ -3,6 +3,13 @@ import type { ActivityRow, Message, Progress, Run, RunStatus, Session, StepStatu
 
 type Data = Record<string, unknown>;
 
+/** The server counts no further. */
+const MOST_UNREAD = 1000;
+
+function isOfPerson(told: Told): boolean {
+  return (told.data.message as Message).message_type === "user";
+}
+
 function stepOf(run: Run, data: Data, change: (step: Run["steps"][number]) => Run["steps"][number]): Run {
   const id = data.step_id as string;
   if (!run.steps.some((step) => step.id === id)) return run;
@@ -54,8 +61,11 @@ export function patchRun(run: Run, told: Told): Run {
         const session = data.session as Session;
         return { ...step, session: { ...session, todos: session.todos ?? step.session?.todos ?? null, tool: step.session?.tool ?? null } };
       });
-    case "message:new":
-      return { ...run, _count: { ...run._count, comments: run._count.comments + 1 } };
+    case "message:new": {
+      // Whether what a person said is unread is not known here: not to whoever said it.
+      const unread = isOfPerson(told) ? run.unread : Math.min(MOST_UNREAD, run.unread + 1);
+      return { ...run, unread, _count: { ...run._count, comments: run._count.comments + 1 } };
+    }
     default:
       return run;
   }
@@ -92,8 +102,10 @@ export function withActivity(rows: ActivityRow[], row: ActivityRow): ActivityRow
 }
 
 /** Events after which a run is read again, because they do not say everything. */
-export function isWorthReading(type: string): boolean {
-  switch (type) {
+export function isWorthReading(told: Told): boolean {
+  switch (told.type) {
+    case "message:new":
+      return isOfPerson(told);
     case "workflow.execution.status_changed":
     case "workflow.step.started":
     case "workflow.step.completed":

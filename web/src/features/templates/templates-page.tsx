@@ -1,12 +1,11 @@
 /** The definitions of the project: how they do, what is wrong with them, and their text. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
-import { write } from "~/api/client";
-import { endpoints } from "~/api/endpoints";
-import { keys, queries } from "~/api/queries";
+import { queries } from "~/api/queries";
 import type { Definition, JsonSchema, Run } from "~/api/types";
 import { useMe, useProject } from "~/features/project/use-project";
+import { useRefresh } from "~/features/project/use-refresh";
 import { useMedia } from "~/lib/media";
 import { canStart } from "~/lib/run-can";
 import { duration, money, phaseLabel, plural } from "~/lib/format";
@@ -17,7 +16,6 @@ import { CopyButton } from "~/ui/copy";
 import { Find } from "~/ui/find";
 import { Icon } from "~/ui/icon";
 import { Empty, Failure, Skeleton } from "~/ui/state";
-import { useRefusal } from "~/ui/toast";
 import { Ago } from "~/ui/time";
 import { Source } from "./source";
 import { Rules, Runs } from "./template-facts";
@@ -28,8 +26,6 @@ export function TemplatesPage() {
   const me = useMe();
   const search = useSearch({ from: "__root__" });
   const navigate = useNavigate();
-  const cache = useQueryClient();
-  const refused = useRefusal();
   const isNarrow = useMedia("(max-width: 720px)");
   const [q, setQ] = useState("");
   const [first, setFirst] = useState<string>();
@@ -44,15 +40,7 @@ export function TemplatesPage() {
   const open = all.find((each) => each.key === search.open) ?? (isNarrow || search.open ? undefined : usual);
   const run = (each: Definition) => void navigate({ to: ".", search: (before) => ({ ...before, new: each.key }) });
   const show = (each: Definition | null) => void navigate({ to: ".", search: (before) => ({ ...before, open: each?.key }), replace: true });
-  const refresh = async () => {
-    if (!project) return;
-    try {
-      await write("POST", endpoints.refresh(project.id), {});
-      await Promise.all([keys.definitions(project.id), ["definition"]].map((queryKey) => cache.invalidateQueries({ queryKey })));
-    } catch (error) {
-      refused(error, "The folder was not read");
-    }
-  };
+  const refresh = useRefresh();
 
   return (
     <main className="main" id="main">
