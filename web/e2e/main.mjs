@@ -8,6 +8,7 @@ import "./flow.test.mjs";
 import "./board.test.mjs";
 import "./thread.test.mjs";
 import "./files.test.mjs";
+import "./limits.test.mjs";
 import "./steps.test.mjs";
 import "./breaks.test.mjs";
 import "./keyboard.test.mjs";

@@ -3,7 +3,7 @@ import { memo } from "react";
 import type { Run } from "~/api/types";
 import { useOrders } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
-import { money } from "~/lib/format";
+import { count, money } from "~/lib/format";
 import { useNow } from "~/lib/now";
 import { paths } from "~/lib/paths";
 import { canRetry } from "~/lib/run-can";
@@ -91,7 +91,13 @@ export const Card = memo(function Card({ run, family, isFocused, onFocus, onOpen
               {money(run.cost_usd)}
               {run.budget?.usd ? <i>/{run.budget.usd}</i> : null}
             </span>
-          ) : (
+          ) : null}
+          {run.budget?.tokens ? (
+            <span className="num" title="Tokens used of its budget">
+              {count(run.usage.input + run.usage.output)}
+              <i>/{count(run.budget.tokens)}</i>
+            </span>
+          ) : run.cost_usd ? null : (
             <span className="num muted">#{run.number}</span>
           )}
         </span>

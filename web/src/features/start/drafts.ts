@@ -6,6 +6,7 @@ export interface Draft {
   name: string;
   usd: string;
   minutes: string;
+  tokens: string;
 }
 
 const drafts = new Map<string, Draft>();
