@@ -16,7 +16,11 @@ use crate::journal::make_private;
 const FILE: &str = "access.db";
 
 /// The version of its tables.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// What the second version adds: a session ends with the token that it was made of.
+const OF_TOKENS: &str =
+    "ALTER TABLE sessions ADD COLUMN token TEXT REFERENCES tokens (id) ON DELETE CASCADE";
 
 /// A hash of a secret.
 pub type Hashed = [u8; 32];
@@ -91,6 +95,8 @@ pub struct Session {
     pub user: UserId,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The token that it was made of, if it was: they end together.
+    pub token: Option<TokenId>,
 }
 
 /// A user's part in a project.
@@ -137,9 +143,12 @@ impl AccessStore {
         if found > VERSION {
             return Err(AccessError::Newer(found));
         }
-        if found == 0 {
+        if found < VERSION {
             let transaction = connection.unchecked_transaction()?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
+            if found == 0 {
+                transaction.execute_batch(include_str!("schema.sql"))?;
+            }
+            transaction.execute_batch(OF_TOKENS)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.commit()?;
         }
@@ -168,7 +177,7 @@ impl AccessStore {
             )?,
             sessions: all(
                 &connection,
-                "SELECT hash, user, expires_at FROM sessions",
+                "SELECT hash, user, expires_at, token FROM sessions",
                 session,
             )?,
             members: all(
@@ -230,7 +239,7 @@ impl AccessStore {
         Ok(())
     }
 
-    /// Forgets a token.
+    /// Forgets a token and the sessions that were made of it.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -245,9 +254,11 @@ impl AccessStore {
     pub fn put_session(&self, session: &Session, now: Timestamp) -> Written {
         let connection = self.lock();
         connection.execute("DELETE FROM sessions WHERE expires_at < ?1", [now.millis()])?;
-        let sql = "INSERT INTO sessions (hash, user, expires_at) VALUES (?1, ?2, ?3)";
+        let sql = "INSERT INTO sessions (hash, user, expires_at, token) VALUES (?1, ?2, ?3, ?4)";
         let ends = session.expires_at.millis();
-        connection.execute(sql, params![session.hash, session.user.to_string(), ends])?;
+        let token = session.token.map(|token| token.to_string());
+        let user = session.user.to_string();
+        connection.execute(sql, params![session.hash, user, ends, token])?;
         Ok(())
     }
 
@@ -375,6 +386,10 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         hash: row.get(0)?,
         user: id(row, 1)?,
         expires_at: time(row, 2)?,
+        token: match row.get_ref(3)? {
+            rusqlite::types::ValueRef::Null => None,
+            _ => Some(id(row, 3)?),
+        },
     })
 }
 
