@@ -14,6 +14,7 @@ mod socket;
 mod comments;
 mod crash;
 mod criteria;
+mod example;
 mod flows;
 mod office;
 mod pauses;
