@@ -93,9 +93,15 @@ test("a definition with errors shows each where it is, cannot be run, and is che
   await page.getByText("line 20, column 5").waitFor();
   const row = page.getByRole("row", { name: /build-and-deploy/ });
   same(await row.getByRole("button", { name: "Run" }).getAttribute("aria-disabled"), "true", "the button of a definition with errors");
+  // Its text follows its file by itself, as its row does.
   world.write(".agent/workflows/definitions/build-and-deploy.yaml", "name: Mended\nsteps:\n  - {id: a, type: script, command: echo a}\n");
-  await page.getByRole("button", { name: "Read the folder again" }).click();
   await page.getByRole("row", { name: /Mended/ }).waitFor();
+  await page.getByText("echo a", { exact: false }).first().waitFor();
+  await page.getByText("did you mean").first().waitFor({ state: "detached" });
+  world.write(".agent/workflows/definitions/build-and-deploy.yaml", "name: Mended\nsteps:\n  - {id: a, type: script, command: echo b}\n");
+  await page.getByText("echo b", { exact: false }).first().waitFor();
+  await page.getByRole("button", { name: "Read the folder again" }).click();
+  same(await page.getByRole("row", { name: /Mended/ }).getByRole("button", { name: "Run" }).getAttribute("aria-disabled"), null, "the button of the definition that was mended");
 });
 
 test("a run is rewound with its price said before, and forked with another name and other arguments", async ({ open }) => {

@@ -43,6 +43,12 @@ const FINISHED = 100;
 const FOUND = 200;
 /** Messages that are read at once: as many as the server reads at once. */
 const MESSAGES = 500;
+/** What is shown of what a session does. */
+const KINDS = ["message", "thinking", "tool_use", "todos", "plan", "rate_limit", "api_retry", "compaction", "error"];
+
+export function isShown(row: ActivityRow): boolean {
+  return KINDS.includes(row.activity.kind);
+}
 
 export const keys = {
   projects: ["projects"] as const,
@@ -148,8 +154,7 @@ export const queries = {
     queryOptions({
       queryKey: keys.activities(step, attempt),
       queryFn: async ({ signal }) => {
-        const kind = ["message", "thinking", "tool_use", "todos", "plan", "rate_limit", "api_retry", "compaction", "error"];
-        return every<ActivityRow>((after) => endpoints.activities(step, { attempt, kind, ...(after ? { after } : {}) }), signal);
+        return every<ActivityRow>((after) => endpoints.activities(step, { attempt, kind: KINDS, ...(after ? { after } : {}) }), signal);
       },
       staleTime: Infinity,
     }),
@@ -177,13 +182,11 @@ export const queries = {
       queryFn: ({ signal }) => one<LogPart>(endpoints.log(step, type, attempt === undefined ? {} : { attempt }), signal),
     }),
 
-  events: (run: string) =>
-    infiniteQueryOptions({
-      queryKey: ["events", run],
-      queryFn: ({ pageParam, signal }) =>
-        get<Page<JournalEvent>>(endpoints.events(run, pageParam), signal),
-      initialPageParam: 0,
-      getNextPageParam: (page) => (page.next_cursor ? Number(page.next_cursor) : undefined),
+  /** A run's pauses. */
+  pauses: (run: string) =>
+    queryOptions({
+      queryKey: ["pauses", run],
+      queryFn: ({ signal }) => every<JournalEvent>((cursor) => endpoints.events(run, "run_paused,run_resumed", cursor), signal),
     }),
 
   agents: () =>

@@ -223,8 +223,10 @@ export interface components {
             role?: string | null;
             username: string;
         };
+        /** @description A person. */
         Creator: {
             id: string;
+            /** @description As they are called now; the id, when nobody knows it any more. */
             name: string;
         };
         /** @description One thing. */
@@ -844,6 +846,7 @@ export interface components {
             /** @description `comment`, `instruction`, `pause`, `resume`, `cancel` or `redirect`. */
             action_type: string;
             agent_type: string | null;
+            author: components["schemas"]["Creator"] | null;
             content: string;
             created_at: string;
             /**
@@ -1666,6 +1669,8 @@ export interface components {
             detail: string | null;
             reason: components["schemas"]["WaitingReason"];
             since: string;
+            /** @description Of a step's approval with a timeout: `fail`, `approve` or `reject`, at `until`. */
+            then?: string;
             until: string | null;
         };
         /** @enum {string} */

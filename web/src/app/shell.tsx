@@ -4,6 +4,7 @@ import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/rea
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useLink, useTopic } from "~/api/live-react";
 import { queries } from "~/api/queries";
+import type { Run } from "~/api/types";
 import { paths } from "~/lib/paths";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
@@ -19,6 +20,7 @@ const fetchHelp = () => import("~/features/palette/help");
 const Palette = lazy(fetchPalette);
 const NewRun = lazy(fetchNewRun);
 const Help = lazy(fetchHelp);
+const Asked = lazy(() => import("~/features/run/asked"));
 
 /** When what a key opens is fetched, so that it is there when the key is pressed. */
 const FETCH_AFTER_MS = 1500;
@@ -39,6 +41,7 @@ export function Shell() {
   /** What is typed in it, at first; null when it is closed. */
   const [palette, setPalette] = useState<string | null>(null);
   const [help, setHelp] = useState(false);
+  const [asked, setAsked] = useState<{ what: "cancel" | "fork"; run: Run } | null>(null);
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
   useTopic(project ? `project:${project.id}` : null);
@@ -166,10 +169,11 @@ export function Shell() {
       </nav>
       {palette !== null ? (
         <Suspense fallback={<PaletteComing words={palette} onWords={setPalette} onClose={() => setPalette(null)} />}>
-          <Palette words={palette} onClose={() => setPalette(null)} onHelp={() => setHelp(true)} />
+          <Palette words={palette} onClose={() => setPalette(null)} onHelp={() => setHelp(true)} onAsk={(what, run) => setAsked({ what, run })} />
         </Suspense>
       ) : null}
       <Suspense fallback={<Coming />}>
+        {asked ? <Asked {...asked} onClose={() => setAsked(null)} /> : null}
         {help ? <Help onClose={() => setHelp(false)} /> : null}
         {search.new !== undefined && project ? <NewRun definition={search.new === "pick" ? undefined : search.new} project={project} onClose={close} /> : null}
       </Suspense>

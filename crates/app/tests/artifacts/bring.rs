@@ -76,19 +76,34 @@ fn what_does_not_fit_is_refused_and_leaves_nothing() {
     let (world, run) = waiting();
     let file = ("file", Some("a.txt"), &b"x"[..]);
     let step = ("step_id", None, &b"ok"[..]);
-    for (parts, status) in [
-        (vec![step], 422),
-        (vec![file], 422),
-        (vec![file, ("step_id", None, &b"none"[..])], 404),
-        (vec![file, step, ("file_type", None, &b"odd"[..])], 422),
-        (vec![file, step, ("other", None, &b"x"[..])], 400),
-        (vec![file, file, step], 400),
+    for (parts, status, code) in [
+        (vec![step], 422, "invalid_body"),
+        (vec![file], 422, "invalid_body"),
+        (
+            vec![file, ("step_id", None, &b"none"[..])],
+            404,
+            "not_found",
+        ),
+        (
+            vec![file, step, ("file_type", None, &b"odd"[..])],
+            422,
+            "invalid_body",
+        ),
+        (
+            vec![file, step, ("other", None, &b"x"[..])],
+            400,
+            "bad_form",
+        ),
+        (vec![file, file, step], 400, "bad_form"),
     ] {
         let answer = upload(&world, &run, "", &parts);
         assert_eq!(answer.status, status, "{parts:?}: {answer:?}");
+        assert_eq!(answer.json()["code"], code, "{parts:?}: {answer:?}");
     }
     let path = format!("{run}/artifacts");
-    assert_eq!(world.post(&path, &json!({})).status, 415);
+    let no_form = world.post(&path, &json!({}));
+    assert_eq!(no_form.status, 415);
+    assert_eq!(no_form.json()["code"], "unsupported_media_type");
     let nowhere = upload(&world, "/api/workflow-executions/99", "", &[file, step]);
     assert_eq!(nowhere.status, 404);
     // Cut off in the middle.

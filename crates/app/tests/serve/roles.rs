@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::server_support::World;
 use crate::server_support::net::Net;
 
-const HELLO: &str = "
+pub const HELLO: &str = "
 name: Hello
 steps:
   - {id: hello, type: script, command: 'echo hello'}
 ";
 
 /// A user with this role: its id, and somebody with a token of its own.
-fn user(admin: &Net, net: &Net, name: &str, role: &str) -> (String, Net) {
+pub fn user(admin: &Net, net: &Net, name: &str, role: &str) -> (String, Net) {
     let made = admin.post("/api/users", &json!({"username": name, "role": role}));
     assert_eq!(made.status, 201, "{made:?}");
     let id = made.json()["data"]["id"].as_str().unwrap().to_owned();

@@ -20,6 +20,7 @@ import { Icon } from "~/ui/icon";
 import { Pick } from "~/ui/menu";
 import { Empty, Skeleton } from "~/ui/state";
 import { Segmented } from "~/ui/tabs";
+import { draftOf, dropDraft, keepDraft } from "./drafts";
 import { Field } from "./field";
 
 interface Props {
@@ -69,12 +70,14 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
   const me = useMe();
   const navigate = useNavigate();
   const schema = definition.args_schema ?? { type: "object", properties: {} };
-  const [args, setArgs] = useState<unknown>(() => initial(schema) ?? {});
-  const [name, setName] = useState("");
+  const draftKey = `${project.id}/${definition.id}/${definition.hash}`;
+  const [draft] = useState(() => draftOf(draftKey));
+  const [args, setArgs] = useState<unknown>(() => draft?.args ?? initial(schema) ?? {});
+  const [name, setName] = useState(draft?.name ?? "");
   const [mode, setMode] = useState<Mode>("default");
-  const [usd, setUsd] = useState("");
-  const [minutes, setMinutes] = useState("");
-  const [tokens, setTokens] = useState("");
+  const [usd, setUsd] = useState(draft?.usd ?? "");
+  const [minutes, setMinutes] = useState(draft?.minutes ?? "");
+  const [tokens, setTokens] = useState(draft?.tokens ?? "");
   const [touched, setTouched] = useState<Set<string>>(new Set());
   const [tried, setTried] = useState(false);
   const [refused, setRefused] = useState<{ args: string; problems: FieldProblem[]; detail: string } | null>(null);
@@ -89,6 +92,10 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
   const shownProblems = [...wrong, ...fromServer].filter((problem) => tried || touched.has(problem.pointer) || fromServer.includes(problem));
   const inSummary = tried ? shownProblems : fromServer;
   const properties = Object.entries(schema.properties ?? {});
+
+  useEffect(() => {
+    keepDraft(draftKey, schema, { args, name, usd, minutes, tokens });
+  }, [draftKey, schema, args, name, usd, minutes, tokens]);
 
   // What is asked has changed, so a new try is a new wish.
   useEffect(() => {
@@ -118,6 +125,7 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
         },
         once.current,
       );
+      dropDraft(draftKey);
       void navigate({ to: "/runs/$run/$tab", params: { run: String(data.number), tab: "conversation" } });
     } catch (error) {
       const problem = error instanceof Problem ? error : null;

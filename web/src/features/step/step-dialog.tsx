@@ -158,7 +158,7 @@ function SessionView({ run, step, attempt }: { run: Run; step: Step; attempt: nu
   const { session } = step;
   if (!session) return <Empty title="The session has not begun" />;
   const rows: ActivityRow[] = acts.data ?? [];
-  const items = thread([], [{ step, rows }]);
+  const items = thread([], [{ step, attempt: step.attempt, rows }]);
   const { usage } = session;
   return (
     <div className="step-sum">

@@ -1,12 +1,11 @@
 /** The definitions of the project: how they do, what is wrong with them, and their text. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
-import { write } from "~/api/client";
-import { endpoints } from "~/api/endpoints";
-import { keys, queries } from "~/api/queries";
+import { queries } from "~/api/queries";
 import type { Definition, JsonSchema, Run } from "~/api/types";
 import { useMe, useProject } from "~/features/project/use-project";
+import { useRefresh } from "~/features/project/use-refresh";
 import { useMedia } from "~/lib/media";
 import { canStart } from "~/lib/run-can";
 import { duration, money, phaseLabel, plural } from "~/lib/format";
@@ -17,7 +16,6 @@ import { CopyButton } from "~/ui/copy";
 import { Find } from "~/ui/find";
 import { Icon } from "~/ui/icon";
 import { Empty, Failure, Skeleton } from "~/ui/state";
-import { useRefusal } from "~/ui/toast";
 import { Ago } from "~/ui/time";
 import { Source } from "./source";
 import { Rules, Runs } from "./template-facts";
@@ -28,27 +26,21 @@ export function TemplatesPage() {
   const me = useMe();
   const search = useSearch({ from: "__root__" });
   const navigate = useNavigate();
-  const cache = useQueryClient();
-  const refused = useRefusal();
   const isNarrow = useMedia("(max-width: 720px)");
   const [q, setQ] = useState("");
+  const [first, setFirst] = useState<string>();
   const definitions = useQuery(queries.definitions(project?.id ?? ""));
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
 
   const all = definitions.data ?? [];
   const shown = all.filter((each) => `${each.name} ${each.key} ${each.description ?? ""}`.toLowerCase().includes(q.trim().toLowerCase()));
-  const open = all.find((each) => each.key === search.open) ?? (isNarrow || search.open ? undefined : (all.find((each) => !each.is_valid) ?? all[0]));
+  // What is shown without having been chosen stays, also when it was shown for its errors and they are mended.
+  const usual = all.find((each) => each.key === first) ?? all.find((each) => !each.is_valid) ?? all[0];
+  if (usual && usual.key !== first) setFirst(usual.key);
+  const open = all.find((each) => each.key === search.open) ?? (isNarrow || search.open ? undefined : usual);
   const run = (each: Definition) => void navigate({ to: ".", search: (before) => ({ ...before, new: each.key }) });
   const show = (each: Definition | null) => void navigate({ to: ".", search: (before) => ({ ...before, open: each?.key }), replace: true });
-  const refresh = async () => {
-    if (!project) return;
-    try {
-      await write("POST", endpoints.refresh(project.id), {});
-      await cache.invalidateQueries({ queryKey: keys.definitions(project.id) });
-    } catch (error) {
-      refused(error, "The folder was not read");
-    }
-  };
+  const refresh = useRefresh();
 
   return (
     <main className="main" id="main">
@@ -74,7 +66,7 @@ export function TemplatesPage() {
             <button type="button" className="back" onClick={() => show(null)}>
               <Icon name="right" className="flip" size="sm" /> All templates
             </button>
-            <Detail definition={open} runs={board?.runs ?? []} />
+            <Detail key={open.id} definition={open} runs={board?.runs ?? []} />
           </div>
         ) : (
           <ul className="tpl-list">
@@ -122,7 +114,7 @@ export function TemplatesPage() {
               </tbody>
             </table>
           </div>
-          {open ? <Detail definition={open} runs={board?.runs ?? []} /> : null}
+          {open ? <Detail key={open.id} definition={open} runs={board?.runs ?? []} /> : null}
         </>
       )}
     </main>
@@ -220,7 +212,7 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
             </Button>
           ) : null}
         </div>
-        {whole.error && !whole.data ? <Failure error={whole.error} what="The text" /> : whole.data ? <Source text={whole.data.source ?? ""} diagnostics={found} goTo={bad[error]} /> : <Skeleton rows={12} height={16} />}
+        {whole.error && !whole.data ? <Failure error={whole.error} what="The text" /> : whole.data ? <Source text={whole.data.source ?? ""} diagnostics={found} goTo={bad[error % bad.length]} /> : <Skeleton rows={12} height={16} />}
       </section>
       <aside className="pane tpl-side">
         {bad.length > 0 ? (

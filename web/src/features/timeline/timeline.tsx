@@ -1,5 +1,5 @@
 /** The timeline tab. */
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { queries } from "~/api/queries";
@@ -16,8 +16,6 @@ import { Icon } from "~/ui/icon";
 import { Since } from "~/ui/time";
 import { type Bar, foldedAtFirst, MANY, type Model, type Reason, shownRows, ticks, timeline } from "./timeline-model";
 
-/** Pages of the journal that are read for the pauses. */
-const PAGES = 6;
 const MOST_ZOOM = 200;
 /** What is written behind the last bar has this much room, in pixels. */
 const RESERVE = 76;
@@ -26,19 +24,15 @@ const words: Record<Reason["key"], string> = { work: "work", you: "waiting for y
 
 export default function Timeline({ run, onStep }: { run: Run; onStep: (key: string) => void }) {
   const now = useNow(!isOver(run));
-  const events = useInfiniteQuery(queries.events(run.id));
-  const { hasNextPage, isFetchingNextPage, fetchNextPage, data } = events;
-  useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && (data?.pages.length ?? 0) < PAGES) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage, data]);
+  const pauses = useQuery(queries.pauses(run.id));
   const paused = run.paused_at;
   useEffect(() => {
-    void events.refetch();
+    void pauses.refetch();
     // When it is paused or goes on, the journal has more to say.
   }, [paused]);
 
-  const known = useMemo(() => (data?.pages ?? []).flatMap((page) => page.data), [data]);
-  const model = useMemo(() => timeline(run, known, now), [run, known, now]);
+  const { data } = pauses;
+  const model = useMemo(() => timeline(run, data ?? [], now), [run, data, now]);
   const [zoom, setZoom] = useState(1);
   const [query, setQuery] = useState("");
   const [folded, setFolded] = useState<Set<string>>(() => foldedAtFirst(model.rows));
