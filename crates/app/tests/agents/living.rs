@@ -30,6 +30,16 @@ fn every_agent_takes_a_step_to_its_end() {
             session["usage"]["input"].as_u64() >= Some(100),
             "{agent}: {session}"
         );
+        // Its own lines are there to be read.
+        let raw = work["id"].as_str().unwrap();
+        let raw = format!("/api/workflow-steps/{raw}/logs/raw");
+        let raw = office.world.get(&raw)["data"].take();
+        let raw = raw["content"].as_str().unwrap();
+        assert!(raw.contains("well."), "{agent}: {raw}");
+        for line in raw.lines() {
+            let read = serde_json::from_str::<serde_json::Value>(line);
+            assert!(read.is_ok(), "{agent}: {line}");
+        }
     }
 }
 

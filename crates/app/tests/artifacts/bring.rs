@@ -136,6 +136,35 @@ fn a_file_over_the_limit_is_413_and_leaves_nothing() {
     assert_eq!(answer.status, 201);
 }
 
+/// The most memory that a process has had, in KiB.
+fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let words = line.unwrap().trim().trim_end_matches(" kB");
+    words.parse().unwrap()
+}
+
+#[test]
+fn a_large_file_is_brought_and_fetched_in_bounded_memory() {
+    const LENGTH: usize = 64 << 20;
+    let (world, run) = waiting();
+    let bring = |content: &[u8]| {
+        let parts = [("step_id", None, &b"ok"[..]), ("file", Some("l"), content)];
+        let answer = upload(&world, &run, "", &parts);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["data"].clone()
+    };
+    // What any upload needs is there by then.
+    bring(b"small");
+    let before = peak(world.host_pid());
+    let large = bring(&vec![b'x'; LENGTH]);
+    assert_eq!(large["size_bytes"], LENGTH);
+    let path = format!("/api/artifacts/{}", large["id"].as_str().unwrap());
+    assert_eq!(crate::form::get(&world, &path, "").body.len(), LENGTH);
+    let more = peak(world.host_pid()) - before;
+    assert!(more < 16 * 1024, "the host took {more} KiB more");
+}
+
 #[test]
 fn the_same_key_brings_a_file_once() {
     let (world, run) = waiting();

@@ -7,6 +7,7 @@ mod server_support;
 
 mod bad_input;
 mod compressed;
+mod log;
 mod members;
 mod open_files;
 mod passwords;

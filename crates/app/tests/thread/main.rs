@@ -15,6 +15,7 @@ mod answers;
 mod comments;
 mod crash;
 mod criteria;
+mod example;
 mod flows;
 mod office;
 mod pauses;

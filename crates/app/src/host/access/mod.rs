@@ -57,6 +57,8 @@ pub struct Shown {
     pub most: Role,
     /// The role of one whom only their token knows.
     pub given: Option<Role>,
+    /// The token that was shown, if it was one that is kept here.
+    pub token: Option<TokenId>,
 }
 
 /// Why nobody is signed in.
@@ -187,7 +189,11 @@ impl Access {
             Some(token) => {
                 let ended = token.expires_at.is_some_and(|ends| super::now() >= ends);
                 let most = Role::of(&token.role)?;
-                (!ended).then(|| state.shown(token.user, most)).flatten()
+                let shown = state.shown(token.user, most).filter(|_| !ended)?;
+                Some(Shown {
+                    token: Some(token.id),
+                    ..shown
+                })
             }
             None if value.split('.').count() == 3 => {
                 let claims = self.signers.read_token(value)?;
@@ -321,13 +327,19 @@ impl Access {
     pub fn sign_in(&self, who: &Shown) -> Result<String, AccessError> {
         let value = secret();
         let now = super::now();
+        let mut state = self.lock();
+        let mut tokens = state.tokens.values();
+        let token = who.token.and_then(|id| tokens.find(|token| token.id == id));
         let session = Session {
             hash: hashed(&value),
             user: who.user,
-            expires_at: now.plus(SESSION),
+            expires_at: token
+                .and_then(|token| token.expires_at)
+                .map_or(now.plus(SESSION), |ends| ends.min(now.plus(SESSION))),
+            // One that was taken back meanwhile is refused by the disk.
+            token: who.token,
         };
         self.store.put_session(&session, now)?;
-        let mut state = self.lock();
         state.sessions.retain(|_, session| now < session.expires_at);
         state.sessions.insert(session.hash, session);
         Ok(value)
@@ -379,6 +391,7 @@ impl State {
             username: user.username.clone(),
             most,
             given: None,
+            token: None,
         })
     }
 
@@ -394,6 +407,7 @@ impl State {
             username: subject.chars().take(100).collect(),
             most: role,
             given: Some(role),
+            token: None,
         })
     }
 

@@ -173,8 +173,11 @@ pub(in super::super) fn listed(
         while let Some(row) = rows.next()? {
             let place: (usize, i64) = (row.get(0)?, row.get(1)?);
             last = last.max(Some(place.0));
-            if places.len() + 2 <= LISTED - NEXT {
-                places.extend([place, (place.0, WHOLE)]);
+            let with_its_step = [place, (place.0, WHOLE)];
+            let more = with_its_step.iter().collect::<BTreeSet<_>>();
+            let more = more.iter().filter(|one| !places.contains(one)).count();
+            if places.len() + more <= LISTED - NEXT {
+                places.extend(with_its_step);
             }
         }
     }

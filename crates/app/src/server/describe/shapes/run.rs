@@ -48,6 +48,7 @@ pub struct RunDetail {
     #[serde(flatten)]
     facts: RunFacts,
     steps: Vec<Step>,
+    /// The newest 200 of its thread, oldest first; all of them are at `/comments`.
     comments: Vec<Comment>,
     checkpoints: Vec<Checkpoint>,
     /// Child runs and forks, oldest first.
