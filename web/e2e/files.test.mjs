@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { same, test } from "./harness.mjs";
 
 test("a file says how far it is, one that is refused stays with the reason, and goes with its message when tried again", async ({ open }) => {
@@ -36,4 +37,12 @@ test("a file says how far it is, one that is refused stays with the reason, and 
   await said.getByText("first.txt").waitFor();
   await files.waitFor({ state: "detached" });
   same(await thread.locator(".msg", { hasText: "first.txt" }).count(), 1, "messages that name the file");
+
+  await page.getByRole("navigation", { name: "Views of this run" }).getByRole("link", { name: "Artifacts" }).click();
+  await page.getByRole("region", { name: "Files" }).getByRole("button", { name: /second.txt/ }).click();
+  await page.getByRole("region", { name: "Preview of second.txt" }).getByText("the second file").waitFor();
+  const download = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download" }).click();
+  same((await download).suggestedFilename(), "second.txt", "the name of the download");
+  same(readFileSync(await (await download).path(), "utf8"), "the second file", "what is downloaded");
 });

@@ -7,6 +7,7 @@ import "./signing-in.test.mjs";
 import "./flow.test.mjs";
 import "./board.test.mjs";
 import "./thread.test.mjs";
+import "./orders.test.mjs";
 import "./files.test.mjs";
 import "./limits.test.mjs";
 import "./steps.test.mjs";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, same, test } from "./harness.mjs";
-import { until } from "./world.mjs";
+import { baton, until } from "./world.mjs";
 
 const TRIES = "name: Tries\nsteps:\n  - id: tests\n    name: Unit tests\n    type: script\n    command: 'echo x >> tries; echo try number $(wc -l < tries); [ $(wc -l < tries) -ge 3 ]'\n    retry: {attempts: 3, backoff: 1ms}\n";
 
@@ -79,4 +79,32 @@ test("an agent's todos stand below its step in the overview while it works, and 
   same(await todos.count(), 0, "todos of a step that is over, before it is unfolded");
   await page.getByRole("button", { name: /More of Write the sliding window/ }).click();
   await todos.getByText("Test it with bursts").waitFor();
+});
+
+test("the timeline marks checkpoints, and from a step that is selected one goes back or forks", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: ["quick.yaml"] } });
+  world.baton("run", "quick", "--detach", "--name", "Back to it");
+  await until("the run to ask", () => world.baton("show", "1").waiting?.reason === "approval");
+  await page.goto(`${world.url}/runs/1/timeline`);
+  const line = page.getByRole("region", { name: "Timeline" });
+  await line.getByRole("button", { name: /Check it/ }).waitFor();
+  same(await line.locator(".cpm").count(), 2, "checkpoints that are marked");
+  const selected = page.getByRole("region", { name: "The step that is selected" });
+  await page.keyboard.press("j");
+  await selected.getByText("Selected: Say hello").waitFor();
+  await page.keyboard.press("j");
+  await selected.getByText("Selected: Check it").waitFor();
+  same(await selected.getByRole("button", { name: "Rewind to before" }).getAttribute("aria-disabled"), "true", "going back while it runs");
+
+  world.sh(baton, ["approve", "1"]);
+  await page.getByText("Done", { exact: true }).first().waitFor();
+  await selected.getByRole("button", { name: "Fork" }).click();
+  same(await page.getByLabel("From").inputValue(), "check", "the step that is forked from");
+  await page.keyboard.press("Escape");
+  await selected.getByRole("button", { name: "Rewind to before" }).click();
+  const dialog = page.getByRole("dialog", { name: "Rewind to before Check it" });
+  await dialog.getByText(/3 steps run again/).waitFor();
+  await dialog.getByRole("button", { name: "Rewind and run" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await until("the run to ask again", () => world.baton("show", "1").waiting?.reason === "approval");
 });
