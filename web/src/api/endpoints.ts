@@ -10,11 +10,11 @@ export const endpoints = {
   logout: () => "/api/auth/logout",
   health: () => "/healthz",
   socket: () => "/api/ws",
-  projects: () => "/api/projects",
+  projects: (page: { cursor?: string; limit?: number } = {}) => `/api/projects${query(page)}`,
   project: (project: string) => `/api/projects/${id(project)}`,
   members: (project: string) => `/api/projects/${id(project)}/members`,
   refresh: (project: string) => `/api/projects/${id(project)}/workflows/refresh`,
-  definitions: (project?: string) => `/api/workflow-definitions${query({ project_id: project })}`,
+  definitions: (project?: string, page: { cursor?: string; limit?: number } = {}) => `/api/workflow-definitions${query({ project_id: project, ...page })}`,
   definition: (definition: string) => `/api/workflow-definitions/${id(definition)}`,
   runs: (filter: Record<string, string | number | string[] | undefined | null> = {}) =>
     `/api/workflow-executions${query(filter)}`,

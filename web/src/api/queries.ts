@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, send } from "./client";
 import { endpoints } from "./endpoints";
-import { withLater } from "./patch";
+import { newest, withLater } from "./patch";
 import type {
   ActivityRow,
   Agent,
@@ -29,6 +29,8 @@ interface Page<T> {
 const OPEN = ["pending", "running", "paused", "failed"];
 const OVER = ["completed", "cancelled"];
 const MOST_PAGES = 25;
+/** As many rows of a page as the server gives at most. */
+const PAGE = 200;
 /** Messages that are read at once: as many as the server reads at once. */
 const MESSAGES = 500;
 /** What is shown of what a session does. */
@@ -67,13 +69,13 @@ export const queries = {
   projects: () =>
     queryOptions({
       queryKey: keys.projects,
-      queryFn: async ({ signal }) => (await get<Page<Project>>(endpoints.projects(), signal)).data,
+      queryFn: ({ signal }) => every<Project>((cursor) => endpoints.projects({ limit: PAGE, ...(cursor ? { cursor } : {}) }), signal),
     }),
 
   definitions: (project: string) =>
     queryOptions({
       queryKey: keys.definitions(project),
-      queryFn: async ({ signal }) => (await get<Page<Definition>>(endpoints.definitions(project), signal)).data,
+      queryFn: ({ signal }) => every<Definition>((cursor) => endpoints.definitions(project, { limit: PAGE, ...(cursor ? { cursor } : {}) }), signal),
       enabled: project !== "",
     }),
 
@@ -87,7 +89,7 @@ export const queries = {
     queryOptions({
       queryKey: keys.board(project),
       queryFn: async ({ signal }) => {
-        const filter = { project_id: project, limit: 200 };
+        const filter = { project_id: project, limit: PAGE };
         const [open, over] = await Promise.all([
           every<Run>((cursor) => endpoints.runs({ ...filter, status: OPEN, cursor }), signal),
           get<Page<Run>>(endpoints.runs({ ...filter, status: OVER, limit: 100 }), signal),
@@ -131,7 +133,14 @@ export const queries = {
     queryOptions({
       queryKey: keys.activities(step, attempt),
       queryFn: async ({ signal }) => {
-        return every<ActivityRow>((after) => endpoints.activities(step, { attempt, kind: KINDS, ...(after ? { after } : {}) }), signal);
+        // To its end, however long it is: what is newest is what is looked at.
+        let rows: ActivityRow[] = [];
+        for (let after: string | undefined; ; ) {
+          const page = await get<Page<ActivityRow>>(endpoints.activities(step, { attempt, kind: KINDS, ...(after ? { after } : {}) }), signal);
+          rows = newest([...rows, ...page.data]);
+          if (!page.next_cursor) return rows;
+          after = page.next_cursor;
+        }
       },
       staleTime: Infinity,
     }),
