@@ -105,9 +105,7 @@ pub async fn start(
     let parent = match &body.parent_run_id {
         Some(parent) => {
             let parent = find::run(&host, parent).await?.created.clone();
-            caller
-                .identity
-                .may_in(parent.project.id, Role::Operator)?;
+            caller.identity.may_in(parent.project.id, Role::Operator)?;
             Some(Parent {
                 run: parent.run,
                 step: None,

@@ -14,9 +14,7 @@ use baton_engine::ports::{Aggregate, Position, Stored};
 use super::progress::{Piece, Progress, Started};
 use crate::host::Host;
 use crate::server::story::Story;
-use crate::server::wire::event::{
-    Before, Outlook, Told, position, sent, told, told_by_commit,
-};
+use crate::server::wire::event::{Before, Outlook, Told, position, sent, told, told_by_commit};
 
 /// Runs whose state is kept between their commits.
 const KEPT: usize = 1024;
