@@ -7,7 +7,7 @@ mod sim;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::decide::{Command, News};
@@ -177,6 +177,34 @@ fn a_worker_that_dies_between_steps_is_replaced() {
     );
     calm.live(500);
     assert_eq!(story, sim::story(&calm.run, &calm.journal));
+}
+
+#[test]
+fn a_program_that_waits_for_long_leaves_its_worker_and_goes_on_from_its_journal() {
+    let mut host = Host::new(
+        "
+    const first = await script('one');
+    await script('two');
+    return { first: first.result };",
+    );
+    let mut has_waited = false;
+    let story = host.live(|host| {
+        if std::mem::replace(&mut has_waited, true) {
+            return;
+        }
+        assert_eq!(
+            host.programs.held(),
+            1,
+            "it is kept while it may go on soon"
+        );
+        let since = Instant::now();
+        while host.programs.held() > 0 {
+            assert!(since.elapsed() < PATIENCE, "it stays in its worker");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    assert!(story.starts_with("completed"), "{story}");
+    assert_eq!((host.lost, host.workers().len()), (0, 1));
 }
 
 #[test]

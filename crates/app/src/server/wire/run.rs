@@ -142,7 +142,7 @@ fn facts(run: &RunRow, beside: &Beside) -> Map<String, Value> {
         "parent_step_id": run.parent_step,
         "instruction": run.instruction,
         "path": run.directory,
-        "waiting": waiting_of(run, &beside.stuck),
+        "waiting": waiting_of(run.waiting.as_ref(), run.cancel_requested_at.is_some(), &beside.stuck),
         "progress": with_estimate(run, beside.estimate),
         "worktree": own_files::worktree(run),
         "budget": budget(&run.budget),
@@ -183,11 +183,11 @@ fn pause_reason(pause: &PauseRow) -> Value {
 }
 
 /// Why a run does not advance. Names the processes that will not end.
-fn waiting_of(run: &RunRow, stuck: &[u32]) -> Value {
-    let mut value = waiting(run.waiting.as_ref());
-    if let Some(waiting) = &run.waiting
+fn waiting_of(why: Option<&Waiting>, is_cancelled: bool, stuck: &[u32]) -> Value {
+    let mut value = waiting(why);
+    if let Some(waiting) = why
         && !stuck.is_empty()
-        && run.cancel_requested_at.is_some()
+        && is_cancelled
     {
         let pids: Vec<String> = stuck.iter().map(u32::to_string).collect();
         let pids = pids.join(", ");
@@ -270,5 +270,32 @@ pub fn user(by: &Actor) -> Value {
     match by {
         Actor::User(id) => id.to_string().into(),
         Actor::System | Actor::Attempt(_) | Actor::Parent(_) => UserId::LOCAL.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_core::run::WaitReason;
+    use baton_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn processes_that_do_not_end_are_named_to_who_has_cancelled() {
+        let why = Waiting {
+            reason: WaitReason::Cancelling,
+            since: Timestamp::from_millis(0),
+            until: None,
+            detail: "ending the process of one step".into(),
+        };
+        let detail = |is_cancelled, stuck: &[u32]| {
+            let value = waiting_of(Some(&why), is_cancelled, stuck);
+            value["detail"].as_str().unwrap_or_default().to_owned()
+        };
+        let named = "ending the process of one step: these processes do not end: 41, 42";
+        assert_eq!(detail(true, &[41, 42]), named);
+        assert_eq!(detail(true, &[]), why.detail);
+        assert_eq!(detail(false, &[41]), why.detail);
+        assert_eq!(waiting_of(None, true, &[41]), Value::Null);
     }
 }
