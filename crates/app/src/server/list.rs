@@ -15,7 +15,7 @@ use super::asking::{Caller, Params};
 use super::describe::{NumberedPageParams, Page as ListOf, Run as RunShape, RunParams};
 use super::error::{Answer, Problem};
 use super::wire::run::Beside;
-use super::{find, wire};
+use super::{activities, find, wire};
 use crate::host::Host;
 
 /// What is asked for; `None` when nothing can fit.
@@ -83,10 +83,12 @@ pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<
         let Page { rows, next } = views.listed(&filter, before, limit)?;
         let runs: Vec<&RunRow> = rows.iter().map(|listed| &listed.run).collect();
         let unread = unread(host, &views, &caller, &runs)?;
-        let rows = rows.iter().zip(unread);
-        let data = rows.map(|(listed, unread)| shown(host, listed, unread));
+        let shown = rows.iter().zip(unread);
+        let shown = shown.map(|(listed, unread)| shown(host, listed, unread));
+        let mut data: Vec<wire::run::Row> = shown.collect();
+        fill(host, &views, &rows, &mut data)?;
         Made::of(&Found {
-            data: data.collect(),
+            data,
             next_cursor: next.map(|number| number.to_string()),
         })
     });
@@ -98,6 +100,9 @@ struct Found<'a> {
     data: Vec<wire::run::Row<'a>>,
     next_cursor: Option<String>,
 }
+
+/// Of so many agents a page says what they are at; of the others the live events do.
+const MOST_FILLED: usize = 64;
 
 /// Unread messages are counted so far.
 const MOST_UNREAD: usize = 1000;
@@ -112,6 +117,25 @@ pub fn unread(host: &Host, views: &Views, caller: &Caller, runs: &[&RunRow]) -> 
     let numbers = runs.iter().map(|run| run.number);
     let read: Vec<(u64, u64)> = numbers.zip(marks).collect();
     Ok(views.unread(user, &read, MOST_UNREAD)?)
+}
+
+/// What the agents that work are at: their todos and the tool they use.
+fn fill(
+    host: &Host,
+    views: &Views,
+    listed: &[Listed],
+    rows: &mut [wire::run::Row],
+) -> Answer<()> {
+    let steps = listed.iter().zip(rows).flat_map(|(listed, row)| {
+        let steps = listed.steps.iter().zip(&mut row.steps);
+        steps.map(|(step, shown)| (&listed.run, step, &mut shown.session))
+    });
+    let working = steps.filter(|(_, step, session)| step.is_working() && session.is_some());
+    for (run, step, session) in working.take(MOST_FILLED) {
+        let attempts = views.attempts(run.id, step.id)?;
+        activities::fill(host, run, step, &attempts, session);
+    }
+    Ok(())
 }
 
 /// A run as lists show it.

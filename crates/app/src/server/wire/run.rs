@@ -34,7 +34,8 @@ pub struct Beside {
 pub struct Row<'a> {
     #[serde(flatten)]
     facts: Map<String, Value>,
-    steps: Vec<step::Row<'a>>,
+    /// Its steps in file order.
+    pub steps: Vec<step::Row<'a>>,
     /// Of how many these are.
     steps_total: usize,
 }
