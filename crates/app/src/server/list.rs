@@ -83,9 +83,9 @@ pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<
         let Page { rows, next } = views.listed(&filter, before, limit)?;
         let runs: Vec<&RunRow> = rows.iter().map(|listed| &listed.run).collect();
         let unread = unread(host, &views, &caller, &runs)?;
-        let shown = rows.iter().zip(unread);
-        let shown = shown.map(|(listed, unread)| shown(host, listed, unread));
-        let mut data: Vec<wire::run::Row> = shown.collect();
+        let read = rows.iter().zip(unread);
+        let read = read.map(|(listed, unread)| shown(host, listed, unread));
+        let mut data: Vec<wire::run::Row> = read.collect();
         fill(host, &views, &rows, &mut data)?;
         Made::of(&Found {
             data,
@@ -120,12 +120,7 @@ pub fn unread(host: &Host, views: &Views, caller: &Caller, runs: &[&RunRow]) -> 
 }
 
 /// What the agents that work are at: their todos and the tool they use.
-fn fill(
-    host: &Host,
-    views: &Views,
-    listed: &[Listed],
-    rows: &mut [wire::run::Row],
-) -> Answer<()> {
+fn fill(host: &Host, views: &Views, listed: &[Listed], rows: &mut [wire::run::Row]) -> Answer<()> {
     let steps = listed.iter().zip(rows).flat_map(|(listed, row)| {
         let steps = listed.steps.iter().zip(&mut row.steps);
         steps.map(|(step, shown)| (&listed.run, step, &mut shown.session))
