@@ -159,7 +159,14 @@ const RANK: Segment[] = ["need", "fail", "retry", "run", "wait", "hold", "todo",
 
 /** One segment per step of the definition. */
 export function segments(run: Run): Segment[] {
-  const all = run.steps.filter((step) => !step.parent_step_id).map((step) => stepState(step, run));
+  const shown = run.steps.filter((step) => !step.parent_step_id).map((step) => stepState(step, run));
+  // A list leaves out most of very many steps: those that have ended, before the others, and those to come.
+  const { known } = run.progress;
+  const isCut = (run.steps_total ?? 0) > run.steps.length && known > shown.length;
+  const ended = shown.filter((state) => state === "done" || state === "skip").length;
+  const before = isCut ? Math.max(Math.min(run.progress.ended - ended, known - shown.length), 0) : 0;
+  const after = isCut ? known - shown.length - before : 0;
+  const all = [...Array<Segment>(before).fill("done"), ...shown, ...Array<Segment>(after).fill("todo")];
   if (all.length <= MOST_SEGMENTS) return all;
   const size = all.length / MOST_SEGMENTS;
   return Array.from({ length: MOST_SEGMENTS }, (_, index) => {

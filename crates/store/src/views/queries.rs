@@ -386,7 +386,7 @@ impl Views {
     }
 
     /// Of each of these runs, by its number: how many messages of its thread after this one (its wire
-    /// id) others wrote than this user; no more than `most` are counted.
+    /// id) others wrote than this user. The newest `most` are looked at, so that a thread may be long.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -396,8 +396,8 @@ impl Views {
         runs: &[(u64, u64)],
         most: usize,
     ) -> Result<Vec<u64>, ReadError> {
-        let sql = "SELECT count(*) FROM (SELECT 1 FROM messages
-             WHERE run = ?1 AND id > ?2 AND author IS NOT ?3 LIMIT ?4)";
+        let sql = "SELECT count(*) FROM (SELECT author FROM messages
+             WHERE run = ?1 AND id > ?2 ORDER BY id DESC LIMIT ?4) WHERE author IS NOT ?3";
         let user = user.to_string();
         self.at_once(|connection| {
             let mut count = connection.prepare_cached(sql)?;
