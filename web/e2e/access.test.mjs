@@ -7,7 +7,7 @@ import { expect, fits, settled, test } from "./harness.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-for (const [theme, width] of [["light", 1440], ["dark", 1440], ["dark", 390]]) {
+for (const [theme, width] of [["light", 1440], ["dark", 1440], ["light", 390], ["dark", 390]]) {
   test(`axe finds nothing serious on any page, ${theme}, ${width} px wide`, async ({ open }) => {
     const { world, page } = await open({ context: { viewport: { width, height: 900 }, colorScheme: theme } });
     world.baton("run", "implement-feature", "--detach", "--arg", "featureName=Rotate tokens", "--name", "Rotate tokens");

@@ -133,7 +133,7 @@ test("a program that fails before its first step says so where its steps would b
   }
 });
 
-test("a failed run is retried from its card, rewound with its price said before, and forked", async ({ open }) => {
+test("a run is rewound with its price said before, and forked with another name and other arguments", async ({ open }) => {
   const { world, page } = await open();
   world.baton("run", "implement-feature", "--detach", "--arg", "featureName=Rotate tokens", "--name", "Rotate tokens");
   await page.getByRole("button", { name: "Look and decide" }).waitFor();
@@ -154,6 +154,16 @@ test("a failed run is retried from its card, rewound with its price said before,
   await page.getByRole("group", { name: "Approval" }).waitFor();
   await page.getByRole("button", { name: "Fork" }).click();
   await page.getByLabel("From").selectOption({ label: "Approve the plan" });
+  // With another name and other arguments; what does not fit is said before.
+  await page.getByLabel("Name of the run").fill("Rotate them otherwise");
+  await page.getByText("Other arguments").click();
+  await page.getByLabel(/^Feature name/).fill("x");
+  await page.getByText("At least 3 characters. This has 1.").waitFor();
+  same(await page.getByRole("button", { name: "Fork and run" }).getAttribute("aria-disabled"), "true", "the button while an argument is wrong");
+  await page.getByLabel(/^Feature name/).fill("Rotate on every use");
   await page.getByRole("button", { name: "Fork and run" }).click();
   await page.waitForURL(/\/runs\/2\//);
+  await page.getByRole("heading", { name: "Rotate them otherwise" }).waitFor();
+  const fork = world.baton("show", "2");
+  same([fork.args.featureName, fork.args.environment], ["Rotate on every use", "dev"], "the arguments of the fork");
 });

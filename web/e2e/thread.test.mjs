@@ -72,6 +72,11 @@ test("an agent's question and its wish to act are answered in the thread", async
   await question.getByLabel("Reason").fill("Not into this file");
   await question.getByRole("button", { name: "Deny", exact: true }).click();
   await question.waitFor({ state: "detached" });
+  // Both stay in the thread, with what was asked.
+  const log = page.getByRole("log");
+  await log.getByText("Should a code work on a second device?").first().waitFor();
+  await log.getByText("No, only where", { exact: false }).first().waitFor();
+  await log.getByText("Rejected: Not into this file").waitFor();
 });
 
 test("what an agent said in an attempt that failed stays in the thread, before what it said in the next", async ({ open }) => {

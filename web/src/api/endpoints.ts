@@ -15,6 +15,7 @@ export const endpoints = {
   members: (project: string) => `/api/projects/${id(project)}/members`,
   refresh: (project: string) => `/api/projects/${id(project)}/workflows/refresh`,
   definitions: (project?: string, page: { cursor?: string; limit?: number } = {}) => `/api/workflow-definitions${query({ project_id: project, ...page })}`,
+  examples: (project: string) => `/api/projects/${id(project)}/workflows/examples`,
   definition: (definition: string) => `/api/workflow-definitions/${id(definition)}`,
   runs: (filter: Record<string, string | number | string[] | undefined | null> = {}) =>
     `/api/workflow-executions${query(filter)}`,
@@ -23,7 +24,7 @@ export const endpoints = {
     `/api/workflow-executions/${id(run)}/${order}`,
   rewindPreview: (run: string, to: string) => `/api/workflow-executions/${id(run)}/rewind-preview${query({ to })}`,
   read: (run: string) => `/api/workflow-executions/${id(run)}/read`,
-  events: (run: string, after?: number) => `/api/workflow-executions/${id(run)}/events${query({ after, limit: 200 })}`,
+  events: (run: string, types: string, cursor?: string) => `/api/workflow-executions/${id(run)}/events${query({ type: types, cursor, limit: 200 })}`,
   diff: (run: string, from?: string, to?: string) => `/api/workflow-executions/${id(run)}/diff${query({ from, to })}`,
   uploads: (run: string) => `/api/workflow-executions/${id(run)}/artifacts`,
   artifact: (artifact: string) => `/api/artifacts/${id(artifact)}`,

@@ -25,12 +25,24 @@ interface Page<T> {
   next_cursor: string | null;
 }
 
+/** Runs of a project: all that are not over, and the newest of those that are, as many pages as were asked for. */
+export interface Board {
+  runs: Run[];
+  /** Where the older ones begin. */
+  more: string | null;
+  pages: number;
+}
+
 /** Runs that are not over are all read; of those that are, the newest. */
 const OPEN = ["pending", "running", "paused", "failed"];
 const OVER = ["completed", "cancelled"];
 const MOST_PAGES = 25;
 /** As many rows of a page as the server gives at most. */
 const PAGE = 200;
+/** Finished runs that are read at once. */
+const FINISHED = 100;
+/** Runs a search reads of those that are not on the board. */
+const FOUND = 200;
 /** Messages that are read at once: as many as the server reads at once. */
 const MESSAGES = 500;
 /** What is shown of what a session does. */
@@ -88,15 +100,26 @@ export const queries = {
   board: (project: string) =>
     queryOptions({
       queryKey: keys.board(project),
-      queryFn: async ({ signal }) => {
+      queryFn: async ({ signal, client }): Promise<Board> => {
+        const pages = client.getQueryData<Board>(keys.board(project))?.pages ?? 1;
         const filter = { project_id: project, limit: PAGE };
         const [open, over] = await Promise.all([
           every<Run>((cursor) => endpoints.runs({ ...filter, status: OPEN, cursor }), signal),
-          get<Page<Run>>(endpoints.runs({ ...filter, status: OVER, limit: 100 }), signal),
+          finished(project, pages, null, signal),
         ]);
-        return { runs: [...open, ...over.data], more: over.next_cursor };
+        return { runs: [...open, ...over.runs], more: over.more, pages };
       },
       enabled: project !== "",
+    }),
+
+  /** Of all runs of a project those with these words in their name, or of this definition. */
+  found: (project: string, q: string, definition: string | undefined) =>
+    queryOptions({
+      queryKey: ["found", project, q, definition ?? ""],
+      queryFn: async ({ signal }) => (await get<Page<Run>>(endpoints.runs({ project_id: project, q, definition, limit: FOUND }), signal)).data,
+      enabled: project !== "" && (q !== "" || definition !== undefined),
+      placeholderData: keepPreviousData,
+      staleTime: 10_000,
     }),
 
   /** How runs went since then. */
@@ -168,13 +191,11 @@ export const queries = {
       queryFn: ({ signal }) => one<LogPart>(endpoints.log(step, type, attempt === undefined ? {} : { attempt }), signal),
     }),
 
-  events: (run: string) =>
-    infiniteQueryOptions({
-      queryKey: ["events", run],
-      queryFn: ({ pageParam, signal }) =>
-        get<Page<JournalEvent>>(endpoints.events(run, pageParam), signal),
-      initialPageParam: 0,
-      getNextPageParam: (page) => (page.next_cursor ? Number(page.next_cursor) : undefined),
+  /** A run's pauses. */
+  pauses: (run: string) =>
+    queryOptions({
+      queryKey: ["pauses", run],
+      queryFn: ({ signal }) => every<JournalEvent>((cursor) => endpoints.events(run, "run_paused,run_resumed", cursor), signal),
     }),
 
   agents: () =>
@@ -196,6 +217,19 @@ export const queries = {
   /** Anything that answers `{data}`. */
   data: <T>(path: string) => queryOptions({ queryKey: ["data", path], queryFn: ({ signal }) => one<T>(path, signal), retry: false }),
 };
+
+/** So many pages of finished runs, from the newest or from there on. */
+export async function finished(project: string, pages: number, from: string | null, signal?: AbortSignal): Promise<{ runs: Run[]; more: string | null }> {
+  const runs: Run[] = [];
+  let more = from;
+  for (let page = 0; page < pages; page += 1) {
+    const answer = await get<Page<Run>>(endpoints.runs({ project_id: project, status: OVER, limit: FINISHED, cursor: more }), signal);
+    runs.push(...answer.data);
+    more = answer.next_cursor;
+    if (!more) break;
+  }
+  return { runs, more };
+}
 
 async function one<T>(path: string, signal: AbortSignal): Promise<T> {
   const answer = await get<{ data: T } & T>(path, signal);

@@ -1,5 +1,5 @@
 /** Pure: what a run's badge and step bar show. One badge a run, by priority. */
-import type { Question, Run, Step } from "~/api/types";
+import type { Question, Run, Step, Todo } from "~/api/types";
 import { duration, localTimes, plural, timeOfDay } from "./format";
 
 export type BadgeState =
@@ -242,4 +242,13 @@ export function runningShare(run: Run, now: number): number {
   if (!estimate || known === 0) return 0.5;
   const share = (elapsed(run, now) / estimate) * known - run.progress.ended;
   return Math.min(0.95, Math.max(0.1, share));
+}
+
+export function todoState(todo: Todo): Segment {
+  return todo.status === "completed" ? "done" : todo.status === "in_progress" ? "run" : "todo";
+}
+
+/** A todo in words: what is being done, while it is. */
+export function todoText(todo: Todo): string {
+  return todo.status === "in_progress" ? (todo.active_form ?? todo.content) : todo.content;
 }

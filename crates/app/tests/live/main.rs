@@ -7,6 +7,7 @@ mod server_support;
 
 mod definitions;
 mod deleted;
+mod ends;
 mod restart;
 mod slow;
 mod socket;

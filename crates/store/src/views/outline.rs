@@ -47,6 +47,9 @@ pub struct Declared {
     /// Of an agent step: which agent, as the definition names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Of an approval: `fail`, `approve` or `reject` when nobody answers in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_timeout: Option<String>,
     /// Keys of the steps it needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
@@ -85,6 +88,10 @@ impl Declared {
             kind: word(&step.action.kind()),
             agent: match &step.action {
                 Action::Agent(agent) => Some(agent.agent.clone()),
+                _ => None,
+            },
+            on_timeout: match &step.action {
+                Action::Approval(approval) => Some(approval.on_timeout.word().into()),
                 _ => None,
             },
             needs: needs.collect(),

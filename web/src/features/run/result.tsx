@@ -66,6 +66,15 @@ export default function Result({ run }: { run: Run }) {
               ) : null}
               <Coded text={finished.branch ? (finished.detail ?? "").replace(finished.branch, `\`${finished.branch}\``) : (finished.detail ?? "")} />
             </p>
+            {finished.conflicts.length > 0 ? (
+              <ul className="conflicts" aria-label="Files in conflict">
+                {finished.conflicts.map((path) => (
+                  <li key={path} className="m11 anywhere">
+                    {path}
+                  </li>
+                ))}
+              </ul>
+            ) : null}
           </section>
         ) : null}
         {said.toReversed().map((step) => (

@@ -12,12 +12,14 @@ import { duration, money, phaseLabel, plural } from "~/lib/format";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Badge } from "~/ui/badge";
 import { Button } from "~/ui/button";
+import { CopyButton } from "~/ui/copy";
 import { Find } from "~/ui/find";
 import { Icon } from "~/ui/icon";
 import { Empty, Failure, Skeleton } from "~/ui/state";
 import { Ago } from "~/ui/time";
 import { Source } from "./source";
-import { figures, type Figures } from "./template-model";
+import { Rules, Runs } from "./template-facts";
+import { figures, type Figures, usually } from "./template-model";
 
 export function TemplatesPage() {
   const { project } = useProject();
@@ -47,7 +49,7 @@ export function TemplatesPage() {
         <span className="m11 muted no-phone cut">.agent/workflows/definitions</span>
         <Button kind="ghost" size="sm" icon="retry" label="Read the folder again" onClick={() => void refresh()} />
         <span className="grow" />
-        <Find className="no-phone" label="Search templates" value={q} onChange={setQ} />
+        <Find label="Search templates" value={q} onChange={setQ} />
         <Button kind="pri" icon="plus" keys="C" can={canStart(null, me)} onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, new: "pick" }) })}>
           New run
         </Button>
@@ -74,6 +76,7 @@ export function TemplatesPage() {
                   <span className="grow">
                     <span className="medium anywhere">{each.name}</span>
                     <span className="sub">{each.description}</span>
+                    {usually(each.stats) ? <span className="sub num">{usually(each.stats)}</span> : null}
                     <Health definition={each} />
                   </span>
                   <Icon name="right" size="sm" />
@@ -218,6 +221,7 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
             <p className="soft">New runs are refused. {active > 0 ? `The ${plural(active, "run")} under way keep the text they started with.` : "Runs under way keep the text they started with."}</p>
           </div>
         ) : null}
+        <Runs definition={definition} />
         {definition.phases.length > 0 ? (
           <div>
             <h3 className="eyebrow">Phases</h3>
@@ -235,6 +239,7 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
           <h3 className="eyebrow">Arguments</h3>
           <Arguments schema={definition.args_schema} />
         </div>
+        <Rules definition={definition} />
         <div>
           <h3 className="eyebrow">File</h3>
           <dl className="kv">
@@ -244,7 +249,10 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
             </div>
             <div className="kv-row">
               <dt>Path</dt>
-              <dd className="m11 anywhere">{definition.path}</dd>
+              <dd className="row">
+                <span className="m11 anywhere">{definition.path}</span>
+                <CopyButton text={definition.path} label="Copy the path" />
+              </dd>
             </div>
             {definition.hash ? (
               <div className="kv-row">

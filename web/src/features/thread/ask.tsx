@@ -37,13 +37,27 @@ export function AskDock({ run }: { run: Run }) {
   );
 }
 
+/** What happens when nobody answers. */
+function then({ step }: Ask): string {
+  switch (step.waiting?.then) {
+    case "approve":
+      return ", then it is approved";
+    case "reject":
+      return ", then it is rejected";
+    case "fail":
+      return ", then the step fails";
+    default:
+      return "";
+  }
+}
+
 function Head({ title, ask }: { title: string; ask: Ask }) {
   return (
     <div className="ask-h">
       <Icon name="baton" />
       <b className="strong ask-title">{title}</b>
       <span className="at">
-        {ask.until ? `open until ${dayAndTime(ask.until)}` : null}
+        {ask.until ? `open until ${dayAndTime(ask.until)}${then(ask)}` : null}
         {ask.until ? null : <Since from={ask.since} />}
       </span>
     </div>
@@ -119,7 +133,7 @@ function Approval({ ask }: { ask: Ask }) {
         </div>
       ) : (
         <div className="ask-b ask-b--thin muted t12">
-          Step <code>{ask.step.step_id}</code> waits for you{ask.until ? ", and decides by itself when the time is over" : " as long as it takes"}.
+          Step <code>{ask.step.step_id}</code> waits for you{ask.until ? "" : " as long as it takes"}.
         </div>
       )}
       <Decide
