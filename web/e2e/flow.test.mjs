@@ -121,6 +121,18 @@ test("of more definitions than a page has each is found, and begun", async ({ op
   await page.getByRole("dialog", { name: "New run" }).getByText("baton run job-204").waitFor();
 });
 
+test("a program that fails before its first step says so where its steps would be", async ({ open }) => {
+  const early = 'import { defineWorkflow } from "baton";\nexport default defineWorkflow({\n  name: "Early",\n  async execute() {\n    throw new Error("no dates are left");\n  },\n});\n';
+  const { world, page } = await open({ world: { definitions: [] }, before: (world) => world.write(".agent/workflows/definitions/early.ts", early) });
+  world.baton("run", "early", "--detach", "--name", "Too early");
+  await until("the run to fail", () => world.baton("show", "1").status === "failed");
+  for (const tab of ["overview", "timeline", "graph"]) {
+    await page.goto(`${world.url}/runs/1/${tab}`);
+    await page.getByRole("heading", { name: "No step has begun" }).waitFor();
+    await page.locator(".nothing").getByText("no dates are left").waitFor();
+  }
+});
+
 test("a run is rewound with its price said before, and forked with another name and other arguments", async ({ open }) => {
   const { world, page } = await open();
   world.baton("run", "implement-feature", "--detach", "--arg", "featureName=Rotate tokens", "--name", "Rotate tokens");

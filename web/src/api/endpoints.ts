@@ -14,8 +14,8 @@ export const endpoints = {
   project: (project: string) => `/api/projects/${id(project)}`,
   members: (project: string) => `/api/projects/${id(project)}/members`,
   refresh: (project: string) => `/api/projects/${id(project)}/workflows/refresh`,
-  examples: (project: string) => `/api/projects/${id(project)}/workflows/examples`,
   definitions: (project?: string, page: { cursor?: string; limit?: number } = {}) => `/api/workflow-definitions${query({ project_id: project, ...page })}`,
+  examples: (project: string) => `/api/projects/${id(project)}/workflows/examples`,
   definition: (definition: string) => `/api/workflow-definitions/${id(definition)}`,
   runs: (filter: Record<string, string | number | string[] | undefined | null> = {}) =>
     `/api/workflow-executions${query(filter)}`,

@@ -37,12 +37,12 @@ export interface Board {
 const OPEN = ["pending", "running", "paused", "failed"];
 const OVER = ["completed", "cancelled"];
 const MOST_PAGES = 25;
+/** As many rows of a page as the server gives at most. */
+const PAGE = 200;
 /** Finished runs that are read at once. */
 const FINISHED = 100;
 /** Runs a search reads of those that are not on the board. */
 const FOUND = 200;
-/** As many rows of a page as the server gives at most. */
-const PAGE = 200;
 /** Messages that are read at once: as many as the server reads at once. */
 const MESSAGES = 500;
 /** What is shown of what a session does. */

@@ -224,6 +224,24 @@ export function elapsed(run: Pick<Run, "created_at" | "started_at" | "completed_
   return Math.max(0, (run.completed_at ? Date.parse(run.completed_at) : now) - from);
 }
 
+/** How long it will take yet, going by the runs before it; what a person is still to decide takes as long as it takes. */
+export function estimateWords(run: Run, now: number): { time: string; then: string } | null {
+  const estimate = run.progress.estimate_ms;
+  if (!estimate || isOver(run)) return null;
+  const asked = asks(run)[0];
+  const spent = elapsed(run, asked ? Math.min(now, Date.parse(asked.since)) : now);
+  const left = estimate - spent;
+  if (left > 0) return { time: `about ${duration(left)}`, then: asked ? "after your answer" : "left" };
+  return asked ? null : { time: "longer than usual", then: "" };
+}
+
+/** "4 of 8 steps, about 7 min left". */
+export function barWords(run: Run, now: number): string {
+  const total = run.progress.known || run.steps.filter((step) => !step.parent_step_id).length;
+  const estimate = estimateWords(run, now);
+  return [`${run.progress.ended} of ${plural(total, "step")}`, estimate ? `${estimate.time} ${estimate.then}`.trim() : ""].filter(Boolean).join(", ");
+}
+
 /** How much of the running step is probably done, of 1; a half when nothing is known. */
 export function runningShare(run: Run, now: number): number {
   const estimate = run.progress.estimate_ms;

@@ -7,7 +7,7 @@ import { count, money } from "~/lib/format";
 import { useNow } from "~/lib/now";
 import { paths } from "~/lib/paths";
 import { canRetry } from "~/lib/run-can";
-import { agentOf, isOver, nowLine, runBadge, runningShare, segments } from "~/lib/run-state";
+import { agentOf, barWords, isOver, nowLine, runBadge, runningShare, segments } from "~/lib/run-state";
 import { AgentTag, Badge, Bar } from "~/ui/badge";
 import { Button } from "~/ui/button";
 import { Coded } from "~/ui/coded";
@@ -138,5 +138,5 @@ function CardBadge({ run }: { run: Run }) {
 
 function CardBar({ run }: { run: Run }) {
   const now = useNow(run.status === "running" && !isOver(run) && !!run.progress.estimate_ms);
-  return <Bar segments={segments(run)} share={runningShare(run, now)} label={`${run.progress.ended} of ${run.progress.known} steps`} />;
+  return <Bar segments={segments(run)} share={runningShare(run, now)} label={barWords(run, now)} />;
 }

@@ -10,6 +10,7 @@ import { stepState, todoState, todoText } from "~/lib/run-state";
 import { StepIcon, WorkerTag } from "~/ui/badge";
 import { Icon } from "~/ui/icon";
 import { Since } from "~/ui/time";
+import { NoSteps } from "./no-steps";
 import { hasMore, isOpenAtFirst, type Line, linesOf } from "./overview-model";
 
 export default function Overview({ run, onStep }: { run: Run; onStep: (key: string) => void }) {
@@ -31,6 +32,7 @@ export default function Overview({ run, onStep }: { run: Run; onStep: (key: stri
   return (
     <div className="overview">
       <div className="ov-list" ref={box} tabIndex={0} role="region" aria-label="Steps">
+        {run.steps.length === 0 ? <NoSteps run={run} /> : null}
         <div className="virtual" style={{ height: rows.getTotalSize() }}>
           {rows.getVirtualItems().map((row) => {
             const line = lines[row.index]!;

@@ -9,7 +9,7 @@ import { spent as spentOf } from "~/lib/budget";
 import { useNow } from "~/lib/now";
 import { paths } from "~/lib/paths";
 import { canCancel, canDelete, canFork, canPause, canResume, canRetry, canSkipWait } from "~/lib/run-can";
-import { asks, elapsed, isOver, runBadge, runningShare, segments } from "~/lib/run-state";
+import { asks, barWords, elapsed, estimateWords, isOver, runBadge, runningShare, segments } from "~/lib/run-state";
 import { Badge, Bar } from "~/ui/badge";
 import { Button } from "~/ui/button";
 import { Coded } from "~/ui/coded";
@@ -219,20 +219,19 @@ function Facts({ run }: { run: Run }) {
   const total = run.progress.known || run.steps.length;
   const tokens = run.usage.input + run.usage.output;
   const spent = elapsed(run, now);
-  const left = run.progress.estimate_ms && !isOver(run) ? run.progress.estimate_ms - spent : null;
+  const estimate = estimateWords(run, now);
   const budgets = spentOf(run, now);
   return (
     <div className="facts">
       <span className="row">
-        <Bar large segments={segments(run)} share={runningShare(run, now)} label={`${run.progress.ended} of ${total} steps`} />
+        <Bar large segments={segments(run)} share={runningShare(run, now)} label={barWords(run, now)} />
         <b className="num">
           {run.progress.ended} of {total}
         </b>
       </span>
-      {left !== null ? (
+      {estimate ? (
         <span>
-          <b>{left > 0 ? `about ${duration(left)}` : "longer than usual"}</b>
-          {left > 0 ? " left" : ""}
+          <b>{estimate.time}</b> {estimate.then}
         </span>
       ) : null}
       <span>

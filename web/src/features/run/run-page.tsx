@@ -15,6 +15,7 @@ import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Empty, Failure, Skeleton } from "~/ui/state";
 import { Conversation } from "./conversation";
+import { NoSteps } from "./no-steps";
 import { RunHeader } from "./run-header";
 
 const Overview = lazy(() => import("./overview"));
@@ -105,6 +106,7 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
   }, [tab, hash, isAsking, navigate]);
 
   const waiting = asks(run);
+  const hasSteps = run.steps.length > 0;
   const numbers: Partial<Record<Tab, { n: number; isYou?: boolean }>> = {
     conversation: waiting.length > 0 ? { n: waiting.length, isYou: true } : { n: isSeen ? 0 : run.unread },
     changes: { n: (run.checkpoints ?? []).length },
@@ -136,8 +138,9 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
       <Suspense fallback={<Skeleton rows={8} />}>
         {tab === "conversation" ? <Conversation run={run} onStep={openStep} /> : null}
         {tab === "overview" ? <Overview run={run} onStep={openStep} /> : null}
-        {tab === "timeline" ? <Timeline run={run} onStep={openStep} /> : null}
-        {tab === "graph" ? <Graph run={run} onStep={openStep} /> : null}
+        {(tab === "timeline" || tab === "graph") && !hasSteps ? <NoSteps run={run} /> : null}
+        {tab === "timeline" && hasSteps ? <Timeline run={run} onStep={openStep} /> : null}
+        {tab === "graph" && hasSteps ? <Graph run={run} onStep={openStep} /> : null}
         {tab === "logs" ? <LogsTab run={run} /> : null}
         {tab === "changes" ? <Changes run={run} /> : null}
         {tab === "artifacts" ? <Artifacts run={run} /> : null}

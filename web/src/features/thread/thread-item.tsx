@@ -17,7 +17,7 @@ const MiniDiff = lazy(() => import("~/features/changes/mini-diff"));
 export const ThreadItem = memo(function ThreadItem({ item, run, onStep }: { item: Item; run: Run; onStep: (key: string) => void }) {
   switch (item.kind) {
     case "message":
-      return <Said message={item.message} run={run} onStep={onStep} />;
+      return <Said message={item.message} lasted={item.lasted} run={run} onStep={onStep} />;
     case "said": {
       const agent = item.step.session?.agent ?? item.step.agent ?? "agent";
       return (
@@ -90,13 +90,14 @@ function System({ icon, isGap, at, children }: { icon: IconName; isGap: boolean;
 
 const actionTags: Record<string, string> = { instruction: "Instruction", pause: "Pause", resume: "Resume", cancel: "Cancel", redirect: "Redirect" };
 
-function Said({ message, run, onStep }: { message: Message; run: Run; onStep: (key: string) => void }) {
+function Said({ message, lasted, run, onStep }: { message: Message; lasted: string | undefined; run: Run; onStep: (key: string) => void }) {
   const me = useMe();
   if (message.message_type === "system") {
     const icon: IconName = /paus/i.test(message.content) ? "pause" : /resum/i.test(message.content) ? "play" : /cancel/i.test(message.content) ? "cancelled" : /limit|wait/i.test(message.content) ? "clock" : "message";
     return (
       <System icon={icon} isGap={icon === "pause" || icon === "clock"} at={message.created_at}>
         <Linked text={message.content} />
+        {lasted ? <span className="num">, {lasted}</span> : null}
       </System>
     );
   }

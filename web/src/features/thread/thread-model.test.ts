@@ -36,6 +36,15 @@ describe("the thread", () => {
     expect(thread(said, [{ step, attempt: 1, rows: [row(0, 1, { kind: "message", text: "Hi" })] }]).map((item) => item.kind)).toEqual(["said"]);
   });
 
+  it("says how long a pause was, once it is over", () => {
+    const says = (id: number, content: string, second: number) => message(id, "system", content, second);
+    const lasted = (said: Message[]) => thread(said, []).map((item) => item.kind === "message" && item.lasted);
+    const paused = says(1, "Workflow paused at user request", 1);
+    expect(lasted([paused, message(2, "user", "More", 2), says(3, "Workflow paused for more than 1 d: it stays", 3)])).toEqual([undefined, undefined, undefined]);
+    expect(lasted([paused, says(3, "Workflow paused for more than 1 d: it stays", 3), says(4, "Workflow resumed", 40), says(5, "Workflow resumed", 50)])).toEqual(["resumed 0:39 later", undefined, undefined, undefined]);
+    expect(lasted([paused, says(4, "Workflow cancelled", 11)])[0]).toBe("cancelled 0:10 later");
+  });
+
   it("says where the beginning of a very long session is", () => {
     const rows = Array.from({ length: 10_000 }, (_, n) => row(n, 1, { kind: "thinking", text: "hm" }));
     expect(thread([], [{ step, attempt: 1, rows }])[0]).toMatchObject({ kind: "system", isGap: true });

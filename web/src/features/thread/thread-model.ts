@@ -1,10 +1,10 @@
 /** Pure: messages and what the sessions did, as one thread in time, with activity folded. */
 import type { ActivityRow, Message, Step, ToolUse } from "~/api/types";
 import { isCut } from "~/api/patch";
-import { bytes, plural } from "~/lib/format";
+import { bytes, clock, plural } from "~/lib/format";
 
 export type Item =
-  | { kind: "message"; key: string; at: string; message: Message }
+  | { kind: "message"; key: string; at: string; message: Message; lasted?: string }
   | { kind: "said"; key: string; at: string; step: Step; text: string; tone: "message" | "plan" }
   | { kind: "tools"; key: string; at: string; until: string; step: Step | null; tools: ToolUse[]; notes: string[] }
   | { kind: "comments"; key: string; at: string; until: string; agent: string | null; step: string | null; messages: Message[] }
@@ -119,12 +119,29 @@ function ofActivity(row: ActivityRow, step: Step, key: string, at: string): Item
   }
 }
 
+/** Of the messages that say that a run is paused: how long it was, by their ids. */
+function pauses(messages: Message[]): Map<number, string> {
+  const found = new Map<number, string>();
+  let open: Message | undefined;
+  for (const message of messages) {
+    if (message.message_type !== "system") continue;
+    if (/^Workflow paused(?! for more than)/.test(message.content)) open = message;
+    const end = /^Workflow (resumed|cancelled)/.exec(message.content)?.[1];
+    if (!end || !open) continue;
+    found.set(open.id, `${end} ${clock(Date.parse(message.created_at) - Date.parse(open.created_at))} later`);
+    open = undefined;
+  }
+  return found;
+}
+
 /** Neighbouring automatic comments are one fold. */
 function ofMessages(messages: Message[], isShown: (message: Message) => boolean): Item[] {
   const items: Item[] = [];
+  const paused = pauses(messages);
   for (const message of messages) {
     if (!isAutomatic(message)) {
-      items.push({ kind: "message", key: `m-${message.id}`, at: message.created_at, message });
+      const lasted = paused.get(message.id);
+      items.push({ kind: "message", key: `m-${message.id}`, at: message.created_at, message, ...(lasted ? { lasted } : {}) });
       continue;
     }
     if (KEPT.includes(String(message.metadata?.kind))) {
