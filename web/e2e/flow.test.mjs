@@ -104,6 +104,23 @@ test("a definition with errors shows each where it is, cannot be run, and is che
   same(await page.getByRole("row", { name: /Mended/ }).getByRole("button", { name: "Run" }).getAttribute("aria-disabled"), null, "the button of the definition that was mended");
 });
 
+test("of more definitions than a page has each is found, and begun", async ({ open }) => {
+  const numbers = Array.from({ length: 205 }, (_, n) => String(n).padStart(3, "0"));
+  const { page } = await open({
+    world: { definitions: [] },
+    before: (world) => numbers.forEach((n) => world.write(`.agent/workflows/definitions/job-${n}.yaml`, `name: Job ${n}\nsteps:\n  - {id: a, type: script, command: echo ${n}}\n`)),
+  });
+  await page.getByRole("link", { name: "Templates 205" }).click();
+  for (const name of ["Job 000", "Job 204"]) {
+    await page.getByLabel("Search templates").fill(name);
+    await page.getByRole("row", { name: new RegExp(name) }).getByRole("button", { name: "Run" }).waitFor();
+    same(await page.getByRole("row").count(), 2, `rows with the heads, for ${name}`);
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("row", { name: /Job 204/ }).getByRole("button", { name: "Run" }).click();
+  await page.getByRole("dialog", { name: "New run" }).getByText("baton run job-204").waitFor();
+});
+
 test("a run is rewound with its price said before, and forked with another name and other arguments", async ({ open }) => {
   const { world, page } = await open();
   world.baton("run", "implement-feature", "--detach", "--arg", "featureName=Rotate tokens", "--name", "Rotate tokens");

@@ -39,6 +39,10 @@ test("with the keyboard alone a run is started, found, answered and left", async
   same(await focused(), "Another one", "the card on the right");
   await press("h", "Enter");
   await page.waitForURL(/\/runs\/2\/conversation/);
+  // Enter opens, Tab leads to Approve.
+  await until("what is asked to have the focus", () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") === "Approval"));
+  await press("Tab");
+  same(await focused(), "Approve", "what Tab leads to");
 
   await press("r");
   expect(await page.getByLabel("Message this run").evaluate((box) => box === document.activeElement), "the message box to have the focus");

@@ -26,6 +26,8 @@ const row = (offset: number, text: string): ActivityRow => ({ attempt: "att_1", 
 const told = (offset: number, text: string) => ({ ...row(offset, text), execution_id: "run_1", project_id: "prj_1", step_id: "step_1" });
 
 let file: ActivityRow[] = [];
+/** So many rows are given at once. */
+const PAGE = 200;
 /** What the server's answer waits for. */
 let answer: Promise<void> | undefined;
 
@@ -49,8 +51,11 @@ describe("what a session did", () => {
     vi.stubGlobal("WebSocket", Socket);
     for (const name of ["addEventListener", "removeEventListener"]) vi.stubGlobal(name, () => undefined);
     vi.stubGlobal("document", { addEventListener: () => undefined, removeEventListener: () => undefined, visibilityState: "visible" });
-    vi.stubGlobal("fetch", async () => {
-      const body = JSON.stringify({ data: file, next_cursor: null });
+    vi.stubGlobal("fetch", async (path: string) => {
+      const after = new URL(path, "http://baton.example").searchParams.get("after");
+      const data = file.filter((each) => after === null || each.offset > Number(after)).slice(0, PAGE);
+      const last = data.at(-1);
+      const body = JSON.stringify({ data, next_cursor: last && last !== file.at(-1) ? String(last.offset) : null });
       await answer;
       return new Response(body, { headers: { "content-type": "application/json" } });
     });
@@ -100,6 +105,18 @@ describe("what a session did", () => {
     give();
     await vi.advanceTimersByTimeAsync(100);
     expect(said()).toEqual(["one", "two", "three"]);
+    stop();
+    live.socket.close();
+  });
+
+  it("is there to its end, and told on from there, however long it is", async () => {
+    file = Array.from({ length: 12_345 }, (_, n) => row(n, `word ${n}`));
+    const { live, stop, said } = shown();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([said().length, said().at(-1)]).toEqual([10_000, "word 12344"]);
+    Socket.all[0]!.says("workflow.step.activity", told(12_345, "one more"));
+    await vi.advanceTimersByTimeAsync(100);
+    expect([said().length, said()[0], said().at(-1)]).toEqual([10_000, "word 2346", "one more"]);
     stop();
     live.socket.close();
   });

@@ -90,11 +90,24 @@ export function withActionStatus(thread: Message[], id: number, status: Message[
   return thread.map((said) => (said.id === id ? { ...said, action_status: status } : said));
 }
 
+/** So much of what one session did is kept. */
+const MOST_ACTIVITIES = 10_000;
+
+/** The newest of what a session did. */
+export function newest(rows: ActivityRow[]): ActivityRow[] {
+  return rows.length > MOST_ACTIVITIES ? rows.slice(-MOST_ACTIVITIES) : rows;
+}
+
+/** Whether of what a session did the beginning is not kept. */
+export function isCut(rows: ActivityRow[]): boolean {
+  return rows.length >= MOST_ACTIVITIES;
+}
+
 /** What a session did, with one more of it; what is of another attempt, or a repeat, changes nothing. */
 export function withActivity(rows: ActivityRow[], row: ActivityRow): ActivityRow[] {
   const last = rows.at(-1);
   if (!last || last.attempt !== row.attempt) return rows;
-  if (last.offset < row.offset) return [...rows, row];
+  if (last.offset < row.offset) return newest([...rows, row]);
   const there = rows.find((known) => known.offset === row.offset);
   if (there?.at === row.at) return rows;
   // Said at another time, it was read from the file of the attempt before, which stood in its place.

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, send } from "./client";
 import { endpoints } from "./endpoints";
-import { withLater } from "./patch";
+import { newest, withLater } from "./patch";
 import type {
   ActivityRow,
   Agent,
@@ -41,6 +41,8 @@ const MOST_PAGES = 25;
 const FINISHED = 100;
 /** Runs a search reads of those that are not on the board. */
 const FOUND = 200;
+/** As many rows of a page as the server gives at most. */
+const PAGE = 200;
 /** Messages that are read at once: as many as the server reads at once. */
 const MESSAGES = 500;
 /** What is shown of what a session does. */
@@ -79,13 +81,13 @@ export const queries = {
   projects: () =>
     queryOptions({
       queryKey: keys.projects,
-      queryFn: async ({ signal }) => (await get<Page<Project>>(endpoints.projects(), signal)).data,
+      queryFn: ({ signal }) => every<Project>((cursor) => endpoints.projects({ limit: PAGE, ...(cursor ? { cursor } : {}) }), signal),
     }),
 
   definitions: (project: string) =>
     queryOptions({
       queryKey: keys.definitions(project),
-      queryFn: async ({ signal }) => (await get<Page<Definition>>(endpoints.definitions(project), signal)).data,
+      queryFn: ({ signal }) => every<Definition>((cursor) => endpoints.definitions(project, { limit: PAGE, ...(cursor ? { cursor } : {}) }), signal),
       enabled: project !== "",
     }),
 
@@ -100,7 +102,7 @@ export const queries = {
       queryKey: keys.board(project),
       queryFn: async ({ signal, client }): Promise<Board> => {
         const pages = client.getQueryData<Board>(keys.board(project))?.pages ?? 1;
-        const filter = { project_id: project, limit: 200 };
+        const filter = { project_id: project, limit: PAGE };
         const [open, over] = await Promise.all([
           every<Run>((cursor) => endpoints.runs({ ...filter, status: OPEN, cursor }), signal),
           finished(project, pages, null, signal),
@@ -154,7 +156,14 @@ export const queries = {
     queryOptions({
       queryKey: keys.activities(step, attempt),
       queryFn: async ({ signal }) => {
-        return every<ActivityRow>((after) => endpoints.activities(step, { attempt, kind: KINDS, ...(after ? { after } : {}) }), signal);
+        // To its end, however long it is: what is newest is what is looked at.
+        let rows: ActivityRow[] = [];
+        for (let after: string | undefined; ; ) {
+          const page = await get<Page<ActivityRow>>(endpoints.activities(step, { attempt, kind: KINDS, ...(after ? { after } : {}) }), signal);
+          rows = newest([...rows, ...page.data]);
+          if (!page.next_cursor) return rows;
+          after = page.next_cursor;
+        }
       },
       staleTime: Infinity,
     }),

@@ -419,7 +419,16 @@ export interface components {
         Data_Run: {
             /** @description A run as lists show it. */
             data: components["schemas"]["RunFacts"] & {
+                /**
+                 * @description At most 100, in file order. Of a run with more: those that have not ended, those that failed,
+                 *     those that ended last, and those that come next.
+                 */
                 steps: components["schemas"]["StepSummary"][];
+                /**
+                 * Format: int64
+                 * @description How many steps and items the run has.
+                 */
+                steps_total: number;
             };
         };
         /** @description One thing. */
@@ -430,6 +439,7 @@ export interface components {
                 checkpoints: components["schemas"]["Checkpoint"][];
                 /** @description Child runs and forks, oldest first. */
                 children: components["schemas"]["Child"][];
+                /** @description The newest 200 of its thread, oldest first; all of them are at `/comments`. */
                 comments: components["schemas"]["Comment"][];
                 steps: components["schemas"]["Step"][];
             };
@@ -1076,7 +1086,16 @@ export interface components {
         /** @description A page of a list. */
         Page_Run: {
             data: (components["schemas"]["RunFacts"] & {
+                /**
+                 * @description At most 100, in file order. Of a run with more: those that have not ended, those that failed,
+                 *     those that ended last, and those that come next.
+                 */
                 steps: components["schemas"]["StepSummary"][];
+                /**
+                 * Format: int64
+                 * @description How many steps and items the run has.
+                 */
+                steps_total: number;
             })[];
             /** @description Give it as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
@@ -1262,7 +1281,16 @@ export interface components {
         };
         /** @description A run as lists show it. */
         Run: components["schemas"]["RunFacts"] & {
+            /**
+             * @description At most 100, in file order. Of a run with more: those that have not ended, those that failed,
+             *     those that ended last, and those that come next.
+             */
             steps: components["schemas"]["StepSummary"][];
+            /**
+             * Format: int64
+             * @description How many steps and items the run has.
+             */
+            steps_total: number;
         };
         /** @description The definition that a run has recorded. */
         RunDefinition: {
@@ -1284,6 +1312,7 @@ export interface components {
             checkpoints: components["schemas"]["Checkpoint"][];
             /** @description Child runs and forks, oldest first. */
             children: components["schemas"]["Child"][];
+            /** @description The newest 200 of its thread, oldest first; all of them are at `/comments`. */
             comments: components["schemas"]["Comment"][];
             steps: components["schemas"]["Step"][];
         };

@@ -111,7 +111,7 @@ export function Shell() {
           {isRun
             ? null
             : waiting.slice(0, 8).map((run) => (
-                <Link key={run.id} to="/runs/$run/$tab" params={{ run: String(run.number), tab: "conversation" }}>
+                <Link key={run.id} to="/runs/$run/$tab" params={{ run: String(run.number), tab: "conversation" }} hash="decide">
                   <StateIcon state="need" icon="baton" />
                   <span className="cut t12">{run.name}</span>
                 </Link>

@@ -73,7 +73,7 @@ export function BoardPage() {
   const set = (change: Record<string, string | undefined>) =>
     void navigate({ to: "/", search: (before) => ({ ...before, ...change }), replace: true });
   const open = useCallback(
-    (run: Run) => void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: "conversation" } }),
+    (run: Run) => void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: "conversation" }, ...(asks(run).length > 0 ? { hash: "decide" } : {}) }),
     [navigate],
   );
   const current = () => shownRuns.find((run) => run.id === focused);

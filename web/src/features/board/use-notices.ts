@@ -27,7 +27,7 @@ export function useNotices(): void {
       const here = location.pathname.split("/")[2];
       return location.pathname.startsWith("/runs/") && (here === String(run.number) || here === run.id);
     };
-    const open = (run: Run) => void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: "conversation" } });
+    const open = (run: Run) => void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: "conversation" }, ...(asks(run).length > 0 ? { hash: "decide" } : {}) });
 
     // What waits already when the page opens is on it, and no news.
     const boards = cache.getQueryCache().findAll({ queryKey: ["board"] });

@@ -21,7 +21,7 @@ export function AskDock({ run }: { run: Run }) {
   if (!ask) return null;
   const question = ask.questions[0];
   return (
-    <div className="ask" role="group" aria-label={ask.kind === "approval" ? "Approval" : "Question"} key={`${ask.step.id}-${question?.id ?? ""}`}>
+    <div className="ask" data-ask tabIndex={-1} role="group" aria-label={ask.kind === "approval" ? "Approval" : "Question"} key={`${ask.step.id}-${question?.id ?? ""}`}>
       {all.length > 1 ? (
         <div className="ask-pages">
           <span>
@@ -107,7 +107,7 @@ function Decide({ yes, no, onYes, onNo, extra }: { yes: string; no: string; onYe
   }
   return (
     <div className="ask-f">
-      <Button kind="pri" icon="check" busy={busy === "yes"} can={can} onClick={() => void send("yes")} data-decide>
+      <Button kind="pri" icon="check" busy={busy === "yes"} can={can} onClick={() => void send("yes")}>
         {yes}
       </Button>
       {extra}

@@ -36,6 +36,12 @@ describe("the thread", () => {
     expect(thread(said, [{ step, attempt: 1, rows: [row(0, 1, { kind: "message", text: "Hi" })] }]).map((item) => item.kind)).toEqual(["said"]);
   });
 
+  it("says where the beginning of a very long session is", () => {
+    const rows = Array.from({ length: 10_000 }, (_, n) => row(n, 1, { kind: "thinking", text: "hm" }));
+    expect(thread([], [{ step, attempt: 1, rows }])[0]).toMatchObject({ kind: "system", isGap: true });
+    expect(thread([], [{ step, attempt: 1, rows: rows.slice(1) }])).toEqual([]);
+  });
+
   describe("of a step that was tried again", () => {
     const at = (second: number) => `2026-01-01T00:00:${String(second).padStart(2, "0")}.000Z`;
     const again = {

@@ -1,5 +1,6 @@
 /** Pure: messages and what the sessions did, as one thread in time, with activity folded. */
 import type { ActivityRow, Message, Step, ToolUse } from "~/api/types";
+import { isCut } from "~/api/patch";
 import { bytes, plural } from "~/lib/format";
 
 export type Item =
@@ -74,6 +75,7 @@ function ofSession({ step, attempt, rows }: Acts): Item[] {
   const from = attempt > 1 ? begun(step).find((each) => each.number === attempt)?.from : undefined;
   // Until an attempt has a file of its own, that of the one before is read in its place.
   const own = from ? rows.filter((row) => !row.at || row.at >= from) : rows;
+  if (isCut(rows)) items.push({ kind: "system", key: `cut-${step.id}-${attempt}`, at: own[0]?.at ?? "", icon: "message", text: `${step.name}: what it did before is in the step's Events`, isGap: true });
   for (const row of lastOfEach(own)) {
     const at = row.at ?? step.started_at ?? "";
     const key = `${row.attempt}-${row.offset}`;
