@@ -1,5 +1,5 @@
 // What is ordered from the board: by the card's buttons, its menu, and keys.
-import { expect, same, test } from "./harness.mjs";
+import { same, test } from "./harness.mjs";
 import { until } from "./world.mjs";
 
 test("a failed run is retried from its card, and fails anew after attempts of its own", async ({ open }) => {
@@ -107,38 +107,4 @@ test("from the card's menu a run is paused, resumed and cancelled; what cannot b
   await page.getByRole("menuitem", { name: "Cancel…" }).click();
   await page.getByRole("dialog", { name: "Cancel run 2?" }).getByRole("button", { name: "Cancel run" }).click();
   await page.getByRole("region", { name: "Finished" }).getByRole("article", { name: "Not wanted" }).getByText("Cancelled").waitFor();
-});
-
-test("what somebody else says is unread on the card until the conversation has been looked at", async ({ open, watch, browser }) => {
-  const { world, page, context } = await open({ world: { definitions: ["quick.yaml"] } });
-  const send = (path, data) => context.request.fetch(world.url + path, { method: "POST", headers: { origin: world.url }, data });
-  await send("/api/users", { username: "ann", password: "a long enough word", role: "operator" });
-  world.baton("run", "quick", "--detach", "--name", "Seen by both");
-  const card = page.getByRole("article", { name: "Seen by both" });
-  await card.getByRole("button", { name: "Look and decide" }).waitFor();
-  same(await card.locator(".unread").count(), 0, "runs with something unread, before anything is said");
-
-  const hers = await (await watch.context(browser, world)).newPage();
-  await hers.goto(world.url);
-  await hers.getByRole("button", { name: /name and password/i }).click();
-  await hers.getByLabel("Name", { exact: true }).fill("ann");
-  await hers.getByLabel("Password").fill("a long enough word");
-  await hers.getByRole("button", { name: "Sign in" }).click();
-  await hers.getByRole("article", { name: "Seen by both" }).getByRole("link", { name: "Seen by both" }).click();
-  await hers.getByLabel("Message this run").fill("Have you seen this?");
-  await hers.getByRole("button", { name: /What the message does/ }).click();
-  await hers.getByRole("menuitem", { name: /^Comment/ }).click();
-  await hers.getByLabel("Message this run").press("Control+Enter");
-  await hers.getByRole("log", { name: "Conversation" }).getByText("Have you seen this?").waitFor();
-
-  await page.reload();
-  await card.getByTitle("1 unread").waitFor();
-  await card.getByRole("link", { name: "Seen by both" }).click();
-  await page.getByRole("log", { name: "Conversation" }).getByText("Have you seen this?").waitFor();
-  await page.getByRole("link", { name: "Board", exact: true }).first().click();
-  await card.waitFor();
-  await card.locator(".unread").waitFor({ state: "detached" });
-  await page.reload();
-  await card.getByRole("button", { name: "Look and decide" }).waitFor();
-  expect((await card.locator(".unread").count()) === 0, "nothing to be unread after a reload");
 });

@@ -45,7 +45,7 @@ export default function Result({ run }: { run: Run }) {
             <Output text={step.error_message ?? ""} most={8000} />
           </section>
         ))}
-        {run.outputs !== undefined && run.outputs !== null ? (
+        {hasOutputs(run.outputs) ? (
           <section className="part">
             <div className="row">
               <h2>Outputs</h2>
@@ -91,6 +91,11 @@ export default function Result({ run }: { run: Run }) {
       </div>
     </div>
   );
+}
+
+function hasOutputs(value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  return typeof value !== "object" || Object.keys(value).length > 0;
 }
 
 function Outputs({ value }: { value: unknown }) {

@@ -8,7 +8,7 @@ import { queries } from "~/api/queries";
 import type { Definition, Project, Run } from "~/api/types";
 import { wish } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
-import { duration, money, phaseLabel } from "~/lib/format";
+import { duration, money, phaseLabel, plural } from "~/lib/format";
 import { canAct } from "~/lib/run-can";
 import { commandLine, type FieldProblem, filled, initial, labelOf, problems } from "~/lib/schema";
 import { shown } from "~/lib/shortcuts";
@@ -250,9 +250,9 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
         </div>
         <aside className="fields">
           <Plan definition={definition} />
-          {definition.stats && definition.stats.runs > 0 ? (
+          {definition.stats?.median_ms ? (
             <div className="form-part">
-              <div className="eyebrow">From {definition.stats.runs} runs like this</div>
+              <div className="eyebrow">From {plural(definition.stats.completed, "run")} like this</div>
               <dl className="kv">
                 {definition.stats.median_ms ? (
                   <>
