@@ -120,7 +120,8 @@ impl Memory {
         };
         // SAFETY: the layout has a size.
         let block = unsafe { alloc(layout) };
-        self.elsewhere.set(self.elsewhere.get() + usize::from(!block.is_null()));
+        self.elsewhere
+            .set(self.elsewhere.get() + usize::from(!block.is_null()));
         // SAFETY: just allocated.
         unsafe { with_far_header(block, size) }
     }
