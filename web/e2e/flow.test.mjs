@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, fits, same, test } from "./harness.mjs";
 import { until } from "./world.mjs";
 
@@ -119,6 +121,31 @@ test("of more definitions than a page has each is found, and begun", async ({ op
   await page.keyboard.press("Escape");
   await page.getByRole("row", { name: /Job 204/ }).getByRole("button", { name: "Run" }).click();
   await page.getByRole("dialog", { name: "New run" }).getByText("baton run job-204").waitFor();
+});
+
+test("a run of another project that needs somebody is told of, counted beside its project, and led to", async ({ open }) => {
+  const { world, page, context } = await open({ world: { definitions: ["quick.yaml"] } });
+  const other = join(world.dir, "harbour");
+  mkdirSync(join(other, ".agent/workflows/definitions"), { recursive: true });
+  writeFileSync(join(other, ".agent/workflows/definitions/gate.yaml"), "name: Gate\nsteps:\n  - {id: wait, type: script, command: \"while [ ! -e open ]; do sleep 0.1; done\"}\n  - {id: ok, name: Open the gate, type: approval, message: Open it?}\n");
+  const send = (path, data) => context.request.fetch(world.url + path, { method: "POST", headers: { origin: world.url }, data });
+  const project = (await (await send("/api/projects", { path: other })).json()).data;
+  await page.reload();
+  const menu = page.getByRole("button", { name: /^Project: quayside/ });
+  await menu.waitFor();
+  const started = await send("/api/workflow-executions", { project_id: project.id, definition: "gate", name: "Night gate", args: {} });
+  expect(started.ok(), `the run to be started, not ${started.status()} ${await started.text()}`);
+  await page.getByRole("button", { name: "Project: quayside", exact: true }).waitFor();
+  writeFileSync(join(other, "open"), "");
+  await page.getByText("harbour: Night gate").first().waitFor();
+  await page.getByRole("button", { name: "Project: quayside, 1 need you in other projects" }).click();
+  await page.getByRole("menuitem", { name: /harbour.*1/ }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Look", exact: true }).click();
+  await page.getByRole("group", { name: "Approval" }).getByRole("button", { name: "Approve" }).click();
+  await page.getByText("Done", { exact: true }).first().waitFor();
+  await page.getByRole("link", { name: /^Board/ }).first().click();
+  await page.getByRole("button", { name: "Project: quayside", exact: true }).waitFor();
 });
 
 test("a program that fails before its first step says so where its steps would be", async ({ open }) => {

@@ -4,7 +4,7 @@ import { get, Problem } from "./client";
 import { endpoints } from "./endpoints";
 import { Late } from "./late";
 import { isWorthReading, patchRun, withActionStatus, withActivity, withMessage } from "./patch";
-import { isShown, keys } from "./queries";
+import { isShown as isShownActivity, keys } from "./queries";
 import { type Link, LiveSocket } from "./socket";
 import type { ActivityRow, Message, Run, Told } from "./types";
 
@@ -16,7 +16,7 @@ const AT_ONCE = 3;
 /** What a run's page reads and is told of. */
 const OF_RUNS: unknown[] = ["run", "messages", "activities"];
 /** What changes by events that are not told again after a break. */
-const UNNUMBERED: unknown[] = ["activities", "board", "run", "step", "projects", "definitions", "definition", "insights"];
+const UNNUMBERED: unknown[] = ["activities", "board", "elsewhere", "run", "step", "projects", "definitions", "definition", "insights"];
 
 type Board = { runs: Run[]; more: string | null };
 type Output = { step: string; attempt: string; offset: number; output: string };
@@ -41,9 +41,10 @@ export class Live {
       resync: () => void this.cache.invalidateQueries(),
       heard: (topics) => {
         const isOf = (key: readonly unknown[]) => topics === "all" || topics.includes(`project:${String(key[1])}`);
+        const ofProjects = topics !== "all" && topics.some((topic) => topic.startsWith("project:"));
         const ofRuns = topics === "all" || topics.some((topic) => topic.startsWith("run:"));
         void this.cache.invalidateQueries({
-          predicate: ({ queryKey: key }) => (key[0] === "board" && isOf(key)) || (ofRuns && OF_RUNS.includes(key[0])),
+          predicate: ({ queryKey: key }) => (key[0] === "board" && isOf(key)) || (key[0] === "elsewhere" && ofProjects) || (ofRuns && OF_RUNS.includes(key[0])),
         });
       },
       // What has a position is told after all. The rest is read: what agents did, which runs and files are there.
@@ -142,7 +143,9 @@ export class Live {
     for (const [id, all] of runs) {
       const detail = this.#detailOf(id);
       if (detail) this.cache.setQueryData<Run>(detail, (run) => run && fold(run, all));
-      if (all.some(isWorthReading)) this.#read(id, project);
+      // Of a project that is not looked at nothing is shown.
+      const isShown = detail !== undefined || this.cache.getQueryCache().find({ queryKey: keys.board(project) }) !== undefined;
+      if (isShown && all.some(isWorthReading)) this.#read(id, project);
     }
   }
 
@@ -169,7 +172,7 @@ export class Live {
 
   #activity(told: Told): void {
     const row = told.data as unknown as ActivityRow & { step_id: string };
-    for (const { queryKey: key } of isShown(row) ? this.cache.getQueryCache().findAll({ queryKey: ["activities", row.step_id] }) : []) {
+    for (const { queryKey: key } of isShownActivity(row) ? this.cache.getQueryCache().findAll({ queryKey: ["activities", row.step_id] }) : []) {
       this.#late.put(key, () => {
         const rows = this.cache.getQueryData<ActivityRow[]>(key);
         // Whether it is of this attempt, no row says yet.

@@ -1,5 +1,6 @@
 /** What the pages read, each under one key. Nothing is fetched on a timer: the socket says when. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { asks } from "~/lib/run-state";
 import { get, send } from "./client";
 import { endpoints } from "./endpoints";
 import { newest, withLater } from "./patch";
@@ -57,6 +58,7 @@ export const keys = {
   definitions: (project: string) => ["definitions", project] as const,
   definition: (id: string) => ["definition", id] as const,
   board: (project: string) => ["board", project] as const,
+  elsewhere: (project: string) => ["elsewhere", project] as const,
   run: (id: string) => ["run", id] as const,
   messages: (id: string) => ["messages", id] as const,
   activities: (step: string, attempt: number) => ["activities", step, attempt] as const,
@@ -120,6 +122,16 @@ export const queries = {
       enabled: project !== "" && (q !== "" || definition !== undefined),
       placeholderData: keepPreviousData,
       staleTime: 10_000,
+    }),
+
+  /** Runs of all projects but this one that need a person. */
+  elsewhere: (project: string) =>
+    queryOptions({
+      queryKey: keys.elsewhere(project),
+      queryFn: async ({ signal }) => {
+        const open = await every<Run>((cursor) => endpoints.runs({ status: ["running", "paused"], limit: PAGE, cursor }), signal);
+        return open.filter((run) => run.project_id !== project && asks(run).length > 0);
+      },
     }),
 
   /** How runs went since then. */
