@@ -88,7 +88,7 @@ impl Watch {
             let waited = self.inner.1.wait_timeout(order, left.max(LOOK));
             order = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let place = order.place.get().map(|place| place.to_string());
+        let place = order.place.get();
         let mut stdout = io::stdout().lock();
         // Without a host there is nobody to hear it.
         let _told = protocol::write(&mut stdout, &Answer::Overdue { place });
