@@ -196,7 +196,10 @@ pub(super) fn write(
     }
     let fixed = Fixed::of(run);
     let data = json(&fixed)?;
-    let length = join(&data, &state)?.length_ms();
+    let end = changing.completed_at;
+    let end = end.filter(|_| matches!(run.status, Status::Completed { .. }));
+    let begun = run.started_at.unwrap_or(run.created_at);
+    let length = end.and_then(|end| u64::try_from(end.since(begun).as_millis()).ok());
     connection
         .prepare_cached(
             "INSERT INTO runs (number, id, project, definition, key, name, status, phase, parent,
