@@ -34,7 +34,10 @@ fn options_as_text_give_what_they_give_field_by_field() {
         assert_eq!(read, parsed);
     }
     let [read, parsed] = both(&slow, &json!({"type": "function", "id": "f"}));
-    assert!(read.as_ref().is_ok_and(|step| step.contains("300s")), "{read:?}");
+    assert!(
+        read.as_ref().is_ok_and(|step| step.contains("300s")),
+        "{read:?}"
+    );
     assert_eq!(read, parsed);
     let wrong = [
         json!({"type": "function", "id": "1"}),

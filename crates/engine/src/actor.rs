@@ -333,7 +333,11 @@ impl RunActor {
                 appended: Some(committed.appended),
                 events: committed.events,
             })),
-            Err(AppendError::Conflict { .. }) => Ok(Outcome::Again),
+            Err(AppendError::Conflict { .. }) => {
+                // It may be another run than the one that was to be started.
+                self.env = None;
+                Ok(Outcome::Again)
+            }
             Err(AppendError::Repeated(_)) => Ok(Outcome::Again),
             Err(AppendError::Failed(error)) => Err(SendError::Disk(error)),
         }

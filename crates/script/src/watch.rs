@@ -89,7 +89,10 @@ impl Watch {
             if left.is_zero() {
                 break;
             }
-            let waited = self.inner.1.wait_timeout(order, left.clamp(LOOK, LOOK_AGAIN));
+            let waited = self
+                .inner
+                .1
+                .wait_timeout(order, left.clamp(LOOK, LOOK_AGAIN));
             order = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let place = order.place.get();

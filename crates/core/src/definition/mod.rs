@@ -16,5 +16,6 @@ pub use diagnostic::{Diagnostic, Severity, render};
 pub use draft::MAX_SOURCE;
 pub use model::*;
 pub use validate::{
-    Parsed, Source, parse, parse_bundle, parse_head, parse_step, parse_with_agents, program_fields, read_step,
+    Parsed, Source, parse, parse_bundle, parse_head, parse_step, parse_with_agents, program_fields,
+    read_step,
 };

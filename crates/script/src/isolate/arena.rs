@@ -120,7 +120,8 @@ impl Memory {
         };
         // SAFETY: the layout has a size.
         let block = unsafe { alloc(layout) };
-        self.elsewhere.set(self.elsewhere.get() + usize::from(!block.is_null()));
+        self.elsewhere
+            .set(self.elsewhere.get() + usize::from(!block.is_null()));
         // SAFETY: just allocated.
         unsafe { with_far_header(block, size) }
     }
@@ -321,5 +322,87 @@ unsafe impl Allocator for Arena {
     unsafe fn usable_size(block: *mut u8) -> usize {
         // SAFETY: the caller's.
         holds(unsafe { header(block) })
+    }
+}
+
+#[cfg(test)]
+#[expect(unsafe_code, reason = "blocks are used as an engine uses them")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_what_belongs_to_it_and_the_one_before_does_not() {
+        for size in 1..=LARGEST {
+            let class = class_of(size);
+            assert!(class < CLASSES && size_of(class) >= size, "{size}");
+            assert!(class == 0 || size_of(class - 1) < size, "{size}");
+        }
+    }
+
+    /// Fills a block by its number and checks it.
+    struct Block(*mut u8, usize, u8);
+
+    impl Block {
+        fn new(arena: &mut Arena, size: usize, n: u8) -> Self {
+            let block = arena.alloc(size);
+            assert!(!block.is_null() && block.addr() % 8 == 0);
+            // SAFETY: it has so many bytes.
+            unsafe { block.write_bytes(n, size) };
+            Self(block, size, n)
+        }
+
+        fn check(&self) {
+            // SAFETY: they were written.
+            let bytes = unsafe { std::slice::from_raw_parts(self.0, self.1) };
+            assert!(bytes.iter().all(|byte| *byte == self.2));
+        }
+    }
+
+    #[test]
+    fn blocks_do_not_overlap_and_are_put_back_with_what_they_held() {
+        let mut arena = Arena::new().unwrap();
+        let sizes = [1, 16, 17, 300, 512, 513, 4000, 4096, 5000, 20_000, 65_536];
+        let kept: Vec<Block> = (0..40_u8)
+            .map(|n| Block::new(&mut arena, sizes[usize::from(n) % sizes.len()] / 4 + 1, n))
+            .collect();
+        let image = arena.image().unwrap();
+        for round in 0..3 {
+            let mut live: Vec<Block> = Vec::new();
+            for n in 0..200_usize {
+                let size = sizes[(n * 7 + round) % sizes.len()];
+                // The largest of these lie elsewhere.
+                let size = if n % 50 == 0 { size * 40 } else { size / 3 + 1 };
+                live.push(Block::new(&mut arena, size, n as u8));
+                if n % 3 == 0 {
+                    let gone = live.swap_remove((n * 5) % live.len());
+                    gone.check();
+                    // SAFETY: it is nobody's any more.
+                    unsafe { arena.dealloc(gone.0) };
+                }
+                if n % 4 == 0
+                    && let Some(changed) = live.last_mut()
+                {
+                    let size = changed.1 * 3 / 2 + 1;
+                    // SAFETY: the block is known to nobody else.
+                    changed.0 = unsafe { arena.realloc(changed.0, size) };
+                    changed.check();
+                    changed.1 = size;
+                    // SAFETY: it has so many bytes.
+                    unsafe { changed.0.write_bytes(changed.2, size) };
+                }
+            }
+            live.iter().chain(&kept).for_each(Block::check);
+            // SAFETY: it is not put back while blocks lie elsewhere.
+            assert!(!unsafe { arena.put_back(&image) });
+            for block in live {
+                // SAFETY: it is nobody's any more.
+                unsafe { arena.dealloc(block.0) };
+            }
+            // SAFETY: nothing is known of what was allocated since the image.
+            unsafe { kept[3].0.write_bytes(0xee, kept[3].1) };
+            // SAFETY: as above.
+            assert!(unsafe { arena.put_back(&image) });
+            kept.iter().for_each(Block::check);
+        }
     }
 }

@@ -64,7 +64,10 @@ impl Engine {
     /// Begins to count processor time.
     pub(super) fn wind(&self) {
         let limit = Duration::from_millis(self.parts.limits.cpu_ms);
-        self.parts.clock.until.set(Clock::now().saturating_add(limit));
+        self.parts
+            .clock
+            .until
+            .set(Clock::now().saturating_add(limit));
         self.parts.clock.over.set(false);
     }
 

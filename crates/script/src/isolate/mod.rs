@@ -12,8 +12,8 @@ mod modules;
 mod positions;
 mod running;
 
-pub(crate) use calls::function_outcome;
 pub(crate) use blank::Blank;
+pub(crate) use calls::function_outcome;
 pub(crate) use known::Known;
 pub(crate) use metadata::Metadata;
 pub(crate) use running::{Opening, Outcome, Running, Turned};

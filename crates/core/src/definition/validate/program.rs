@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::definition::diagnostic::Report;
 use crate::definition::draft::{Entry, Kind, Node, Span};
 use crate::definition::{
-    Action, Definition, Diagnostic, OnLost, OnUsageLimit, OutlineStep, ProgramHead, Retry, Severity,
-    Step,
+    Action, Definition, Diagnostic, OnLost, OnUsageLimit, OutlineStep, ProgramHead, Retry,
+    Severity, Step,
 };
 
 use super::defaults::Defaults;
