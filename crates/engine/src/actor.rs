@@ -1,6 +1,7 @@
 //! One live run: takes its mail in order, decides, has it committed, lets it act. Dropped when idle
 //! and folded again from the journal when wanted.
 
+mod later;
 mod program;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -229,30 +230,6 @@ impl RunActor {
             }
         }
         self.advance().await;
-    }
-
-    /// What was in memory is gone: looks again at what is outstanding when the disk may be back.
-    fn wake_later(&self) {
-        let engine = self.engine.clone();
-        let run = self.id;
-        crate::handle::background(async move {
-            let clock = engine.clock();
-            clock.sleep_until(clock.now().plus(DISK_RETRY)).await;
-            engine.mail_run(run, RunMail::Wake);
-        });
-    }
-
-    /// Takes this report again when the run's environment may be readable.
-    fn tell_later(&self, command: Command, id: Option<CommandId>) {
-        let engine = self.engine.clone();
-        let run = self.id;
-        crate::handle::background(async move {
-            let clock = engine.clock();
-            clock.sleep_until(clock.now().plus(ENVIRONMENT_RETRY)).await;
-            let reply = None;
-            let command = Box::new(command);
-            engine.mail_run(run, RunMail::Command { command, id, reply });
-        });
     }
 
     /// Goes on by itself until the run waits for something outside.

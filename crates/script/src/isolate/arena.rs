@@ -391,6 +391,7 @@ mod tests {
                     unsafe { changed.0.write_bytes(changed.2, size) };
                 }
             }
+            live.push(Block::new(&mut arena, SIZE, 1));
             live.iter().chain(&kept).for_each(Block::check);
             // SAFETY: it is not put back while blocks lie elsewhere.
             assert!(!unsafe { arena.put_back(&image) });
