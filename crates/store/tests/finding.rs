@@ -31,7 +31,7 @@ const NAMES: [&str; 7] = [
 ];
 
 fn project(number: u64) -> ProjectId {
-    ProjectId::from_bits(if number % 5 == 0 { 2 } else { 1 })
+    ProjectId::from_bits(if number.is_multiple_of(5) { 2 } else { 1 })
 }
 
 /// A run of which everything that lists ask for follows from its number.
@@ -46,7 +46,7 @@ fn varied(number: u64) -> Vec<Vec<Event>> {
         created.project.id = project(number);
         created.definition.key = format!("key-{}", number % 3);
         created.definition.id = DefinitionId::of(created.project.id, &created.definition.key);
-        created.parent = (number % 100 == 0).then(|| Parent {
+        created.parent = number.is_multiple_of(100).then(|| Parent {
             run: run(7),
             step: None,
         });
