@@ -101,9 +101,9 @@ fn main() {
     let mut told = Duration::ZERO;
     loop {
         let is_over = begun.elapsed() >= length;
-        // Not all at once: as many again in half a run's time.
+        // Not all at once.
         let mut fresh = 0;
-        while !is_over && live.len() < many && fresh < 10 {
+        while !is_over && live.len() < many && fresh < 50 {
             let (status, answer) = office.start("load", &json!({}));
             if status == 201 {
                 live.insert(answer["data"]["id"].as_str().unwrap().to_owned());

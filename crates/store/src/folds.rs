@@ -11,6 +11,9 @@ use baton_core::run::{Illegal, Run};
 use baton_engine::ports::{Aggregate, Journal, ReadError, Stored};
 use baton_engine::{FoldError, Plans, decode, walk};
 
+/// So many more runs than before, and those that have ended are let go of: they are rarely heard of
+/// again, and a server would hold thousands of them.
+const ENDED: usize = 128;
 /// Folded runs that are kept whatever their size.
 const FEW: usize = 2048;
 /// More runs than this are not kept,
@@ -41,6 +44,8 @@ pub(crate) struct Folds {
     plans: Arc<Plans>,
     kept: HashMap<RunId, Kept>,
     uses: u64,
+    /// How many were left when ended ones were last let go of.
+    left: usize,
 }
 
 /// The run's current phase; without the walk over its steps when there are no phases.
@@ -78,6 +83,7 @@ impl Folds {
             plans,
             kept: HashMap::new(),
             uses: 0,
+            left: 0,
         }
     }
 
@@ -89,6 +95,7 @@ impl Folds {
     /// Forgets what is in memory, after something went wrong half-way.
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
+        self.left = 0;
     }
 
     /// Goes on by one commit, telling of each event: its index, the event, and the run after it.
@@ -194,6 +201,10 @@ impl Folds {
 
     /// Lets go of runs when there are too many: the ended ones, then those not used for longest.
     pub(crate) fn trim(&mut self) {
+        if self.kept.len() > self.left + ENDED {
+            self.kept.retain(|_, kept| !kept.is_ended());
+            self.left = self.kept.len();
+        }
         if self.kept.len() <= FEW {
             return;
         }
