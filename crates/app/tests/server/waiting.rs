@@ -1,6 +1,6 @@
 //! Why a run does not go on, in each of its ways, and what can be done about it.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -161,8 +161,8 @@ fn a_timer_that_comes_due_in_a_pause_acts_on_resume() {
     world.post(&format!("{run}/pause"), &json!({}));
     world.run_until(&run, "paused");
     // It waits since before this.
-    let due = SystemTime::now() + Duration::from_secs(3);
-    world.until("it is due", || SystemTime::now() >= due);
+    let due = Instant::now() + Duration::from_secs(3);
+    world.until("it is due", || Instant::now() >= due);
     let said = world.post(&format!("{run}/comments"), &json!({"text": "due"}));
     assert_eq!(said.status, 201);
     let still = world.get(&run).json()["data"].clone();
