@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { expect, same, test } from "./harness.mjs";
 import { until } from "./world.mjs";
 
@@ -37,6 +39,38 @@ test("a run is followed after its tab was closed and opened again, and after the
   await again.getByText("Done", { exact: true }).first().waitFor();
   void watch;
   void browser;
+});
+
+test("what an agent says while the server is away stands in the thread afterwards, without a reload", async ({ open }) => {
+  const definition = `name: Talker
+steps:
+  - id: talk
+    type: agent
+    agent: claude
+    permission: bypassPermissions
+    prompt: |
+      @say Before the break
+      @wait {{ project.path }}/go
+      @say While the server was away
+      @run touch {{ project.path }}/said
+      @wait {{ project.path }}/end
+      @say After the break
+      @answer Done
+`;
+  const { world, page } = await open({ world: { definitions: [] }, before: (world) => world.write(".agent/workflows/definitions/talker.yaml", definition) });
+  world.baton("run", "talker", "--detach", "--name", "Talker");
+  await page.getByRole("article", { name: "Talker" }).getByRole("link").click();
+  const thread = page.getByRole("log", { name: "Conversation" });
+  await thread.getByText("Before the break").waitFor();
+  await world.kill("SIGKILL");
+  await page.getByText("The server does not answer").waitFor();
+  world.write("go", "");
+  await until("the agent to say something", () => existsSync(join(world.project, "said")));
+  await world.serve({ port: world.port });
+  await thread.getByText("While the server was away").waitFor();
+  world.write("end", "");
+  await thread.getByText("After the break").waitFor();
+  same(await thread.getByText("While the server was away").count(), 1, "times it is said");
 });
 
 test("a run that is deleted while it is shown says so, and the board forgets it", async ({ open, browser }) => {

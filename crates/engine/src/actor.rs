@@ -75,6 +75,9 @@ pub(crate) struct RunActor {
     delivering: bool,
     /// This host has looked at what was outstanding when it folded the run.
     recovered: bool,
+    /// Nothing is known of the run: whoever starts it has made its id. If it exists all the same, the journal
+    /// does not take its first commit.
+    is_new: bool,
 }
 
 impl RunActor {
@@ -88,6 +91,7 @@ impl RunActor {
             env: None,
             delivering: false,
             recovered: false,
+            is_new: true,
         }
     }
 
@@ -164,6 +168,7 @@ impl RunActor {
 
     /// Folds the run if it is not in memory. It is also there when only its environment is missing.
     fn load(&mut self) -> Result<(), SendError> {
+        self.is_new = false;
         if self.folded.is_some() {
             return self.recover();
         }
@@ -328,7 +333,11 @@ impl RunActor {
                 appended: Some(committed.appended),
                 events: committed.events,
             })),
-            Err(AppendError::Conflict { .. }) => Ok(Outcome::Again),
+            Err(AppendError::Conflict { .. }) => {
+                // It may be another run than the one that was to be started.
+                self.env = None;
+                Ok(Outcome::Again)
+            }
             Err(AppendError::Repeated(_)) => Ok(Outcome::Again),
             Err(AppendError::Failed(error)) => Err(SendError::Disk(error)),
         }
@@ -336,7 +345,10 @@ impl RunActor {
 
     /// What a command leads to, with all that can follow in the same commit; applied.
     fn decide(&mut self, command: &Command, now: Timestamp) -> Result<Vec<Event>, SendError> {
-        self.load()?;
+        match command {
+            Command::Start(_) if self.is_new => self.is_new = false,
+            _ => self.load()?,
+        }
         if let (None, Command::Start(created)) = (&self.folded, command) {
             self.read_environment(created)?;
         }

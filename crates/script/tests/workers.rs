@@ -179,6 +179,33 @@ fn a_worker_that_dies_between_steps_is_replaced() {
     assert_eq!(story, sim::story(&calm.run, &calm.journal));
 }
 
+/// Leaves all kinds of traces in its engine: in globals, prototypes, the SDK, memory, unfinished promises.
+const TRACES: &str = "const all: any = globalThis;
+    const found = [all.mark, ([] as any).mark, typeof all.Map, Object.keys(all.__baton).length, Math.random()];
+    await ctx.step('f', { type: 'function', fn: () => Math.random() });
+    all.mark = (Array.prototype as any).mark = [ctx];
+    void new Promise(() => {}).then(() => all.mark);
+    all.held = Array.from({ length: MANY }, (_, i) => ({ i, all }));
+    delete all.Map;
+    for (const name of Object.keys(all.__baton)) if (name !== 'ended') delete all.__baton[name];
+    return found;";
+
+#[test]
+fn a_run_finds_nothing_of_those_that_had_its_engine() {
+    // The second does not fit into the memory that is put back.
+    for many in ["100", "100000"] {
+        let mut host = Host::new(&TRACES.replace("MANY", many));
+        let bundle = host.world.run.created.source.as_str().to_owned();
+        let first = host.live(|_| {});
+        assert!(first.starts_with("completed"), "{first}");
+        for _ in 0..8 {
+            host.world = World::new(&bundle, &serde_json::json!({}));
+            assert_eq!(host.live(|_| {}), first);
+        }
+        assert_eq!(host.workers().len(), 1);
+    }
+}
+
 #[test]
 fn a_program_that_waits_for_long_leaves_its_worker_and_goes_on_from_its_journal() {
     let mut host = Host::new(

@@ -115,11 +115,7 @@ impl Folds {
     ) -> Result<(), Skip> {
         self.uses += 1;
         let events = decode(self.journal.as_ref(), commit)?;
-        let is_next = |kept: &Kept| kept.seq + 1 == commit.seq;
-        if !self.kept.get(&id).is_some_and(is_next) {
-            let kept = self.before(id, commit)?;
-            self.kept.insert(id, kept);
-        }
+        self.make_ready(id, commit)?;
         let Some(kept) = self.kept.get_mut(&id) else {
             return Ok(());
         };
@@ -134,8 +130,24 @@ impl Folds {
         Ok(())
     }
 
+    /// The run as it was before this commit. `None` before its first, and when it cannot be told:
+    /// then [`Self::advance`] says why.
+    pub(crate) fn before(&mut self, id: RunId, commit: &Stored) -> Option<&Run> {
+        self.make_ready(id, commit).ok()?;
+        self.get(id)
+    }
+
+    fn make_ready(&mut self, id: RunId, commit: &Stored) -> Result<(), Skip> {
+        let is_next = |kept: &Kept| kept.seq + 1 == commit.seq;
+        if !self.kept.get(&id).is_some_and(is_next) {
+            let kept = self.load(id, commit)?;
+            self.kept.insert(id, kept);
+        }
+        Ok(())
+    }
+
     /// The run as it was before this commit, from the journal.
-    fn before(&self, id: RunId, commit: &Stored) -> Result<Kept, Skip> {
+    fn load(&self, id: RunId, commit: &Stored) -> Result<Kept, Skip> {
         let mut run = None;
         let seq = commit.seq - 1;
         if seq > 0 {

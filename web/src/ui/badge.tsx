@@ -67,7 +67,7 @@ export function StepIcon({ state }: { state: Segment }) {
 
 export function Bar({ segments, share, large = false, label }: { segments: Segment[]; share: number; large?: boolean; label: string }) {
   return (
-    <span className={`bar ${large ? "bar--lg" : ""}`} role="img" aria-label={label}>
+    <span className={`bar ${large ? "bar--lg" : ""}`} role="img" aria-label={label} title={label}>
       {segments.map((state, index) => (
         <i
           key={index}

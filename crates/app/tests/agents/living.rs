@@ -1,6 +1,6 @@
 //! Agents that live: taken back, spoken to, interrupted, ended.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::office::{AGENTS, Office, one, says, step};
 use super::support::processes;
@@ -323,5 +323,17 @@ fn choices_are_answered_by_question() {
         let log = log.join(id).join("logs/work/output.log");
         let said = std::fs::read_to_string(log).unwrap();
         assert!(said.contains("right"), "{agent}: {said}");
+        let thread = office.world.get(&format!("/api/workflows/{id}/messages"));
+        let answers = thread["messages"].as_array().unwrap().iter();
+        let answers: Vec<&Value> = answers
+            .filter(|said| said["metadata"]["kind"] == "answer")
+            .collect();
+        let [answer] = answers.as_slice() else {
+            panic!("{agent}: {thread}");
+        };
+        assert_eq!(answer["content"], "right", "{agent}");
+        assert_eq!(answer["message_type"], "user", "{agent}");
+        let asked = answer["metadata"]["asked"].as_str().unwrap();
+        assert!(asked.contains("Which way?"), "{agent}: {asked}");
     }
 }

@@ -11,6 +11,7 @@ mod server_support;
 #[allow(dead_code)]
 mod socket;
 
+mod answers;
 mod comments;
 mod crash;
 mod criteria;

@@ -16,7 +16,11 @@ use crate::journal::make_private;
 const FILE: &str = "access.db";
 
 /// What makes its tables, from each version to the next.
-const VERSIONS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
+const VERSIONS: [&str; 3] = [
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+];
 
 /// How long it is known what a command has made: longer than a key stands for its request.
 const KNOWN: Duration = Duration::from_secs(2 * 24 * 60 * 60);
@@ -94,6 +98,8 @@ pub struct Session {
     pub user: UserId,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The token that it was made of, if it was: they end together.
+    pub token: Option<TokenId>,
 }
 
 /// A user's part in a project.
@@ -171,7 +177,7 @@ impl AccessStore {
             )?,
             sessions: all(
                 &connection,
-                "SELECT hash, user, expires_at FROM sessions",
+                "SELECT hash, user, expires_at, token FROM sessions",
                 session,
             )?,
             members: all(
@@ -238,7 +244,7 @@ impl AccessStore {
         Ok(transaction.commit()?)
     }
 
-    /// Forgets a token.
+    /// Forgets a token and the sessions that were made of it.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -253,9 +259,11 @@ impl AccessStore {
     pub fn put_session(&self, session: &Session, now: Timestamp) -> Written {
         let connection = self.lock();
         connection.execute("DELETE FROM sessions WHERE expires_at < ?1", [now.millis()])?;
-        let sql = "INSERT INTO sessions (hash, user, expires_at) VALUES (?1, ?2, ?3)";
+        let sql = "INSERT INTO sessions (hash, user, expires_at, token) VALUES (?1, ?2, ?3, ?4)";
         let ends = session.expires_at.millis();
-        connection.execute(sql, params![session.hash, session.user.to_string(), ends])?;
+        let token = session.token.map(|token| token.to_string());
+        let user = session.user.to_string();
+        connection.execute(sql, params![session.hash, user, ends, token])?;
         Ok(())
     }
 
@@ -422,6 +430,10 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         hash: row.get(0)?,
         user: id(row, 1)?,
         expires_at: time(row, 2)?,
+        token: match row.get_ref(3)? {
+            rusqlite::types::ValueRef::Null => None,
+            _ => Some(id(row, 3)?),
+        },
     })
 }
 

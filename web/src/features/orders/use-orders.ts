@@ -63,7 +63,7 @@ export function useOrders() {
       resume: (run: Run, options: Resume = {}) => order(run, "resume", options, "It did not go on"),
       cancel: (run: Run, reason?: string) => order(run, "cancel", reason ? { reason } : {}, "It was not cancelled"),
       retry: (run: Run, message?: string) => order(run, "retry", message ? { message } : {}, "It was not retried"),
-      fork: async (run: Run, body: { from_step?: string; message?: string; args?: unknown }): Promise<Run | null> => {
+      fork: async (run: Run, body: { from_step?: string; message?: string; name?: string; args?: unknown }): Promise<Run | null> => {
         try {
           const { data } = await write<{ data: Run }>("POST", endpoints.order(run.id, "fork"), body, wish());
           return data;

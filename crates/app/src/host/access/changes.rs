@@ -248,7 +248,8 @@ impl Access {
         }
     }
 
-    /// Takes a token back; only one of this user, if one is given. Blocks.
+    /// Takes a token back, and the sessions that were made of it; only one of this user, if one is
+    /// given. Blocks.
     ///
     /// # Errors
     /// [`Change`].
@@ -259,6 +260,9 @@ impl Access {
         let hash = found.ok_or(Change::None("token"))?.hash;
         self.store.remove_token(id)?;
         state.tokens.remove(&hash);
+        state
+            .sessions
+            .retain(|_, session| session.token != Some(id));
         // The next start makes another one.
         let kept = std::fs::read_to_string(&self.token_file).unwrap_or_default();
         if super::hashed(kept.trim()) == hash {

@@ -104,7 +104,7 @@ impl Teller {
             let Some(story) = story.as_ref() else {
                 continue;
             };
-            all.extend(told(story, event, &before));
+            all.extend(told(story, event, &before, &self.host.access));
             let project = story.run.created.project.id;
             if let Some(progress) = progress.as_deref_mut()
                 && wants(run, Some(project)) == Some(true)

@@ -55,7 +55,7 @@ async fn list(State(host): State, identity: Identity, params: Params) -> Answer<
         let found = seen.flat_map(on_disk);
         let row = |found: Found| {
             let mut row = wire::definition::file(&found, false);
-            row["stats"] = stats(host, &views, found.id)?;
+            row["stats"] = stats(&views, found.id)?;
             Ok((format!("{}/{}", found.project, found.key), row))
         };
         page(found.map(row).collect::<Answer<_>>()?, &params)
@@ -79,9 +79,9 @@ async fn one(State(host): State, Segment(id): Segment, identity: Identity) -> An
             Err(_) => return Err(none),
         },
     };
-    let data = find::blocking(&host, move |host| {
+    let data = find::blocking(&host, move |_| {
         let mut data = wire::definition::file(&found, true);
-        data["stats"] = stats(host, &views, found.id)?;
+        data["stats"] = stats(&views, found.id)?;
         Ok(data)
     });
     Ok(Json(json!({"data": data.await?})))
@@ -103,7 +103,7 @@ async fn archived(
         let newest = views.runs(&filter, None, 1)?.rows.into_iter().next();
         let Some(run) = newest else { return Ok(None) };
         let mut data = wire::definition::archived(&run);
-        data["stats"] = stats(host, &views, run.definition)?;
+        data["stats"] = stats(&views, run.definition)?;
         Ok(Some((run.id, data)))
     });
     let Some((run, mut data)) = newest.await? else {

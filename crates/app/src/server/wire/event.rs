@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::story::Story;
 use super::{artifact, message, run, step, time, word};
+use crate::host::access::Access;
 
 /// One thing to tell. Of a commit, always the same ones in the same order.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +116,7 @@ impl Before {
 
 /// What one event tells; `story` is how it is after it.
 #[must_use]
-pub fn told(story: &Story, event: &Event, before: &Before) -> Vec<Told> {
+pub fn told(story: &Story, event: &Event, before: &Before, access: &Access) -> Vec<Told> {
     let mut telling = Telling {
         story,
         told: Vec::new(),
@@ -123,7 +124,7 @@ pub fn told(story: &Story, event: &Event, before: &Before) -> Vec<Told> {
     for &(at, was) in &before.steps {
         telling.step(at, was);
     }
-    telling.others(event);
+    telling.others(event, access);
     telling.run(before.look.as_ref());
     telling.told
 }
@@ -248,7 +249,7 @@ impl Telling<'_> {
         self.tell(kind, data);
     }
 
-    fn others(&mut self, event: &Event) {
+    fn others(&mut self, event: &Event, access: &Access) {
         let story = self.story;
         let created = &story.run.created;
         match event {
@@ -259,7 +260,7 @@ impl Telling<'_> {
                     let data = json!({
                         "step_id": StepId::of(created.run, key).to_string(),
                         "step_key": key,
-                        "attempt": step::attempt(tried),
+                        "attempt": step::Attempt::of(tried),
                     });
                     self.tell("workflow.step.attempt", data);
                 }
@@ -301,7 +302,7 @@ impl Telling<'_> {
                 let step = said.step.map(|step| step.to_string());
                 let data = json!({"comment_id": said.id.to_string(), "step_id": step});
                 self.tell("workflow.comment.created", data);
-                let data = json!({"workflowId": created.number, "message": message::message(said)});
+                let data = json!({"workflowId": created.number, "message": message::message(said, access)});
                 self.tell("message:new", data);
             }
             Event::ArtifactAdded(artifact) => self.artifact("workflow.artifact.created", artifact),
