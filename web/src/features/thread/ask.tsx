@@ -133,7 +133,9 @@ function Approval({ ask }: { ask: Ask }) {
         </div>
       ) : (
         <div className="ask-b ask-b--thin muted t12">
-          Step <code>{ask.step.step_id}</code> waits for you{ask.until ? "" : " as long as it takes"}.
+          <p>
+            Step <code>{ask.step.step_id}</code> waits for you{ask.until ? "" : " as long as it takes"}.
+          </p>
         </div>
       )}
       <Decide
