@@ -30,7 +30,7 @@ test("a person pauses in the thread, says more, and resumes; thread and header s
   await thread.getByText(/paused/i).last().waitFor();
   await say(page, "Resume", "Resume - I have updated the requirements");
   await thread.getByText("Resume - I have updated the requirements").waitFor();
-  await thread.getByText(/paused.*, resumed \d+:\d\d later/).waitFor();
+  await thread.getByText(/paused.*, resumed [\d:.]+( s)? later/).waitFor();
   await page.getByText("Done", { exact: true }).first().waitFor();
 });
 

@@ -223,12 +223,14 @@ function Facts({ run }: { run: Run }) {
   const budgets = spentOf(run, now);
   return (
     <div className="facts">
-      <span className="row">
-        <Bar large segments={segments(run)} share={runningShare(run, now)} label={barWords(run, now)} />
-        <b className="num">
-          {run.progress.ended} of {total}
-        </b>
-      </span>
+      {total > 0 ? (
+        <span className="row">
+          <Bar large segments={segments(run)} share={runningShare(run, now)} label={barWords(run, now)} />
+          <b className="num">
+            {run.progress.ended} of {total}
+          </b>
+        </span>
+      ) : null}
       {estimate ? (
         <span>
           <b>{estimate.time}</b> {estimate.then}

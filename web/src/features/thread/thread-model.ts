@@ -128,7 +128,7 @@ function pauses(messages: Message[]): Map<number, string> {
     if (/^Workflow paused(?! for more than)/.test(message.content)) open = message;
     const end = /^Workflow (resumed|cancelled)/.exec(message.content)?.[1];
     if (!end || !open) continue;
-    found.set(open.id, `${end} ${clock(Date.parse(message.created_at) - Date.parse(open.created_at))} later`);
+    found.set(open.id, `${end} ${clock(Date.parse(message.created_at) - Date.parse(open.created_at), true)} later`);
     open = undefined;
   }
   return found;
