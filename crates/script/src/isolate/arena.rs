@@ -345,7 +345,7 @@ mod tests {
     impl Block {
         fn new(arena: &mut Arena, size: usize, n: u8) -> Self {
             let block = arena.alloc(size);
-            assert!(!block.is_null() && block.addr() % 8 == 0);
+            assert!(!block.is_null() && block.addr().is_multiple_of(8));
             // SAFETY: it has so many bytes.
             unsafe { block.write_bytes(n, size) };
             Self(block, size, n)
