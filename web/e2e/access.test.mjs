@@ -7,7 +7,7 @@ import { expect, fits, settled, test } from "./harness.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-for (const [theme, width] of [["light", 1440], ["dark", 1440], ["dark", 390]]) {
+for (const [theme, width] of [["light", 1440], ["dark", 1440], ["light", 390], ["dark", 390]]) {
   test(`axe finds nothing serious on any page, ${theme}, ${width} px wide`, async ({ open }) => {
     const { world, page } = await open({ context: { viewport: { width, height: 900 }, colorScheme: theme } });
     world.baton("run", "implement-feature", "--detach", "--arg", "featureName=Rotate tokens", "--name", "Rotate tokens");
@@ -39,6 +39,16 @@ for (const [theme, width] of [["light", 1440], ["dark", 1440], ["dark", 390]]) {
     expect(found.length === 0, `nothing serious:\n${[...new Set(found)].join("\n")}`);
   });
 }
+
+test("on a phone a button that is disabled says why when it is pressed", async ({ open }) => {
+  const { world, page } = await open({ context: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } });
+  await page.goto(`${world.url}/workflows`);
+  const item = page.getByRole("listitem").filter({ hasText: "build-and-deploy" });
+  // It is there to be pressed, though not to do anything.
+  await item.getByRole("button", { name: "Run" }).tap({ force: true });
+  await page.getByText("It has errors: mend them, and it can run").first().waitFor();
+  await fits(page);
+});
 
 test("the JavaScript that the first view needs is under 200 KB, compressed", async () => {
   const dist = fileURLToPath(new URL("../dist", import.meta.url));

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { expect, same, test } from "./harness.mjs";
 import { until } from "./world.mjs";
 
@@ -39,12 +41,49 @@ test("a run is followed after its tab was closed and opened again, and after the
   void browser;
 });
 
-test("a run that is deleted while it is shown says so, and the board forgets it", async ({ open }) => {
+test("what an agent says while the server is away stands in the thread afterwards, without a reload", async ({ open }) => {
+  const definition = `name: Talker
+steps:
+  - id: talk
+    type: agent
+    agent: claude
+    permission: bypassPermissions
+    prompt: |
+      @say Before the break
+      @wait {{ project.path }}/go
+      @say While the server was away
+      @run touch {{ project.path }}/said
+      @wait {{ project.path }}/end
+      @say After the break
+      @answer Done
+`;
+  const { world, page } = await open({ world: { definitions: [] }, before: (world) => world.write(".agent/workflows/definitions/talker.yaml", definition) });
+  world.baton("run", "talker", "--detach", "--name", "Talker");
+  await page.getByRole("article", { name: "Talker" }).getByRole("link").click();
+  const thread = page.getByRole("log", { name: "Conversation" });
+  await thread.getByText("Before the break").waitFor();
+  await world.kill("SIGKILL");
+  await page.getByText("The server does not answer").waitFor();
+  world.write("go", "");
+  await until("the agent to say something", () => existsSync(join(world.project, "said")));
+  await world.serve({ port: world.port });
+  await thread.getByText("While the server was away").waitFor();
+  world.write("end", "");
+  await thread.getByText("After the break").waitFor();
+  same(await thread.getByText("While the server was away").count(), 1, "times it is said");
+});
+
+test("a run that is deleted while it is shown says so, and the board forgets it", async ({ open, browser }) => {
   const { world, context, page } = await open({ world: { definitions: ["flaky.yaml"] } });
   world.baton("run", "flaky", "--detach", "--name", "Gone soon");
   await until("the run to fail", () => world.baton("show", "1").status === "failed");
   await page.getByRole("article", { name: "Gone soon" }).getByRole("link", { name: "Gone soon" }).click();
   await page.getByRole("heading", { name: "Gone soon" }).waitFor();
+  // Another browser, not another tab.
+  const elsewhere = await browser.newContext({ storageState: await context.storageState() });
+  const board = await elsewhere.newPage();
+  await board.goto(world.url);
+  await board.getByRole("article", { name: "Gone soon" }).waitFor();
   const other = await context.newPage();
   await other.goto(world.url);
   await other.getByRole("article", { name: "Gone soon" }).getByRole("button", { name: /More for/ }).click();
@@ -53,6 +92,8 @@ test("a run that is deleted while it is shown says so, and the board forgets it"
   await other.getByRole("article", { name: "Gone soon" }).waitFor({ state: "detached" });
   // The page that shows it says so by itself, and what it can still do leads on.
   await page.getByText("Run 1 has been deleted").waitFor();
+  await board.getByRole("article", { name: "Gone soon" }).waitFor({ state: "detached" });
+  await elsewhere.close();
   await page.reload();
   await page.getByText("There is no such run").waitFor();
   await page.getByRole("link", { name: "To the board", exact: true }).click();
@@ -70,9 +111,20 @@ test("of two people who answer at once one is told that it is answered, and both
   await other.goto(page.url());
   const second = other.getByRole("group", { name: "Approval" });
   await second.waitFor();
-  const press = (button) => button.click();
-  await Promise.all([first, second].map((ask) => ask.getByRole("button", { name: "Approve" }).evaluate(press)));
+  // The second pressed before the first was heard, and arrives after it.
+  let arrive;
+  const firstDone = new Promise((done) => (arrive = done));
+  await other.route("**/*", async (route) => {
+    if (route.request().method() === "POST") await firstDone;
+    await route.continue();
+  });
+  const late = other.waitForResponse((response) => response.request().method() === "POST");
+  await second.getByRole("button", { name: "Approve" }).click();
+  await first.getByRole("button", { name: "Approve" }).click();
   await page.getByText("Done", { exact: true }).first().waitFor();
+  arrive();
+  same((await late).status(), 409, "the second answer");
+  await other.getByText("The answer was not taken", { exact: true }).waitFor();
   await other.getByText("Done", { exact: true }).first().waitFor();
 });
 

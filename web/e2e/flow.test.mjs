@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, fits, same, test } from "./harness.mjs";
 import { until } from "./world.mjs";
 
@@ -93,12 +95,72 @@ test("a definition with errors shows each where it is, cannot be run, and is che
   await page.getByText("line 20, column 5").waitFor();
   const row = page.getByRole("row", { name: /build-and-deploy/ });
   same(await row.getByRole("button", { name: "Run" }).getAttribute("aria-disabled"), "true", "the button of a definition with errors");
+  // Its text follows its file by itself, as its row does.
   world.write(".agent/workflows/definitions/build-and-deploy.yaml", "name: Mended\nsteps:\n  - {id: a, type: script, command: echo a}\n");
-  await page.getByRole("button", { name: "Read the folder again" }).click();
   await page.getByRole("row", { name: /Mended/ }).waitFor();
+  await page.getByText("echo a", { exact: false }).first().waitFor();
+  await page.getByText("did you mean").first().waitFor({ state: "detached" });
+  world.write(".agent/workflows/definitions/build-and-deploy.yaml", "name: Mended\nsteps:\n  - {id: a, type: script, command: echo b}\n");
+  await page.getByText("echo b", { exact: false }).first().waitFor();
+  await page.getByRole("button", { name: "Read the folder again" }).click();
+  same(await page.getByRole("row", { name: /Mended/ }).getByRole("button", { name: "Run" }).getAttribute("aria-disabled"), null, "the button of the definition that was mended");
 });
 
-test("a failed run is retried from its card, rewound with its price said before, and forked", async ({ open }) => {
+test("of more definitions than a page has each is found, and begun", async ({ open }) => {
+  const numbers = Array.from({ length: 205 }, (_, n) => String(n).padStart(3, "0"));
+  const { page } = await open({
+    world: { definitions: [] },
+    before: (world) => numbers.forEach((n) => world.write(`.agent/workflows/definitions/job-${n}.yaml`, `name: Job ${n}\nsteps:\n  - {id: a, type: script, command: echo ${n}}\n`)),
+  });
+  await page.getByRole("link", { name: "Templates 205" }).click();
+  for (const name of ["Job 000", "Job 204"]) {
+    await page.getByLabel("Search templates").fill(name);
+    await page.getByRole("row", { name: new RegExp(name) }).getByRole("button", { name: "Run" }).waitFor();
+    same(await page.getByRole("row").count(), 2, `rows with the heads, for ${name}`);
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("row", { name: /Job 204/ }).getByRole("button", { name: "Run" }).click();
+  await page.getByRole("dialog", { name: "New run" }).getByText("baton run job-204").waitFor();
+});
+
+test("a run of another project that needs somebody is told of, counted beside its project, and led to", async ({ open }) => {
+  const { world, page, context } = await open({ world: { definitions: ["quick.yaml"] } });
+  const other = join(world.dir, "harbour");
+  mkdirSync(join(other, ".agent/workflows/definitions"), { recursive: true });
+  writeFileSync(join(other, ".agent/workflows/definitions/gate.yaml"), "name: Gate\nsteps:\n  - {id: wait, type: script, command: \"while [ ! -e open ]; do sleep 0.1; done\"}\n  - {id: ok, name: Open the gate, type: approval, message: Open it?}\n");
+  const send = (path, data) => context.request.fetch(world.url + path, { method: "POST", headers: { origin: world.url }, data });
+  const project = (await (await send("/api/projects", { path: other })).json()).data;
+  await page.reload();
+  const menu = page.getByRole("button", { name: /^Project: quayside/ });
+  await menu.waitFor();
+  const started = await send("/api/workflow-executions", { project_id: project.id, definition: "gate", name: "Night gate", args: {} });
+  expect(started.ok(), `the run to be started, not ${started.status()} ${await started.text()}`);
+  await page.getByRole("button", { name: "Project: quayside", exact: true }).waitFor();
+  writeFileSync(join(other, "open"), "");
+  await page.getByText("harbour: Night gate").first().waitFor();
+  await page.getByRole("button", { name: "Project: quayside, 1 need you in other projects" }).click();
+  await page.getByRole("menuitem", { name: /harbour.*1/ }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Look", exact: true }).click();
+  await page.getByRole("group", { name: "Approval" }).getByRole("button", { name: "Approve" }).click();
+  await page.getByText("Done", { exact: true }).first().waitFor();
+  await page.getByRole("link", { name: /^Board/ }).first().click();
+  await page.getByRole("button", { name: "Project: quayside", exact: true }).waitFor();
+});
+
+test("a program that fails before its first step says so where its steps would be", async ({ open }) => {
+  const early = 'import { defineWorkflow } from "baton";\nexport default defineWorkflow({\n  name: "Early",\n  async execute() {\n    throw new Error("no dates are left");\n  },\n});\n';
+  const { world, page } = await open({ world: { definitions: [] }, before: (world) => world.write(".agent/workflows/definitions/early.ts", early) });
+  world.baton("run", "early", "--detach", "--name", "Too early");
+  await until("the run to fail", () => world.baton("show", "1").status === "failed");
+  for (const tab of ["overview", "timeline", "graph"]) {
+    await page.goto(`${world.url}/runs/1/${tab}`);
+    await page.getByRole("heading", { name: "No step has begun" }).waitFor();
+    await page.locator(".nothing").getByText("no dates are left").waitFor();
+  }
+});
+
+test("a run is rewound with its price said before, and forked with another name and other arguments", async ({ open }) => {
   const { world, page } = await open();
   world.baton("run", "implement-feature", "--detach", "--arg", "featureName=Rotate tokens", "--name", "Rotate tokens");
   await page.getByRole("button", { name: "Look and decide" }).waitFor();
@@ -119,6 +181,16 @@ test("a failed run is retried from its card, rewound with its price said before,
   await page.getByRole("group", { name: "Approval" }).waitFor();
   await page.getByRole("button", { name: "Fork" }).click();
   await page.getByLabel("From").selectOption({ label: "Approve the plan" });
+  // With another name and other arguments; what does not fit is said before.
+  await page.getByLabel("Name of the run").fill("Rotate them otherwise");
+  await page.getByText("Other arguments").click();
+  await page.getByLabel(/^Feature name/).fill("x");
+  await page.getByText("At least 3 characters. This has 1.").waitFor();
+  same(await page.getByRole("button", { name: "Fork and run" }).getAttribute("aria-disabled"), "true", "the button while an argument is wrong");
+  await page.getByLabel(/^Feature name/).fill("Rotate on every use");
   await page.getByRole("button", { name: "Fork and run" }).click();
   await page.waitForURL(/\/runs\/2\//);
+  await page.getByRole("heading", { name: "Rotate them otherwise" }).waitFor();
+  const fork = world.baton("show", "2");
+  same([fork.args.featureName, fork.args.environment], ["Rotate on every use", "dev"], "the arguments of the fork");
 });

@@ -39,6 +39,10 @@ test("with the keyboard alone a run is started, found, answered and left", async
   same(await focused(), "Another one", "the card on the right");
   await press("h", "Enter");
   await page.waitForURL(/\/runs\/2\/conversation/);
+  // Enter opens, Tab leads to Approve.
+  await until("what is asked to have the focus", () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") === "Approval"));
+  await press("Tab");
+  same(await focused(), "Approve", "what Tab leads to");
 
   await press("r");
   expect(await page.getByLabel("Message this run").evaluate((box) => box === document.activeElement), "the message box to have the focus");
@@ -60,6 +64,44 @@ test("with the keyboard alone a run is started, found, answered and left", async
   await page.getByRole("option", { name: /Another one/, selected: true }).waitFor();
   await press("Enter");
   await page.getByRole("heading", { name: "Another one" }).waitFor();
+});
+
+test("the palette does what can be done with the run that is open, and asks before it cancels", async ({ open }) => {
+  const { world, page } = await open({ world: { definitions: ["quick.yaml", "waits.yaml"] } });
+  world.baton("run", "waits", "--detach", "--name", "Weekly report");
+  await page.getByRole("article", { name: "Weekly report" }).getByRole("link").click();
+  await page.getByRole("heading", { name: "Weekly report" }).waitFor();
+  const choose = async (words, name) => {
+    await page.keyboard.press("Control+k");
+    await page.getByPlaceholder("Find a run, go somewhere, do something").fill(words);
+    await page.getByRole("option", { name, selected: true }).waitFor();
+    await page.keyboard.press("Enter");
+  };
+  await choose("write a message", /Write a message/);
+  await until("the message box to have the focus", () => page.getByLabel("Message this run").evaluate((box) => box === document.activeElement));
+  await choose("fork", /Fork/);
+  await page.getByRole("dialog", { name: "Fork run 1" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await choose("new run", /New run/);
+  await page.getByRole("dialog", { name: /New run/ }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  world.write(".agent/workflows/definitions/late.yaml", "name: Late\nsteps:\n  - {id: a, type: script, command: echo a}\n");
+  await choose("read the definitions", /Read the definitions again/);
+  await choose("start late", /Start Late/);
+  await page.getByRole("dialog", { name: "New run" }).getByText("baton run late").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+
+  await choose("cancel run", /Cancel run/);
+  await page.getByRole("dialog", { name: "Cancel run 1?" }).waitFor();
+  await page.getByRole("button", { name: "Keep it" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  same(world.baton("show", "1").status, "running", "the run that was kept");
+  await choose("cancel run", /Cancel run/);
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel run" }).click();
+  await page.getByText("Cancelled", { exact: true }).first().waitFor();
 });
 
 test("what is typed while the palette is being fetched is kept, and does nothing to the page", async ({ world: make, watch, browser }) => {

@@ -77,6 +77,12 @@ test("a user is added, signs in, may do what the role says and is told what not,
   await hers.goto(`${world.url}/runs/1/conversation`);
   await approve.click();
   await hers.getByText("Done", { exact: true }).first().waitFor();
+  // Her answer is hers in everybody's thread.
+  await hers.getByRole("log").getByText("You", { exact: true }).waitFor();
+  await page.goto(`${world.url}/runs/1/conversation`);
+  await page.getByRole("log").getByText("ann", { exact: true }).waitFor();
+  await page.getByRole("log").getByText("Approved", { exact: true }).waitFor();
+  await visit(page, world, "users");
 
   await row.getByRole("button", { name: "More for ann" }).click();
   await page.getByRole("menuitem", { name: /Keep out/ }).click();

@@ -62,6 +62,15 @@ test("an empty board says what is there and what is not, and one click runs a sa
   await page.getByText("Waiting for you").waitFor();
 });
 
+test("a project without definitions is given the samples, and one of them runs", async ({ open }) => {
+  const { page } = await open({ world: { definitions: [] } });
+  await page.getByText("No definitions yet").waitFor();
+  await page.getByRole("button", { name: "Add the samples and run one" }).click();
+  await page.getByRole("heading", { name: "Tour" }).waitFor();
+  await page.getByRole("link", { name: "Board", exact: true }).first().click();
+  await page.getByRole("article", { name: "Tour" }).waitFor();
+});
+
 test("a board without a project says the next command, takes a directory, and shows what is in it", async ({ open }) => {
   const { world, page } = await open({ world: { definitions: ["quick.yaml"] }, inProject: false });
   await page.getByText("No project yet").waitFor();

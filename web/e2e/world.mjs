@@ -102,6 +102,10 @@ export class World {
     writeFileSync(join(this.project, path), text);
   }
 
+  has(path) {
+    return existsSync(join(this.project, path));
+  }
+
   remove(path) {
     rmSync(join(this.project, path), { force: true });
   }

@@ -1,7 +1,8 @@
 //! How fast a host with much in it answers: the list among 100,000 runs, a run of 1,000 steps, a
 //! thread of 100,000 messages. Real requests over the socket, each on a connection of its own, to the
 //! last byte. Prints one JSON object per line: the median of three rounds. `BENCH_RUNS` runs (default
-//! 100,000), `BENCH_MESSAGES` messages (default 100,000).
+//! 100,000), `BENCH_MESSAGES` messages (default 100,000). `BENCH_KEEP` is a directory in which the
+//! journal and the views are left and found again.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../store/tests/made/mod.rs"]
@@ -40,10 +41,11 @@ fn main() {
         number("BENCH_RUNS", 100_000),
         number("BENCH_MESSAGES", 100_000),
     );
-    let world = World::new();
+    let kept = std::env::var_os("BENCH_KEEP");
+    let world = kept.map_or_else(World::new, |root| World::at(Path::new(&root)));
     std::fs::create_dir_all(&world.data).unwrap();
     let (wide, long) = (runs + 1, runs + 2);
-    {
+    if !world.data.join("journal.db").exists() {
         let journal = SqliteJournal::open(&world.data).unwrap();
         fill(&journal, runs, &world.project);
         steps(&journal, wide, &world.project);
@@ -70,7 +72,7 @@ fn main() {
 
     let list = "/api/workflow-executions";
     let spread = move |n: u64| 1 + n.wrapping_mul(7919) % runs;
-    let cases: [(&str, Asked); 8] = [
+    let cases: [(&str, Asked); 12] = [
         ("list: newest", Box::new(move |_| list.to_owned())),
         (
             "list: a page anywhere",
@@ -81,8 +83,24 @@ fn main() {
             Box::new(move |n| format!("{list}?status=completed&cursor={}", spread(n))),
         ),
         (
+            "list: a board's open runs",
+            Box::new(move |n| format!("{list}?status=pending,running,paused&cursor={}", spread(n))),
+        ),
+        (
+            "list: of a definition, none paused",
+            Box::new(move |_| format!("{list}?definition=pipeline&status=paused")),
+        ),
+        (
             "list: by name",
             Box::new(move |n| format!("{list}?q=run%20{}", spread(n))),
+        ),
+        (
+            "list: by two letters that all have",
+            Box::new(move |_| format!("{list}?q=UN")),
+        ),
+        (
+            "list: by two letters that none has",
+            Box::new(move |_| format!("{list}?q=zz")),
         ),
         (
             "run of 1,000 steps",

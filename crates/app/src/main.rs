@@ -6,6 +6,7 @@
 mod cli;
 mod client;
 mod config;
+mod examples;
 mod host;
 mod server;
 mod traces;

@@ -74,6 +74,70 @@ fn the_same_key_with_another_request_is_refused_also_after_a_restart() {
 }
 
 #[test]
+fn a_repeat_of_any_order_is_done_once_and_answered_as_before() {
+    let ask = "
+name: Ask
+steps:
+  - {id: ok, type: approval, message: 'Go on?'}
+";
+    let world = World::new(&[("ask", ask)]);
+    let keyed = |key: &str, path: &str, body: &Value| {
+        let body = body.to_string();
+        let length = body.len();
+        let head = "content-type: application/json\r\nidempotency-key: ";
+        world
+            .raw(&format!(
+                "POST {path} HTTP/1.0\r\nhost: b\r\n{head}{key}\r\ncontent-length: {length}\r\n\r\n{body}"
+            ))
+            .unwrap()
+    };
+    let run = world.run("ask", &json!({}));
+    let asks = world.run_when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
+    let thread = format!("/api/workflows/{}", asks["id"].as_str().unwrap());
+    let ok = step(&asks, "ok")["id"].as_str().unwrap();
+    // What is made is made once.
+    let said = json!({"content": "look at this", "action_type": "comment"});
+    for (path, body, status) in [
+        (format!("{run}/comments"), json!({"text": "see"}), 201),
+        (format!("{thread}/messages"), said, 200),
+        (format!("{run}/fork"), json!({}), 201),
+    ] {
+        let first = keyed(&path, &path, &body);
+        let again = keyed(&path, &path, &body);
+        assert_eq!((first.status, again.status), (status, status), "{first:?}");
+        assert_eq!(first.json(), again.json(), "{path}");
+        let mut other = body.clone();
+        other["name"] = "another".into();
+        let other = keyed(&path, &path, &other);
+        assert_eq!(
+            (other.status, other.json()["code"].clone()),
+            (409, json!("idempotency_conflict")),
+            "{path}"
+        );
+    }
+    let messages = world.get(&format!("{thread}/messages")).json();
+    assert_eq!(messages["messages"].as_array().unwrap().len(), 2);
+    let list = world.get("/api/workflow-executions").json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 2);
+    // An order is carried out once: without the key, what it asks for is refused by then.
+    for (path, body) in [
+        (format!("{run}/pause"), json!({"reason": "lunch"})),
+        (format!("{run}/resume"), json!({})),
+        (format!("/api/workflow-steps/{ok}/approve"), json!({})),
+    ] {
+        let first = keyed(&path, &path, &body);
+        assert_eq!(first.status, 200, "{first:?}");
+        if path.ends_with("approve") {
+            world.run_until(&run, "completed");
+        }
+        let again = keyed(&path, &path, &body);
+        assert_eq!(again.status, 200, "{again:?}");
+        assert_eq!(first.json()["data"]["id"], again.json()["data"]["id"]);
+        assert_eq!(world.post(&path, &body).status, 409, "{path}");
+    }
+}
+
+#[test]
 fn a_child_has_its_parents_environment_from_its_first_decision_on() {
     let parent = "
 name: Parent

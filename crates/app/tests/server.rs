@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "server/inside.rs"]
+mod inside;
+#[path = "server/nonsense.rs"]
+mod nonsense;
 mod server_support;
+#[path = "server/waiting.rs"]
+mod waiting;
 
 use serde_json::{Value, json};
 use server_support::{World, step};
@@ -261,86 +267,6 @@ fn live_events_resume_without_a_gap_or_a_repeat() {
             .collect();
         assert_eq!(rest, all[index + 1..]);
     }
-}
-
-#[test]
-fn nonsense_is_refused_in_words() {
-    let world = World::new(&[("one", ONE), ("broken", "name: [")]);
-    let start = "/api/workflow-executions";
-    let body = |definition: &str, args: Value| json!({"project_id": world.project, "definition": definition, "args": args});
-    let run = world.run("one", &json!({}));
-    world.run_until(&run, "completed");
-    let unknown = format!("run_{}", "0".repeat(32));
-    let cases = [
-        (world.get("/api/nowhere"), 404),
-        (world.get("/api/tasks"), 404),
-        (world.get("/api/workflow-executions/%ff%fe"), 400),
-        (world.get("/api/workflow-executions/nothing"), 404),
-        (
-            world.get(&format!("/api/workflow-executions/{unknown}")),
-            404,
-        ),
-        (world.get("/api/workflow-executions?limit=0"), 400),
-        (world.get("/api/workflow-executions?limit=x"), 400),
-        (world.get("/api/workflow-executions?status=odd"), 400),
-        (world.get("/api/workflow-executions?cursor=odd"), 400),
-        (world.get("/api/workflow-steps/step_1"), 404),
-        (world.get("/api/events?topics=odd"), 400),
-        (world.request("DELETE", "/healthz", None), 405),
-        (world.post(start, &json!([1])), 422),
-        (world.post(start, &json!({})), 422),
-        (world.post(start, &json!({"project_id": 5})), 422),
-        (world.post(start, &body("none", json!({}))), 404),
-        (world.post(start, &body("broken", json!({}))), 422),
-        (world.post(start, &body("one", json!({"x": 1}))), 422),
-        (world.post(start, &body("one", json!({"y": 1}))), 422),
-        (world.post(&format!("{run}/pause"), &json!({})), 409),
-        (
-            world.post(&format!("{run}/comments"), &json!({"text": " "})),
-            400,
-        ),
-        (
-            world.post(
-                "/api/workflows/1/messages",
-                &json!({"content": "x", "action_type": "fly"}),
-            ),
-            400,
-        ),
-        (
-            world.post(
-                "/api/workflows/1/messages",
-                &json!({"content": "x", "action_type": "pause"}),
-            ),
-            409,
-        ),
-        (
-            world.post("/api/projects", &json!({"path": "relative"})),
-            422,
-        ),
-        (
-            world.post("/api/projects", &json!({"path": "/does/not/exist"})),
-            422,
-        ),
-    ];
-    for (answer, status) in cases {
-        assert_eq!(answer.status, status, "{answer:?}");
-        assert_eq!(answer.kind, "application/problem+json", "{answer:?}");
-        let problem = answer.json();
-        assert_eq!(problem["status"], status);
-        assert_eq!(problem["error"], problem["detail"]);
-        assert!(problem["code"].is_string());
-    }
-    let raw = |head: &str, body: &str| {
-        let length = body.len();
-        let request = format!(
-            "POST {start} HTTP/1.0\r\nhost: b\r\n{head}content-length: {length}\r\n\r\n{body}"
-        );
-        world.raw(&request).unwrap().status
-    };
-    assert_eq!(raw("content-type: application/json\r\n", "{"), 400);
-    assert_eq!(raw("content-type: text/plain\r\n", "{}"), 415);
-    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(1024 * 1024));
-    assert_eq!(raw("content-type: application/json\r\n", &large), 413);
 }
 
 #[test]

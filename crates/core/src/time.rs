@@ -51,12 +51,39 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339, UTC, with milliseconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
-        match jiff::Timestamp::from_millisecond(millis) {
-            Ok(stamp) => write!(f, "{stamp:.3}"),
-            Err(_) => f.write_str("9999-12-31T23:59:59.999Z"),
+        if self.0 > LAST {
+            return f.write_str("9999-12-31T23:59:59.999Z");
         }
+        // One answer has thousands of them: by hand it takes a fraction of what a calendar takes.
+        let (days, ms) = (self.0 / DAY, self.0 % DAY);
+        let (year, month, day) = civil(days);
+        let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+        let ms = ms % 1_000;
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"
+        )
     }
+}
+
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
+
+/// The last moment that has four digits for its year.
+const LAST: u64 = 253_402_300_799_999;
+
+/// Year, month and day of the Gregorian calendar, so many days after 1970-01-01: an era of 400 years has
+/// 146,097 days, and a year that begins in March has its leap day at its end.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let since = days + 719_468;
+    let (era, of_era) = (since / 146_097, since % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    (year, month, day)
 }
 
 /// Why a text is not a duration.
@@ -109,4 +136,26 @@ pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
         return Err(bad());
     }
     Ok(Duration::from_millis(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_the_calendar_has_them() {
+        let steps = (0..60_000).map(|n: u64| n * 4_222_333_777);
+        let edges = (0..400).flat_map(|day| {
+            let begin = day * DAY + 951_696_000_000;
+            [begin - 1, begin]
+        });
+        for ms in steps.chain(edges).filter(|ms| *ms < LAST - 2 * DAY) {
+            let stamp = jiff::Timestamp::from_millisecond(ms.cast_signed()).unwrap();
+            let written = Timestamp::from_millis(ms).to_string();
+            assert_eq!(written, format!("{stamp:.3}"));
+            assert_eq!(Timestamp::parse(&written), Some(Timestamp::from_millis(ms)));
+        }
+        let end = Timestamp::from_millis(u64::MAX).to_string();
+        assert_eq!(end, "9999-12-31T23:59:59.999Z");
+    }
 }

@@ -1,6 +1,7 @@
 //! One live run: takes its mail in order, decides, has it committed, lets it act. Dropped when idle
 //! and folded again from the journal when wanted.
 
+mod later;
 mod program;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -75,6 +76,9 @@ pub(crate) struct RunActor {
     delivering: bool,
     /// This host has looked at what was outstanding when it folded the run.
     recovered: bool,
+    /// Nothing is known of the run: whoever starts it has made its id. If it exists all the same, the journal
+    /// does not take its first commit.
+    is_new: bool,
 }
 
 impl RunActor {
@@ -88,6 +92,7 @@ impl RunActor {
             env: None,
             delivering: false,
             recovered: false,
+            is_new: true,
         }
     }
 
@@ -164,6 +169,7 @@ impl RunActor {
 
     /// Folds the run if it is not in memory. It is also there when only its environment is missing.
     fn load(&mut self) -> Result<(), SendError> {
+        self.is_new = false;
         if self.folded.is_some() {
             return self.recover();
         }
@@ -224,30 +230,6 @@ impl RunActor {
             }
         }
         self.advance().await;
-    }
-
-    /// What was in memory is gone: looks again at what is outstanding when the disk may be back.
-    fn wake_later(&self) {
-        let engine = self.engine.clone();
-        let run = self.id;
-        crate::handle::background(async move {
-            let clock = engine.clock();
-            clock.sleep_until(clock.now().plus(DISK_RETRY)).await;
-            engine.mail_run(run, RunMail::Wake);
-        });
-    }
-
-    /// Takes this report again when the run's environment may be readable.
-    fn tell_later(&self, command: Command, id: Option<CommandId>) {
-        let engine = self.engine.clone();
-        let run = self.id;
-        crate::handle::background(async move {
-            let clock = engine.clock();
-            clock.sleep_until(clock.now().plus(ENVIRONMENT_RETRY)).await;
-            let reply = None;
-            let command = Box::new(command);
-            engine.mail_run(run, RunMail::Command { command, id, reply });
-        });
     }
 
     /// Goes on by itself until the run waits for something outside.
@@ -328,7 +310,11 @@ impl RunActor {
                 appended: Some(committed.appended),
                 events: committed.events,
             })),
-            Err(AppendError::Conflict { .. }) => Ok(Outcome::Again),
+            Err(AppendError::Conflict { .. }) => {
+                // It may be another run than the one that was to be started.
+                self.env = None;
+                Ok(Outcome::Again)
+            }
             Err(AppendError::Repeated(_)) => Ok(Outcome::Again),
             Err(AppendError::Failed(error)) => Err(SendError::Disk(error)),
         }
@@ -336,7 +322,10 @@ impl RunActor {
 
     /// What a command leads to, with all that can follow in the same commit; applied.
     fn decide(&mut self, command: &Command, now: Timestamp) -> Result<Vec<Event>, SendError> {
-        self.load()?;
+        match command {
+            Command::Start(_) if self.is_new => self.is_new = false,
+            _ => self.load()?,
+        }
         if let (None, Command::Start(created)) = (&self.folded, command) {
             self.read_environment(created)?;
         }

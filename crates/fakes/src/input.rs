@@ -1,11 +1,12 @@
 //! The lines a fake agent is told on its standard input, read beside what it does, so that it can
 //! look for them in the middle of an act. Never waits without an end in sight.
 
-use std::io::BufRead;
+use std::fs::File;
+use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -25,6 +26,18 @@ pub enum Heard {
     Sigint,
 }
 
+/// When a line was heard, in nanoseconds since 1970, and the line: one write, so that many agents may
+/// share a file.
+fn note(file: &mut File, line: &str) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "for whoever measures how long a word takes to the agent"
+    )]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_nanos();
+    drop(file.write_all(format!("{now} {line}\n").as_bytes()));
+}
+
 /// Standard input and SIGINT.
 #[derive(Debug)]
 pub struct Input {
@@ -42,8 +55,15 @@ impl Input {
         let sigint = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&sigint))?;
         let (send, lines) = channel();
+        let mut noted = std::env::var_os("FAKE_AGENT_HEARD").and_then(|path| {
+            let mut file = std::fs::OpenOptions::new();
+            file.create(true).append(true).open(path).ok()
+        });
         std::thread::spawn(move || {
             for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+                if let Some(file) = &mut noted {
+                    note(file, &line);
+                }
                 let heard = match serde_json::from_str(&line) {
                     Ok(value) => Heard::Line(value),
                     Err(_) => Heard::Garbage(line),

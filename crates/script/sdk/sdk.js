@@ -2,9 +2,10 @@
 // promises when the host says so; it decides nothing. Evaluated once, before the definition.
 //
 // `host` has: call(kind, id, options, stack) -> the call's number doubled, plus 1 when it is a function
-// whose end is known; after it the step's key when that is not its id: "7 build~2";
+// whose end is known; after it the step's key when that is not its id: "7 build~2"; -1 when there is no
+// stack and the journal does not have it: it is to say where it stands;
 // done(n, returned, JSON or words, stack, last) for functions, of which one that threw is tried
-// again unless it is the last; place(stack) -> file, line and column; zod() -> the namespace of zod.
+// again unless it is the last; line(n) -> where a call stands; zod() -> the namespace of zod.
 export default (host) => {
   const { stringify, parse } = JSON;
   const loadZod = host.zod;
@@ -18,7 +19,10 @@ export default (host) => {
 
   let now = 0;
   let random = [1, 2, 3, 4];
+  // A function's randomness is its own: made of the program's and this, when it first asks for some.
+  let mixed = 0;
   const next = () => {
+    if (mixed !== 0) mix();
     // xoshiro128**
     const rotate = (x, k) => (x << k) | (x >>> (32 - k));
     const s = random;
@@ -31,6 +35,11 @@ export default (host) => {
     s[2] ^= t;
     s[3] = rotate(s[3], 11);
     return result;
+  };
+  const mix = () => {
+    random = [random[0] ^ mixed, random[1], random[2] ^ 0x9e3779b9, random[3] | 1];
+    mixed = 0;
+    for (let i = 0; i < 8; i += 1) next();
   };
   Math.random = () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992;
 
@@ -151,16 +160,23 @@ export default (host) => {
   let phase;
   let phases = [];
 
-  const call = (kind, id, options, stack) => {
+  // Where a call stands is only asked for when the journal does not say it.
+  let isNew = false;
+  const call = (kind, id, options) => {
     if (functions > 0) {
       throw new Error(
         `a function step cannot use \`ctx\` to ${kind === "step" || kind === "function" ? "ask for a step" : kind}: it computes and returns`,
       );
     }
-    const told = host.call(kind, id, stringify(options), stack);
-    if (typeof told === "number") return { n: told >>> 1, ended: (told & 1) === 1, key: id, stack };
+    const text = stringify(options);
+    let told = isNew ? -1 : host.call(kind, id, text, "");
+    if (told === -1) {
+      isNew = true;
+      told = host.call(kind, id, text, stackOf() || "-");
+    }
+    if (typeof told === "number") return { n: told >>> 1, ended: (told & 1) === 1, key: id };
     const [number, key] = told.split(" ");
-    return { n: number >>> 1, ended: (number & 1) === 1, key, stack };
+    return { n: number >>> 1, ended: (number & 1) === 1, key };
   };
   const outcome = (n) => new Promise((resolve) => waiting.set(n, resolve));
 
@@ -200,12 +216,12 @@ export default (host) => {
     return all;
   };
 
-  const runFunction = (id, all, fn, stack) => {
+  const runFunction = (id, all, fn) => {
     if (typeof fn !== "function") {
       throw new TypeError(`step "${id}": a function step has \`fn\`, a function`);
     }
-    const made = call("function", id, all, stack);
-    if (!made.ended) bodies.set(made.n, () => attempt(made.n, fn));
+    const made = call("function", id, all);
+    if (!made.ended) bodies.set(made.n, fn);
     return settleStep(made, all);
   };
   const attempt = (n, fn) => {
@@ -238,29 +254,31 @@ export default (host) => {
     Promise.resolve(value).then(finished, failed);
   };
 
-  const settleStep = async ({ n, key, stack }, all) => {
-    const { code, ...told } = await outcome(n);
-    const result = { stepId: key, ...told };
-    results.set(key, result);
-    if (result.status === "failed" && all.continue_on_error !== true && all.continueOnError !== true) {
-      throw new StepError(result, code, host.place(stack));
-    }
-    return result;
-  };
+  const settleStep = ({ n, key }, all) =>
+    new Promise((resolve, reject) => {
+      waiting.set(n, ({ code, ...told }) => {
+        const result = { stepId: key, ...told };
+        results.set(key, result);
+        if (result.status === "failed" && all.continue_on_error !== true && all.continueOnError !== true) {
+          reject(new StepError(result, code, host.line(n)));
+          return;
+        }
+        resolve(result);
+      });
+    });
 
-  const askStep = (id, config, type, stack) => {
+  const askStep = (id, config, type) => {
     const all = options(id, config, type);
-    if (all.type === "function") return runFunction(id, all, config.fn, stack);
+    if (all.type === "function") return runFunction(id, all, config.fn);
     if (config.fn !== undefined) {
       throw new TypeError(`step "${id}": \`fn\` is for steps of type "function"`);
     }
-    return settleStep(call("step", id, all, stack), all);
+    return settleStep(call("step", id, all), all);
   };
   // An error in the options is a rejection, as everything of a step is; but it is known at once.
   const asking = (id, config, type) => {
-    const stack = stackOf();
     try {
-      return askStep(id, config, type, stack);
+      return askStep(id, config, type);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -282,27 +300,26 @@ export default (host) => {
     remote: (id, config) => asking(id, config, "remote"),
     workflow: (id, config) => asking(id, typeof config === "string" ? { workflow: config } : config, "workflow"),
     async exec(command, cwd) {
-      const stack = stackOf();
       const all = options("exec", { type: "script", command, cwd }, "script");
-      const made = call("step", "exec", all, stack);
+      const made = call("step", "exec", all);
       const told = await outcome(made.n);
       if (told.exitCode === undefined || told.exitCode === null) {
-        if (told.status === "failed") throw new StepError({ stepId: made.key, ...told }, told.code, host.place(made.stack));
+        if (told.status === "failed") throw new StepError({ stepId: made.key, ...told }, told.code, host.line(made.n));
       }
       return { exitCode: told.exitCode ?? 0, stdout: told.result ?? "", stderr: told.stderr ?? "" };
     },
     async checkpoint() {
-      const made = call("checkpoint", "", {}, stackOf());
+      const made = call("checkpoint", "", {});
       await outcome(made.n);
     },
     async comment(text, stepId) {
       if (typeof text !== "string") throw new TypeError(`a comment is a text, this is ${describe(text)}`);
-      const made = call("comment", stepId ?? "", { content: text }, stackOf());
+      const made = call("comment", stepId ?? "", { content: text });
       await outcome(made.n);
     },
     log(...values) {
       const text = values.map((value) => (typeof value === "string" ? value : stringify(value) ?? String(value))).join(" ");
-      if (functions === 0 && text !== "") call("log", "", { content: text }, stackOf());
+      if (functions === 0 && text !== "") call("log", "", { content: text });
     },
     getStepResult: (id) => results.get(id),
     phase(name) {
@@ -434,26 +451,28 @@ export default (host) => {
   };
 
   host.settle = (n, text, at) => {
+    if (functions > 0) ran();
     if (at > now) now = at;
-    const resolve = waiting.get(n);
+    const settled = waiting.get(n);
     waiting.delete(n);
     bodies.delete(n);
-    resolve?.(parse(text));
+    settled?.(parse(text));
   };
   // A function runs alone, with randomness of its own: a replay that does not run it is no different.
   let kept = random;
   host.run = (n, _, current) => {
-    const body = bodies.get(n);
     functions = 1;
     kept = random;
-    random = [kept[0] ^ (current + 1), kept[1], kept[2] ^ 0x9e3779b9, kept[3] | 1];
-    for (let i = 0; i < 8; i += 1) next();
-    body?.();
+    random = [...kept];
+    mixed = current + 1;
+    attempt(n, bodies.get(n));
   };
-  host.ran = () => {
+  const ran = () => {
     functions = 0;
     random = kept;
+    mixed = 0;
   };
+  host.ran = ran;
   host.seed = (at) => {
     now = at;
   };

@@ -67,9 +67,8 @@ pub fn hash(sources: &BTreeMap<String, String>) -> String {
 
 /// Bytes as hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
+    let both = |byte: &u8| [digit(byte >> 4), digit(*byte)];
+    bytes.iter().flat_map(both).collect()
 }

@@ -19,15 +19,29 @@ pub struct Direct {
     running: Running,
     epoch: u32,
     told: usize,
+    together: usize,
 }
 
 impl Direct {
+    /// As [`Self::telling`], with each end of a function by itself, so that tests have many to crash at.
+    ///
+    /// # Errors
+    /// As of [`Self::telling`].
+    pub fn open(run: &Run, limits: &Limits) -> Result<Option<(Self, Vec<Asked>)>, String> {
+        Self::telling(run, limits, 1)
+    }
+
     /// Begins a run's program, or brings it to where the run's journal says it is; what it asks for
-    /// beyond that comes with it. `None`: the run has no program.
+    /// beyond that comes with it. It tells at most so many ends of functions `together`. `None`: the run
+    /// has no program.
     ///
     /// # Errors
     /// Why it could not begin, for people.
-    pub fn open(run: &Run, limits: &Limits) -> Result<Option<(Self, Vec<Asked>)>, String> {
+    pub fn telling(
+        run: &Run,
+        limits: &Limits,
+        together: usize,
+    ) -> Result<Option<(Self, Vec<Asked>)>, String> {
         let Some(program) = &run.program else {
             return Ok(None);
         };
@@ -44,6 +58,7 @@ impl Direct {
             running,
             epoch: program.epoch,
             told: program.outcomes.len(),
+            together,
         };
         let asked = direct.turn();
         Ok(Some((direct, asked)))
@@ -73,8 +88,7 @@ impl Direct {
         let mut all = Vec::new();
         loop {
             let (turned, more) = self.running.go_on();
-            // Each end of a function is a commit of its own, so that tests have many to crash at.
-            all.extend(crate::programs::split(self.epoch, turned, 1));
+            all.extend(crate::programs::split(self.epoch, turned, self.together));
             if !more {
                 return all;
             }

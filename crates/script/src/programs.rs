@@ -84,6 +84,12 @@ impl ScriptPrograms {
         Self { inner }
     }
 
+    /// The runs whose isolates are in memory.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.inner.lock().sessions.len()
+    }
+
     /// The workers.
     #[must_use]
     pub fn pool(&self) -> &Pool {

@@ -18,6 +18,9 @@ const SLACK: Duration = Duration::from_secs(1);
 /// How often it looks, at most.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// And how often at least, while there are orders: one that begins need not wake it.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// See the module. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Watch {
@@ -30,6 +33,8 @@ struct Order {
     /// The processor time of this process by which the order is to be carried out.
     until: Option<Duration>,
     place: LastPlace,
+    /// The watchdog sleeps until it is woken.
+    sleeps: bool,
 }
 
 /// The processor time that this process has used.
@@ -49,7 +54,9 @@ impl Watch {
         let mut order = self.lock();
         order.until = Some(used() + length + SLACK);
         order.place = LastPlace::default();
-        self.inner.1.notify_all();
+        if order.sleeps {
+            self.inner.1.notify_all();
+        }
     }
 
     /// The program that the order is about: where it is last known to have been.
@@ -71,24 +78,24 @@ impl Watch {
     pub(crate) fn watch(&self) {
         let mut order = self.lock();
         loop {
-            let wait = |order| {
-                self.inner
-                    .1
-                    .wait(order)
-                    .unwrap_or_else(PoisonError::into_inner)
-            };
             let Some(until) = order.until else {
-                order = wait(order);
+                order.sleeps = true;
+                let woken = self.inner.1.wait(order);
+                order = woken.unwrap_or_else(PoisonError::into_inner);
+                order.sleeps = false;
                 continue;
             };
             let left = until.saturating_sub(used());
             if left.is_zero() {
                 break;
             }
-            let waited = self.inner.1.wait_timeout(order, left.max(LOOK));
+            let waited = self
+                .inner
+                .1
+                .wait_timeout(order, left.clamp(LOOK, LOOK_AGAIN));
             order = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let place = order.place.get().map(|place| place.to_string());
+        let place = order.place.get();
         let mut stdout = io::stdout().lock();
         // Without a host there is nobody to hear it.
         let _told = protocol::write(&mut stdout, &Answer::Overdue { place });

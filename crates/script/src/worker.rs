@@ -58,11 +58,11 @@ fn serve(from: File, watch: Watch) -> io::Result<()> {
             let more = matches!(answer, Answer::Turned { more: true, .. });
             watch.answer(&answer, more)
         })?;
-        worker.over.clear();
+        worker.use_again();
         while worker.spares.len() < SPARES && from.buffer().is_empty() && !is_asked(from.get_ref())
         {
             match Blank::new(&worker.limits) {
-                Ok(spare) => worker.spares.push(spare),
+                Ok(spare) => worker.spares.push(spare.for_many()),
                 // Whoever needs one will say so.
                 Err(_) => break,
             }
@@ -91,6 +91,7 @@ pub fn carry_out_here(from: &mut impl io::Read, limits: &Limits) -> io::Result<V
     while let Some(order) = protocol::read::<Order>(from)? {
         if !matches!(order, Order::Limits(_)) {
             worker.carry_out(order, &mut |answer| protocol::write(&mut told, &answer))?;
+            worker.use_again();
         }
     }
     Ok(told)
@@ -126,7 +127,8 @@ impl Limits {
 
 /// An engine for a program.
 fn spare(spares: &mut Vec<Blank>, limits: &Limits) -> Result<Blank, Fault> {
-    spares.pop().map_or_else(|| Blank::new(limits), Ok)
+    let new = || Blank::new(limits).map(Blank::for_many);
+    spares.pop().map_or_else(new, Ok)
 }
 
 #[derive(Default)]
@@ -136,13 +138,23 @@ struct Worker {
     bundles: HashMap<String, Known>,
     programs: HashMap<RunId, (u32, Running)>,
     spares: Vec<Blank>,
-    /// Programs that have ended: dropped when their end has been told.
+    /// Programs that have ended: their engines are put back, or dropped, when their end has been told.
     over: Vec<Running>,
 }
 
 type Tell<'t> = &'t mut dyn FnMut(Answer) -> io::Result<()>;
 
 impl Worker {
+    /// Puts the engines of what is over back for others.
+    fn use_again(&mut self) {
+        for program in self.over.drain(..) {
+            if self.spares.len() < SPARES {
+                self.spares.extend(program.again());
+            }
+        }
+        self.spares.truncate(SPARES);
+    }
+
     fn carry_out(&mut self, order: Order, tell: Tell<'_>) -> io::Result<()> {
         match order {
             Order::Limits(limits) => {
@@ -165,8 +177,13 @@ impl Worker {
                 let Some(known) = self.bundles.get(&bundle) else {
                     return tell(Answer::Unknown);
                 };
-                let read = spare(&mut self.spares, &self.limits)
-                    .and_then(|blank| Metadata::of(blank, known).args(&args));
+                let blank = spare(&mut self.spares, &self.limits);
+                let read = blank.and_then(|blank| {
+                    let metadata = Metadata::of(blank, known);
+                    let read = metadata.args(&args)?;
+                    self.spares.extend(metadata.again());
+                    Ok(read)
+                });
                 tell(Answer::Args(match read {
                     Ok(Ok(args)) => Ok(args),
                     Ok(Err(errors)) => {

@@ -24,7 +24,7 @@ fn samples() -> Vec<(&'static str, String, Value)> {
         ),
         (
             "hello",
-            include_str!("../../app/src/cli/init/hello.ts").to_owned(),
+            include_str!("../../app/src/examples/hello.ts").to_owned(),
             json!({"name": "world", "greetings": ["Hello", "Hallo"]}),
         ),
         (

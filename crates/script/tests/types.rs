@@ -48,7 +48,7 @@ fn the_examples_check() {
         ),
         (
             "hello.ts".into(),
-            include_str!("../../app/src/cli/init/hello.ts"),
+            include_str!("../../app/src/examples/hello.ts"),
         ),
     ]);
     assert!(ok, "{said}");

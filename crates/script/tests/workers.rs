@@ -7,7 +7,7 @@ mod sim;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use baton_core::ids::{AttemptId, RunId};
 use baton_core::run::decide::{Command, News};
@@ -177,6 +177,61 @@ fn a_worker_that_dies_between_steps_is_replaced() {
     );
     calm.live(500);
     assert_eq!(story, sim::story(&calm.run, &calm.journal));
+}
+
+/// Leaves all kinds of traces in its engine: in globals, prototypes, the SDK, memory, unfinished promises.
+const TRACES: &str = "const all: any = globalThis;
+    const found = [all.mark, ([] as any).mark, typeof all.Map, Object.keys(all.__baton).length, Math.random()];
+    await ctx.step('f', { type: 'function', fn: () => Math.random() });
+    all.mark = (Array.prototype as any).mark = [ctx];
+    void new Promise(() => {}).then(() => all.mark);
+    all.held = Array.from({ length: MANY }, (_, i) => ({ i, all }));
+    delete all.Map;
+    for (const name of Object.keys(all.__baton)) if (name !== 'ended') delete all.__baton[name];
+    return found;";
+
+#[test]
+fn a_run_finds_nothing_of_those_that_had_its_engine() {
+    // The second does not fit into the memory that is put back.
+    for many in ["100", "100000"] {
+        let mut host = Host::new(&TRACES.replace("MANY", many));
+        let bundle = host.world.run.created.source.as_str().to_owned();
+        let first = host.live(|_| {});
+        assert!(first.starts_with("completed"), "{first}");
+        for _ in 0..8 {
+            host.world = World::new(&bundle, &serde_json::json!({}));
+            assert_eq!(host.live(|_| {}), first);
+        }
+        assert_eq!(host.workers().len(), 1);
+    }
+}
+
+#[test]
+fn a_program_that_waits_for_long_leaves_its_worker_and_goes_on_from_its_journal() {
+    let mut host = Host::new(
+        "
+    const first = await script('one');
+    await script('two');
+    return { first: first.result };",
+    );
+    let mut has_waited = false;
+    let story = host.live(|host| {
+        if std::mem::replace(&mut has_waited, true) {
+            return;
+        }
+        assert_eq!(
+            host.programs.held(),
+            1,
+            "it is kept while it may go on soon"
+        );
+        let since = Instant::now();
+        while host.programs.held() > 0 {
+            assert!(since.elapsed() < PATIENCE, "it stays in its worker");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    assert!(story.starts_with("completed"), "{story}");
+    assert_eq!((host.lost, host.workers().len()), (0, 1));
 }
 
 #[test]

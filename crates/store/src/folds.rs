@@ -11,6 +11,9 @@ use baton_core::run::{Illegal, Run};
 use baton_engine::ports::{Aggregate, Journal, ReadError, Stored};
 use baton_engine::{FoldError, Plans, decode, walk};
 
+/// So many more runs than before, and those that have ended are let go of: they are rarely heard of
+/// again, and a server would hold thousands of them.
+const ENDED: usize = 128;
 /// Folded runs that are kept whatever their size.
 const FEW: usize = 2048;
 /// More runs than this are not kept,
@@ -41,6 +44,8 @@ pub(crate) struct Folds {
     plans: Arc<Plans>,
     kept: HashMap<RunId, Kept>,
     uses: u64,
+    /// How many were left when ended ones were last let go of.
+    left: usize,
 }
 
 /// The run's current phase; without the walk over its steps when there are no phases.
@@ -78,6 +83,7 @@ impl Folds {
             plans,
             kept: HashMap::new(),
             uses: 0,
+            left: 0,
         }
     }
 
@@ -89,6 +95,7 @@ impl Folds {
     /// Forgets what is in memory, after something went wrong half-way.
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
+        self.left = 0;
     }
 
     /// Goes on by one commit, telling of each event: its index, the event, and the run after it.
@@ -115,11 +122,7 @@ impl Folds {
     ) -> Result<(), Skip> {
         self.uses += 1;
         let events = decode(self.journal.as_ref(), commit)?;
-        let is_next = |kept: &Kept| kept.seq + 1 == commit.seq;
-        if !self.kept.get(&id).is_some_and(is_next) {
-            let kept = self.before(id, commit)?;
-            self.kept.insert(id, kept);
-        }
+        self.make_ready(id, commit)?;
         let Some(kept) = self.kept.get_mut(&id) else {
             return Ok(());
         };
@@ -134,8 +137,24 @@ impl Folds {
         Ok(())
     }
 
+    /// The run as it was before this commit. `None` before its first, and when it cannot be told:
+    /// then [`Self::advance`] says why.
+    pub(crate) fn before(&mut self, id: RunId, commit: &Stored) -> Option<&Run> {
+        self.make_ready(id, commit).ok()?;
+        self.get(id)
+    }
+
+    fn make_ready(&mut self, id: RunId, commit: &Stored) -> Result<(), Skip> {
+        let is_next = |kept: &Kept| kept.seq + 1 == commit.seq;
+        if !self.kept.get(&id).is_some_and(is_next) {
+            let kept = self.load(id, commit)?;
+            self.kept.insert(id, kept);
+        }
+        Ok(())
+    }
+
     /// The run as it was before this commit, from the journal.
-    fn before(&self, id: RunId, commit: &Stored) -> Result<Kept, Skip> {
+    fn load(&self, id: RunId, commit: &Stored) -> Result<Kept, Skip> {
         let mut run = None;
         let seq = commit.seq - 1;
         if seq > 0 {
@@ -182,6 +201,10 @@ impl Folds {
 
     /// Lets go of runs when there are too many: the ended ones, then those not used for longest.
     pub(crate) fn trim(&mut self) {
+        if self.kept.len() > self.left + ENDED {
+            self.kept.retain(|_, kept| !kept.is_ended());
+            self.left = self.kept.len();
+        }
         if self.kept.len() <= FEW {
             return;
         }

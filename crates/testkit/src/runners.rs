@@ -189,6 +189,14 @@ impl SimRunners {
         }
     }
 
+    /// Processes of a living attempt do not end though they are told to.
+    pub fn resist(&self, id: AttemptId, pids: Vec<u32>) {
+        let report = self.state.lock().unwrap().reports.get(&id).cloned();
+        if let Some(report) = report {
+            report.still_running(id, pids);
+        }
+    }
+
     /// Kills a living attempt's shepherd.
     pub fn lose(&self, id: AttemptId) {
         self.end_as(id, Fate::Lost);

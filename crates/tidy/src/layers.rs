@@ -105,8 +105,13 @@ const IMPURE_PATHS: &[&str] = &[
     "Instant",
 ];
 
-/// The one file with unsafe code: what the engine compiled is given back to it.
-const UNSAFE: &str = "crates/script/src/isolate/code.rs";
+/// The files with unsafe code: what the engine compiled is given back to it, its memory is put back to how it
+/// was, and whoever does so knows why it may.
+const UNSAFE: &[&str] = &[
+    "crates/script/src/isolate/code.rs",
+    "crates/script/src/isolate/arena.rs",
+    "crates/script/src/isolate/blank.rs",
+];
 
 /// Complains of every dependency that points the wrong way, of a member without lints, and of unsafe
 /// code where it has no place.
@@ -128,13 +133,14 @@ pub fn check(tree: &Tree) -> Vec<String> {
         let is_source = file.path.starts_with("crates/") && file.path.ends_with(".rs");
         let permits = ["expect(unsafe_code", "allow(unsafe_code"];
         if is_source
-            && file.path != UNSAFE
+            && !UNSAFE.contains(&file.path.as_str())
             && file.path != "crates/tidy/src/layers.rs"
             && permits.iter().any(|permit| file.text.contains(permit))
         {
             complaints.push(format!(
-                "{}: unsafe code has its place in {UNSAFE}",
-                file.path
+                "{}: unsafe code has its place in {}",
+                file.path,
+                UNSAFE.join(", ")
             ));
         }
         if file.path.starts_with("crates/core/src/") && !file.is_test() {
@@ -273,9 +279,11 @@ mod tests {
     }
 
     #[test]
-    fn unsafe_code_is_permitted_in_one_file_only() {
+    fn unsafe_code_is_permitted_in_few_files_only() {
         let text = "#[expect(unsafe_code, reason = \"…\")]";
-        assert_eq!(complaints(UNSAFE, text), Vec::<String>::new());
+        for permitted in UNSAFE {
+            assert_eq!(complaints(permitted, text), Vec::<String>::new());
+        }
         assert_eq!(complaints("crates/store/src/lib.rs", text).len(), 1);
     }
 

@@ -32,15 +32,21 @@ export function onSignedOut(listener: Listener): () => void {
   return () => signedOut.delete(listener);
 }
 
-async function problemOf(response: Response): Promise<Problem> {
+/** What a refusal says. Where it is for want of a session, the page is told so. */
+export function refusal(status: number, text: string): Problem {
+  if (status === 401) for (const listener of signedOut) listener();
   let body: { code?: string; detail?: string; title?: string; errors?: FieldError[] } = {};
   try {
-    body = (await response.json()) as typeof body;
+    body = (JSON.parse(text) ?? {}) as typeof body;
   } catch {
     // What lies between may answer without JSON.
   }
-  const detail = body.detail ?? body.title ?? `The server answered ${response.status}.`;
-  return new Problem(response.status, body.code ?? "unknown", detail, body.errors ?? []);
+  const detail = body.detail ?? body.title ?? `The server answered ${status}.`;
+  return new Problem(status, body.code ?? "unknown", detail, body.errors ?? []);
+}
+
+export function offline(): Problem {
+  return new Problem(0, "offline", "The server does not answer. This page goes on by itself when it is back.");
 }
 
 /** Fetches from this origin; a refusal is thrown as a `Problem`. */
@@ -50,11 +56,10 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
     response = await fetch(path, { credentials: "same-origin", ...init });
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new Problem(0, "offline", "The server does not answer. This page goes on by itself when it is back.");
+    throw offline();
   }
   if (response.ok) return response;
-  if (response.status === 401) for (const listener of signedOut) listener();
-  throw await problemOf(response);
+  throw refusal(response.status, await response.text().catch(() => ""));
 }
 
 /** The JSON at a path. */

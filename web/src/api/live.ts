@@ -1,10 +1,10 @@
 /** Feeds the cache from the socket: what an event says is put in at once, the rest is read, once for many. */
 import type { QueryClient } from "@tanstack/react-query";
 import { get, Problem } from "./client";
-import { onDeleted } from "./deleted";
 import { endpoints } from "./endpoints";
-import { isWorthReading, patchRun, withActionStatus, withMessage } from "./patch";
-import { keys } from "./queries";
+import { Late } from "./late";
+import { isWorthReading, patchRun, withActionStatus, withActivity, withMessage } from "./patch";
+import { isShown as isShownActivity, keys } from "./queries";
 import { type Link, LiveSocket } from "./socket";
 import type { ActivityRow, Message, Run, Told } from "./types";
 
@@ -12,6 +12,11 @@ import type { ActivityRow, Message, Run, Told } from "./types";
 const REREAD = 400;
 /** Runs read at the same time. */
 const AT_ONCE = 3;
+
+/** What a run's page reads and is told of. */
+const OF_RUNS: unknown[] = ["run", "messages", "activities"];
+/** What changes by events that are not told again after a break. */
+const UNNUMBERED: unknown[] = ["activities", "board", "elsewhere", "run", "step", "projects", "definitions", "definition", "insights"];
 
 type Board = { runs: Run[]; more: string | null };
 type Output = { step: string; attempt: string; offset: number; output: string };
@@ -27,17 +32,23 @@ export class Live {
   #reading = 0;
   #pieces: Told[] = [];
   #frame: ReturnType<typeof setTimeout> | undefined;
+  readonly #late: Late;
 
   constructor(readonly cache: QueryClient) {
+    this.#late = new Late(cache);
     this.socket = new LiveSocket({
       told: (told) => this.#told(told),
       resync: () => void this.cache.invalidateQueries(),
       heard: (topics) => {
         const isOf = (key: readonly unknown[]) => topics === "all" || topics.includes(`project:${String(key[1])}`);
+        const ofProjects = topics !== "all" && topics.some((topic) => topic.startsWith("project:"));
+        const ofRuns = topics === "all" || topics.some((topic) => topic.startsWith("run:"));
         void this.cache.invalidateQueries({
-          predicate: ({ queryKey: key }) => (key[0] === "board" && isOf(key)) || ((key[0] === "run" || key[0] === "messages") && (topics === "all" || topics.some((topic) => topic.startsWith("run:")))),
+          predicate: ({ queryKey: key }) => (key[0] === "board" && isOf(key)) || (key[0] === "elsewhere" && ofProjects) || (ofRuns && OF_RUNS.includes(key[0])),
         });
       },
+      // What has a position is told after all. The rest is read: what agents did, which runs and files are there.
+      back: () => void this.cache.invalidateQueries({ predicate: ({ queryKey: key }) => UNNUMBERED.includes(key[0]) }),
       // A socket does not say why it was refused; where it is for want of a session, this is told so.
       refused: () => void get(endpoints.me()).catch(() => undefined),
       link: (link) => {
@@ -48,7 +59,6 @@ export class Live {
         if (link === "live") void this.cache.refetchQueries({ predicate: (query) => query.state.status === "error" });
       },
     });
-    onDeleted((id) => this.#forget(id));
   }
 
   /** A run that is there no more leaves the boards, and its page says so. */
@@ -98,9 +108,13 @@ export class Live {
     const byProject = new Map<string, Map<string, Told[]>>();
     for (const told of burst) {
       for (const listener of this.#listeners) listener(told);
-      if (told.type === "workflow.definition.changed") void this.cache.invalidateQueries({ queryKey: ["definitions"] });
+      if (told.type === "workflow.definition.changed") for (const key of ["definitions", "definition"]) void this.cache.invalidateQueries({ queryKey: [key] });
       const run = told.data.execution_id as string | undefined;
       if (!run) continue;
+      if (told.type === "workflow.execution.deleted") {
+        this.#forget(run);
+        continue;
+      }
       const project = told.data.project_id as string;
       const projects = this.cache.getQueryData<{ id: string }[]>(keys.projects);
       if (projects && !projects.some((each) => each.id === project)) void this.cache.invalidateQueries({ queryKey: keys.projects });
@@ -129,7 +143,9 @@ export class Live {
     for (const [id, all] of runs) {
       const detail = this.#detailOf(id);
       if (detail) this.cache.setQueryData<Run>(detail, (run) => run && fold(run, all));
-      if (all.some((told) => isWorthReading(told.type))) this.#read(id, project);
+      // Of a project that is not looked at nothing is shown.
+      const isShown = detail !== undefined || this.cache.getQueryCache().find({ queryKey: keys.board(project) }) !== undefined;
+      if (isShown && all.some(isWorthReading)) this.#read(id, project);
     }
   }
 
@@ -143,10 +159,10 @@ export class Live {
     const key = keys.messages(run);
     if (told.type === "message:new") {
       const message = told.data.message as Message;
-      this.cache.setQueryData<Message[]>(key, (thread) => thread && withMessage(thread, message));
+      this.#late.put(key, () => this.cache.setQueryData<Message[]>(key, (thread) => thread && withMessage(thread, message)));
     } else if (told.type === "message:updated") {
       const { messageId, action_status: status } = told.data as { messageId: number; action_status: Message["action_status"] };
-      this.cache.setQueryData<Message[]>(key, (thread) => thread && withActionStatus(thread, messageId, status));
+      this.#late.put(key, () => this.cache.setQueryData<Message[]>(key, (thread) => thread && withActionStatus(thread, messageId, status)));
     } else if (told.type === "workflow.step.activity") {
       this.#activity(told);
     } else if (told.type === "workflow.step.attempt") {
@@ -156,13 +172,13 @@ export class Live {
 
   #activity(told: Told): void {
     const row = told.data as unknown as ActivityRow & { step_id: string };
-    for (const query of this.cache.getQueryCache().findAll({ queryKey: ["activities", row.step_id] })) {
-      const rows = query.state.data as ActivityRow[] | undefined;
-      if (!rows) continue;
-      if (rows.length > 0 && rows[0]?.attempt !== row.attempt) continue;
-      if (rows.some((known) => known.offset === row.offset)) continue;
-      if (rows.length === 0) void this.cache.invalidateQueries({ queryKey: query.queryKey });
-      else this.cache.setQueryData<ActivityRow[]>(query.queryKey, [...rows, row]);
+    for (const { queryKey: key } of isShownActivity(row) ? this.cache.getQueryCache().findAll({ queryKey: ["activities", row.step_id] }) : []) {
+      this.#late.put(key, () => {
+        const rows = this.cache.getQueryData<ActivityRow[]>(key);
+        // Whether it is of this attempt, no row says yet.
+        if (rows?.length === 0) void this.cache.invalidateQueries({ queryKey: key });
+        else if (rows) this.cache.setQueryData<ActivityRow[]>(key, withActivity(rows, row));
+      });
     }
     if (row.activity.kind === "todos" || row.activity.kind === "tool_use") {
       const activity = row.activity;

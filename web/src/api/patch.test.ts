@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { patchRun, withActionStatus, withLater, withMessage } from "./patch";
-import type { Message, Run, Told } from "./types";
+import { isWorthReading, patchRun, withActionStatus, withActivity, withLater, withMessage } from "./patch";
+import type { ActivityRow, Message, Run, Told } from "./types";
 
 const run = {
   id: "run_1",
@@ -9,6 +9,7 @@ const run = {
   cancel_requested_at: null,
   waiting: null,
   progress: { ended: 0, known: 2, ratio: 0 },
+  unread: 0,
   _count: { comments: 0, artifacts: 0 },
   steps: [{ id: "step_1", status: "pending", started_at: null, completed_at: null, waiting: null, session: null }],
 } as unknown as Run;
@@ -35,6 +36,14 @@ describe("what an event changes", () => {
     expect(patchRun(run, told("workflow.step.started", { step_id: "step_9", status: "running" })).steps).toEqual(run.steps);
   });
 
+  it("counts what agents and Baton say as unread, and has what people say looked up", () => {
+    const said = (type: Message["message_type"]) => told("message:new", { message: { ...message(1), message_type: type } });
+    const after = [said("agent"), said("system"), said("user")].reduce(patchRun, run);
+    expect(after.unread).toBe(2);
+    expect(after._count.comments).toBe(3);
+    expect([said("agent"), said("system"), said("user")].map(isWorthReading)).toEqual([false, false, true]);
+  });
+
   it("changes nothing for an event it does not know", () => {
     expect(patchRun(run, told("workflow.later", {}))).toBe(run);
   });
@@ -55,5 +64,22 @@ describe("the thread", () => {
     expect(ids(withLater([said(1), said(2)], [said(1), said(2), said(3)]))).toEqual([1, 2, 3]);
     expect(ids(withLater([said(1), said(2), said(4)], [said(1)]))).toEqual([1, 2, 4]);
     expect(ids(withLater([], undefined))).toEqual([]);
+  });
+});
+
+describe("what a session did", () => {
+  const row = (offset: number, at = "a", attempt = "att_1") => ({ attempt, offset, at }) as ActivityRow;
+  const offsets = (rows: ActivityRow[]) => rows.map((each) => `${each.offset}${each.at}`);
+
+  it("is taken once, in its place", () => {
+    const rows = [row(0), row(20)];
+    expect(withActivity(rows, row(20))).toBe(rows);
+    expect(withActivity(rows, row(30, "a", "att_2"))).toBe(rows);
+    expect(offsets(withActivity(rows, row(30)))).toEqual(["0a", "20a", "30a"]);
+    expect(offsets(withActivity(rows, row(10)))).toEqual(["0a", "10a", "20a"]);
+  });
+
+  it("takes the place of what was read from the attempt before", () => {
+    expect(offsets(withActivity([row(0), row(20)], row(0, "b")))).toEqual(["0b", "20a"]);
   });
 });

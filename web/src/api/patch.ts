@@ -1,7 +1,14 @@
 /** Pure: what an event changes of the rows that are shown. What it cannot say is read afterwards. */
-import type { Message, Progress, Run, RunStatus, Session, StepStatus, Told, Waiting } from "./types";
+import type { ActivityRow, Message, Progress, Run, RunStatus, Session, StepStatus, Told, Waiting } from "./types";
 
 type Data = Record<string, unknown>;
+
+/** The server counts no further. */
+const MOST_UNREAD = 1000;
+
+function isOfPerson(told: Told): boolean {
+  return (told.data.message as Message).message_type === "user";
+}
 
 function stepOf(run: Run, data: Data, change: (step: Run["steps"][number]) => Run["steps"][number]): Run {
   const id = data.step_id as string;
@@ -54,8 +61,11 @@ export function patchRun(run: Run, told: Told): Run {
         const session = data.session as Session;
         return { ...step, session: { ...session, todos: session.todos ?? step.session?.todos ?? null, tool: step.session?.tool ?? null } };
       });
-    case "message:new":
-      return { ...run, _count: { ...run._count, comments: run._count.comments + 1 } };
+    case "message:new": {
+      // Whether what a person said is unread is not known here: not to whoever said it.
+      const unread = isOfPerson(told) ? run.unread : Math.min(MOST_UNREAD, run.unread + 1);
+      return { ...run, unread, _count: { ...run._count, comments: run._count.comments + 1 } };
+    }
     default:
       return run;
   }
@@ -80,9 +90,35 @@ export function withActionStatus(thread: Message[], id: number, status: Message[
   return thread.map((said) => (said.id === id ? { ...said, action_status: status } : said));
 }
 
+/** So much of what one session did is kept. */
+const MOST_ACTIVITIES = 10_000;
+
+/** The newest of what a session did. */
+export function newest(rows: ActivityRow[]): ActivityRow[] {
+  return rows.length > MOST_ACTIVITIES ? rows.slice(-MOST_ACTIVITIES) : rows;
+}
+
+/** Whether of what a session did the beginning is not kept. */
+export function isCut(rows: ActivityRow[]): boolean {
+  return rows.length >= MOST_ACTIVITIES;
+}
+
+/** What a session did, with one more of it; what is of another attempt, or a repeat, changes nothing. */
+export function withActivity(rows: ActivityRow[], row: ActivityRow): ActivityRow[] {
+  const last = rows.at(-1);
+  if (!last || last.attempt !== row.attempt) return rows;
+  if (last.offset < row.offset) return newest([...rows, row]);
+  const there = rows.find((known) => known.offset === row.offset);
+  if (there?.at === row.at) return rows;
+  // Said at another time, it was read from the file of the attempt before, which stood in its place.
+  return [...rows.filter((known) => known !== there), row].sort((a, b) => a.offset - b.offset);
+}
+
 /** Events after which a run is read again, because they do not say everything. */
-export function isWorthReading(type: string): boolean {
-  switch (type) {
+export function isWorthReading(told: Told): boolean {
+  switch (told.type) {
+    case "message:new":
+      return isOfPerson(told);
     case "workflow.execution.status_changed":
     case "workflow.step.started":
     case "workflow.step.completed":

@@ -1,8 +1,9 @@
 /** What the pages read, each under one key. Nothing is fetched on a timer: the socket says when. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { asks } from "~/lib/run-state";
 import { get, send } from "./client";
 import { endpoints } from "./endpoints";
-import { withLater } from "./patch";
+import { newest, withLater } from "./patch";
 import type {
   ActivityRow,
   Agent,
@@ -25,18 +26,39 @@ interface Page<T> {
   next_cursor: string | null;
 }
 
+/** Runs of a project: all that are not over, and the newest of those that are, as many pages as were asked for. */
+export interface Board {
+  runs: Run[];
+  /** Where the older ones begin. */
+  more: string | null;
+  pages: number;
+}
+
 /** Runs that are not over are all read; of those that are, the newest. */
 const OPEN = ["pending", "running", "paused", "failed"];
 const OVER = ["completed", "cancelled"];
 const MOST_PAGES = 25;
+/** As many rows of a page as the server gives at most. */
+const PAGE = 200;
+/** Finished runs that are read at once. */
+const FINISHED = 100;
+/** Runs a search reads of those that are not on the board. */
+const FOUND = 200;
 /** Messages that are read at once: as many as the server reads at once. */
 const MESSAGES = 500;
+/** What is shown of what a session does. */
+const KINDS = ["message", "thinking", "tool_use", "todos", "plan", "rate_limit", "api_retry", "compaction", "error"];
+
+export function isShown(row: ActivityRow): boolean {
+  return KINDS.includes(row.activity.kind);
+}
 
 export const keys = {
   projects: ["projects"] as const,
   definitions: (project: string) => ["definitions", project] as const,
   definition: (id: string) => ["definition", id] as const,
   board: (project: string) => ["board", project] as const,
+  elsewhere: (project: string) => ["elsewhere", project] as const,
   run: (id: string) => ["run", id] as const,
   messages: (id: string) => ["messages", id] as const,
   activities: (step: string, attempt: number) => ["activities", step, attempt] as const,
@@ -61,13 +83,13 @@ export const queries = {
   projects: () =>
     queryOptions({
       queryKey: keys.projects,
-      queryFn: async ({ signal }) => (await get<Page<Project>>(endpoints.projects(), signal)).data,
+      queryFn: ({ signal }) => every<Project>((cursor) => endpoints.projects({ limit: PAGE, ...(cursor ? { cursor } : {}) }), signal),
     }),
 
   definitions: (project: string) =>
     queryOptions({
       queryKey: keys.definitions(project),
-      queryFn: async ({ signal }) => (await get<Page<Definition>>(endpoints.definitions(project), signal)).data,
+      queryFn: ({ signal }) => every<Definition>((cursor) => endpoints.definitions(project, { limit: PAGE, ...(cursor ? { cursor } : {}) }), signal),
       enabled: project !== "",
     }),
 
@@ -80,15 +102,36 @@ export const queries = {
   board: (project: string) =>
     queryOptions({
       queryKey: keys.board(project),
-      queryFn: async ({ signal }) => {
-        const filter = { project_id: project, limit: 200 };
+      queryFn: async ({ signal, client }): Promise<Board> => {
+        const pages = client.getQueryData<Board>(keys.board(project))?.pages ?? 1;
+        const filter = { project_id: project, limit: PAGE };
         const [open, over] = await Promise.all([
           every<Run>((cursor) => endpoints.runs({ ...filter, status: OPEN, cursor }), signal),
-          get<Page<Run>>(endpoints.runs({ ...filter, status: OVER, limit: 100 }), signal),
+          finished(project, pages, null, signal),
         ]);
-        return { runs: [...open, ...over.data], more: over.next_cursor };
+        return { runs: [...open, ...over.runs], more: over.more, pages };
       },
       enabled: project !== "",
+    }),
+
+  /** Of all runs of a project those with these words in their name, or of this definition. */
+  found: (project: string, q: string, definition: string | undefined) =>
+    queryOptions({
+      queryKey: ["found", project, q, definition ?? ""],
+      queryFn: async ({ signal }) => (await get<Page<Run>>(endpoints.runs({ project_id: project, q, definition, limit: FOUND }), signal)).data,
+      enabled: project !== "" && (q !== "" || definition !== undefined),
+      placeholderData: keepPreviousData,
+      staleTime: 10_000,
+    }),
+
+  /** Runs of all projects but this one that need a person. */
+  elsewhere: (project: string) =>
+    queryOptions({
+      queryKey: keys.elsewhere(project),
+      queryFn: async ({ signal }) => {
+        const open = await every<Run>((cursor) => endpoints.runs({ status: ["running", "paused"], limit: PAGE, cursor }), signal);
+        return open.filter((run) => run.project_id !== project && asks(run).length > 0);
+      },
     }),
 
   /** How runs went since then. */
@@ -104,8 +147,6 @@ export const queries = {
     queryOptions({
       queryKey: keys.run(id),
       queryFn: ({ signal }) => one<Run>(endpoints.run(id), signal),
-      // That it was deleted is told to nobody: whoever comes back to it looks.
-      refetchOnWindowFocus: "always",
     }),
 
   messages: (id: string) =>
@@ -127,8 +168,14 @@ export const queries = {
     queryOptions({
       queryKey: keys.activities(step, attempt),
       queryFn: async ({ signal }) => {
-        const kind = ["message", "thinking", "tool_use", "todos", "plan", "rate_limit", "api_retry", "compaction", "error"];
-        return every<ActivityRow>((after) => endpoints.activities(step, { attempt, kind, ...(after ? { after } : {}) }), signal);
+        // To its end, however long it is: what is newest is what is looked at.
+        let rows: ActivityRow[] = [];
+        for (let after: string | undefined; ; ) {
+          const page = await get<Page<ActivityRow>>(endpoints.activities(step, { attempt, kind: KINDS, ...(after ? { after } : {}) }), signal);
+          rows = newest([...rows, ...page.data]);
+          if (!page.next_cursor) return rows;
+          after = page.next_cursor;
+        }
       },
       staleTime: Infinity,
     }),
@@ -156,13 +203,11 @@ export const queries = {
       queryFn: ({ signal }) => one<LogPart>(endpoints.log(step, type, attempt === undefined ? {} : { attempt }), signal),
     }),
 
-  events: (run: string) =>
-    infiniteQueryOptions({
-      queryKey: ["events", run],
-      queryFn: ({ pageParam, signal }) =>
-        get<Page<JournalEvent>>(endpoints.events(run, pageParam), signal),
-      initialPageParam: 0,
-      getNextPageParam: (page) => (page.next_cursor ? Number(page.next_cursor) : undefined),
+  /** A run's pauses. */
+  pauses: (run: string) =>
+    queryOptions({
+      queryKey: ["pauses", run],
+      queryFn: ({ signal }) => every<JournalEvent>((cursor) => endpoints.events(run, "run_paused,run_resumed", cursor), signal),
     }),
 
   agents: () =>
@@ -184,6 +229,19 @@ export const queries = {
   /** Anything that answers `{data}`. */
   data: <T>(path: string) => queryOptions({ queryKey: ["data", path], queryFn: ({ signal }) => one<T>(path, signal), retry: false }),
 };
+
+/** So many pages of finished runs, from the newest or from there on. */
+export async function finished(project: string, pages: number, from: string | null, signal?: AbortSignal): Promise<{ runs: Run[]; more: string | null }> {
+  const runs: Run[] = [];
+  let more = from;
+  for (let page = 0; page < pages; page += 1) {
+    const answer = await get<Page<Run>>(endpoints.runs({ project_id: project, status: OVER, limit: FINISHED, cursor: more }), signal);
+    runs.push(...answer.data);
+    more = answer.next_cursor;
+    if (!more) break;
+  }
+  return { runs, more };
+}
 
 async function one<T>(path: string, signal: AbortSignal): Promise<T> {
   const answer = await get<{ data: T } & T>(path, signal);

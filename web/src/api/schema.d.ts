@@ -223,8 +223,10 @@ export interface components {
             role?: string | null;
             username: string;
         };
+        /** @description A person. */
         Creator: {
             id: string;
+            /** @description As they are called now; the id, when nobody knows it any more. */
             name: string;
         };
         /** @description One thing. */
@@ -417,7 +419,16 @@ export interface components {
         Data_Run: {
             /** @description A run as lists show it. */
             data: components["schemas"]["RunFacts"] & {
+                /**
+                 * @description At most 100, in file order. Of a run with more: those that have not ended, those that failed,
+                 *     those that ended last, and those that come next.
+                 */
                 steps: components["schemas"]["StepSummary"][];
+                /**
+                 * Format: int64
+                 * @description How many steps and items the run has.
+                 */
+                steps_total: number;
             };
         };
         /** @description One thing. */
@@ -428,6 +439,7 @@ export interface components {
                 checkpoints: components["schemas"]["Checkpoint"][];
                 /** @description Child runs and forks, oldest first. */
                 children: components["schemas"]["Child"][];
+                /** @description The newest 200 of its thread, oldest first; all of them are at `/comments`. */
                 comments: components["schemas"]["Comment"][];
                 steps: components["schemas"]["Step"][];
             };
@@ -844,6 +856,7 @@ export interface components {
             /** @description `comment`, `instruction`, `pause`, `resume`, `cancel` or `redirect`. */
             action_type: string;
             agent_type: string | null;
+            author: components["schemas"]["Creator"] | null;
             content: string;
             created_at: string;
             /**
@@ -1073,7 +1086,16 @@ export interface components {
         /** @description A page of a list. */
         Page_Run: {
             data: (components["schemas"]["RunFacts"] & {
+                /**
+                 * @description At most 100, in file order. Of a run with more: those that have not ended, those that failed,
+                 *     those that ended last, and those that come next.
+                 */
                 steps: components["schemas"]["StepSummary"][];
+                /**
+                 * Format: int64
+                 * @description How many steps and items the run has.
+                 */
+                steps_total: number;
             })[];
             /** @description Give it as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
@@ -1259,7 +1281,16 @@ export interface components {
         };
         /** @description A run as lists show it. */
         Run: components["schemas"]["RunFacts"] & {
+            /**
+             * @description At most 100, in file order. Of a run with more: those that have not ended, those that failed,
+             *     those that ended last, and those that come next.
+             */
             steps: components["schemas"]["StepSummary"][];
+            /**
+             * Format: int64
+             * @description How many steps and items the run has.
+             */
+            steps_total: number;
         };
         /** @description The definition that a run has recorded. */
         RunDefinition: {
@@ -1281,6 +1312,7 @@ export interface components {
             checkpoints: components["schemas"]["Checkpoint"][];
             /** @description Child runs and forks, oldest first. */
             children: components["schemas"]["Child"][];
+            /** @description The newest 200 of its thread, oldest first; all of them are at `/comments`. */
             comments: components["schemas"]["Comment"][];
             steps: components["schemas"]["Step"][];
         };
@@ -1493,6 +1525,8 @@ export interface components {
         StepStatus: "pending" | "running" | "completed" | "failed" | "skipped" | "cancelled";
         /** @description A step as lists show it. */
         StepSummary: {
+            /** @description Of an agent step: which agent, as its definition names it. */
+            agent?: string;
             /** @description The agent's own id of its session. */
             agent_session_id: string | null;
             /**
@@ -1664,6 +1698,8 @@ export interface components {
             detail: string | null;
             reason: components["schemas"]["WaitingReason"];
             since: string;
+            /** @description Of a step's approval with a timeout: `fail`, `approve` or `reject`, at `until`. */
+            then?: string;
             until: string | null;
         };
         /** @enum {string} */

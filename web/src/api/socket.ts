@@ -15,6 +15,8 @@ export interface SocketEvents {
   link: (link: Link) => void;
   /** From now on these are told: what was read before may miss what happened in between. */
   heard: (topics: string[] | "all") => void;
+  /** A break is over, and all that is wanted is told again: not what happened without a position meanwhile. */
+  back: () => void;
   /** It could not be opened: the server is away, or does not know who this is. */
   refused: () => void;
 }
@@ -88,7 +90,8 @@ export class LiveSocket {
     socket.onopen = () => {
       wasOpen = true;
       // Until the first subscription everything is told, so there is no gap between the two.
-      if (!this.#wasLive) this.events.heard("all");
+      if (this.#wasLive) this.events.back();
+      else this.events.heard("all");
       this.#later = false;
       this.#wait = FIRST_WAIT;
       const topics = [...this.#topics.keys()];

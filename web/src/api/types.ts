@@ -63,7 +63,12 @@ export type Session = Omit<Schemas["Session"], "todos" | "tool" | "questions"> &
 
 export type Artifact = Schemas["Artifact"];
 export type Step = Omit<Detailed<Schemas["StepSummary"], Schemas["Step"]>, "session" | "type"> & { session: Session | null; type: StepType };
-export type Run = Omit<Detailed<Schemas["Run"], Schemas["RunDetail"]>, "steps" | "args"> & { steps: Step[]; args: Record<string, unknown> };
+export type Run = Omit<Detailed<Schemas["Run"], Schemas["RunDetail"]>, "steps" | "steps_total" | "args"> & {
+  steps: Step[];
+  /** Only in lists, whose `steps` may not be all. */
+  steps_total?: number;
+  args: Record<string, unknown>;
+};
 
 export type MessageType = "user" | "agent" | "system";
 export type Action = Schemas["ActionType"];

@@ -15,13 +15,15 @@ export interface Search {
   definition?: string;
   q?: string;
   show?: string;
+  /** `hide`: without child runs. */
+  kids?: string;
   section?: string;
   open?: string;
   from?: string;
   to?: string;
 }
 
-const names = ["new", "step", "definition", "q", "show", "section", "open", "from", "to"] as const;
+const names = ["new", "step", "definition", "q", "show", "kids", "section", "open", "from", "to"] as const;
 
 const root = createRootRoute({
   component: Shell,

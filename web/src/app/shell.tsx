@@ -4,10 +4,12 @@ import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/rea
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useLink, useTopic } from "~/api/live-react";
 import { queries } from "~/api/queries";
+import type { Project, Run } from "~/api/types";
 import { paths } from "~/lib/paths";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Coming, PaletteComing } from "~/features/palette/coming";
+import { useElsewhere } from "~/features/project/use-elsewhere";
 import { useProject } from "~/features/project/use-project";
 import { useNotices } from "~/features/board/use-notices";
 import { Icon, type IconName, Mark, StateIcon } from "~/ui/icon";
@@ -19,6 +21,7 @@ const fetchHelp = () => import("~/features/palette/help");
 const Palette = lazy(fetchPalette);
 const NewRun = lazy(fetchNewRun);
 const Help = lazy(fetchHelp);
+const Asked = lazy(() => import("~/features/run/asked"));
 
 /** When what a key opens is fetched, so that it is there when the key is pressed. */
 const FETCH_AFTER_MS = 1500;
@@ -39,10 +42,17 @@ export function Shell() {
   /** What is typed in it, at first; null when it is closed. */
   const [palette, setPalette] = useState<string | null>(null);
   const [help, setHelp] = useState(false);
+  const [asked, setAsked] = useState<{ what: "cancel" | "fork"; run: Run } | null>(null);
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
   useTopic(project ? `project:${project.id}` : null);
+  const elsewhere = useElsewhere();
   useNotices();
+  /** Its name, and how many of its runs need you. */
+  const named = (each: Project) => {
+    const n = elsewhere.filter((run) => run.project_id === each.id).length;
+    return n === 0 ? each.name : <NeedsYou n={n}>{each.name}</NeedsYou>;
+  };
 
   const waiting = (board?.runs ?? []).filter((run) => asks(run).length > 0);
   const isRun = pathname.startsWith("/runs/");
@@ -77,14 +87,19 @@ export function Shell() {
           <Menu
             label="Project"
             trigger={
-              <button type="button" className="proj" aria-label={`Project: ${project.name}`}>
+              <button type="button" className="proj" aria-label={`Project: ${project.name}${elsewhere.length > 0 ? `, ${elsewhere.length} need you in other projects` : ""}`}>
                 <span className="grow cut medium">{project.name}</span>
+                {elsewhere.length > 0 ? (
+                  <span className="count--you" title={`${elsewhere.length} need you in other projects`}>
+                    {elsewhere.length}
+                  </span>
+                ) : null}
                 <Icon name="updown" size="sm" />
               </button>
             }
             items={projects.map((each) => ({
               key: each.id,
-              label: each.name,
+              label: named(each),
               hint: each.path,
               checked: each.id === project.id,
               onSelect: () => choose(each.id),
@@ -108,7 +123,7 @@ export function Shell() {
           {isRun
             ? null
             : waiting.slice(0, 8).map((run) => (
-                <Link key={run.id} to="/runs/$run/$tab" params={{ run: String(run.number), tab: "conversation" }}>
+                <Link key={run.id} to="/runs/$run/$tab" params={{ run: String(run.number), tab: "conversation" }} hash="decide">
                   <StateIcon state="need" icon="baton" />
                   <span className="cut t12">{run.name}</span>
                 </Link>
@@ -158,7 +173,7 @@ export function Shell() {
             ...(projects.length > 1
               ? [
                   "line" as const,
-                  ...projects.map((each) => ({ key: each.id, label: each.name, checked: each.id === project?.id, onSelect: () => choose(each.id) })),
+                  ...projects.map((each) => ({ key: each.id, label: named(each), checked: each.id === project?.id, onSelect: () => choose(each.id) })),
                 ]
               : []),
           ]}
@@ -166,14 +181,26 @@ export function Shell() {
       </nav>
       {palette !== null ? (
         <Suspense fallback={<PaletteComing words={palette} onWords={setPalette} onClose={() => setPalette(null)} />}>
-          <Palette words={palette} onClose={() => setPalette(null)} onHelp={() => setHelp(true)} />
+          <Palette words={palette} onClose={() => setPalette(null)} onHelp={() => setHelp(true)} onAsk={(what, run) => setAsked({ what, run })} />
         </Suspense>
       ) : null}
       <Suspense fallback={<Coming />}>
+        {asked ? <Asked {...asked} onClose={() => setAsked(null)} /> : null}
         {help ? <Help onClose={() => setHelp(false)} /> : null}
         {search.new !== undefined && project ? <NewRun definition={search.new === "pick" ? undefined : search.new} project={project} onClose={close} /> : null}
       </Suspense>
     </div>
+  );
+}
+
+function NeedsYou({ n, children }: { n: number; children: string }) {
+  return (
+    <span className="row">
+      <span className="cut">{children}</span>
+      <span className="count--you" aria-label={`${n} need you`}>
+        {n}
+      </span>
+    </span>
   );
 }
 

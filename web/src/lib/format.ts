@@ -79,6 +79,12 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 }
 
 /** A text cut so that no layout has to carry a whole book. */
+/** One or two letters that stand for a name. */
+export function initials(name: string): string {
+  const words = name.split(/[\s._-]+/).filter((word) => word !== "");
+  return words.slice(0, 2).map((word) => [...word][0]!.toUpperCase()).join("") || "?";
+}
+
 export function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

@@ -1,5 +1,5 @@
 /** One clock for all that counts seconds. */
-import { useSyncExternalStore } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 
 let now = Date.now();
 const listeners = new Set<() => void>();
@@ -30,4 +30,14 @@ const still = () => () => undefined;
 function frozen(): number {
   if (Date.now() - now > 1000) now = Date.now();
   return now;
+}
+
+/** A value that has stood still for so long: what is typed, when it is to be asked for. */
+export function useSettled<T>(value: T, ms: number): T {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), ms);
+    return () => clearTimeout(timer);
+  }, [value, ms]);
+  return settled;
 }

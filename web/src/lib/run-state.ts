@@ -1,5 +1,5 @@
 /** Pure: what a run's badge and step bar show. One badge a run, by priority. */
-import type { Question, Run, Step } from "~/api/types";
+import type { Question, Run, Step, Todo } from "~/api/types";
 import { duration, localTimes, plural, timeOfDay } from "./format";
 
 export type BadgeState =
@@ -159,7 +159,14 @@ const RANK: Segment[] = ["need", "fail", "retry", "run", "wait", "hold", "todo",
 
 /** One segment per step of the definition. */
 export function segments(run: Run): Segment[] {
-  const all = run.steps.filter((step) => !step.parent_step_id).map((step) => stepState(step, run));
+  const shown = run.steps.filter((step) => !step.parent_step_id).map((step) => stepState(step, run));
+  // A list leaves out most of very many steps: those that have ended, before the others, and those to come.
+  const { known } = run.progress;
+  const isCut = (run.steps_total ?? 0) > run.steps.length && known > shown.length;
+  const ended = shown.filter((state) => state === "done" || state === "skip").length;
+  const before = isCut ? Math.max(Math.min(run.progress.ended - ended, known - shown.length), 0) : 0;
+  const after = isCut ? known - shown.length - before : 0;
+  const all = [...Array<Segment>(before).fill("done"), ...shown, ...Array<Segment>(after).fill("todo")];
   if (all.length <= MOST_SEGMENTS) return all;
   const size = all.length / MOST_SEGMENTS;
   return Array.from({ length: MOST_SEGMENTS }, (_, index) => {
@@ -204,7 +211,7 @@ export function agentOf(run: Run): { name: string; model: string | null } | null
   const step = steps.find((each) => each.status === "running") ?? steps.findLast((each) => each.started_at) ?? steps[0];
   if (step?.session?.agent) return { name: step.session.agent, model: step.session.model };
   const running = run.steps.find((each) => each.status === "running") ?? run.steps[0];
-  return running ? { name: running.type, model: null } : null;
+  return running ? { name: running.agent ?? running.type, model: null } : null;
 }
 
 export function isOver(run: Pick<Run, "status">): boolean {
@@ -217,6 +224,24 @@ export function elapsed(run: Pick<Run, "created_at" | "started_at" | "completed_
   return Math.max(0, (run.completed_at ? Date.parse(run.completed_at) : now) - from);
 }
 
+/** How long it will take yet, going by the runs before it; what a person is still to decide takes as long as it takes. */
+export function estimateWords(run: Run, now: number): { time: string; then: string } | null {
+  const estimate = run.progress.estimate_ms;
+  if (!estimate || isOver(run)) return null;
+  const asked = asks(run)[0];
+  const spent = elapsed(run, asked ? Math.min(now, Date.parse(asked.since)) : now);
+  const left = estimate - spent;
+  if (left > 0) return { time: `about ${duration(left)}`, then: asked ? "after your answer" : "left" };
+  return asked ? null : { time: "longer than usual", then: "" };
+}
+
+/** "4 of 8 steps, about 7 min left". */
+export function barWords(run: Run, now: number): string {
+  const total = run.progress.known || run.steps.filter((step) => !step.parent_step_id).length;
+  const estimate = estimateWords(run, now);
+  return [`${run.progress.ended} of ${plural(total, "step")}`, estimate ? `${estimate.time} ${estimate.then}`.trim() : ""].filter(Boolean).join(", ");
+}
+
 /** How much of the running step is probably done, of 1; a half when nothing is known. */
 export function runningShare(run: Run, now: number): number {
   const estimate = run.progress.estimate_ms;
@@ -224,4 +249,13 @@ export function runningShare(run: Run, now: number): number {
   if (!estimate || known === 0) return 0.5;
   const share = (elapsed(run, now) / estimate) * known - run.progress.ended;
   return Math.min(0.95, Math.max(0.1, share));
+}
+
+export function todoState(todo: Todo): Segment {
+  return todo.status === "completed" ? "done" : todo.status === "in_progress" ? "run" : "todo";
+}
+
+/** A todo in words: what is being done, while it is. */
+export function todoText(todo: Todo): string {
+  return todo.status === "in_progress" ? (todo.active_form ?? todo.content) : todo.content;
 }

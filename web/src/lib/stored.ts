@@ -11,6 +11,9 @@ function read(name: string): string | null {
   }
 }
 
+/** What was remembered, for what is not drawn. */
+export const recalled = read;
+
 export function remember(name: string, value: string | null): void {
   try {
     if (value === null) localStorage.removeItem(`baton.${name}`);

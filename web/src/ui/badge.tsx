@@ -67,7 +67,7 @@ export function StepIcon({ state }: { state: Segment }) {
 
 export function Bar({ segments, share, large = false, label }: { segments: Segment[]; share: number; large?: boolean; label: string }) {
   return (
-    <span className={`bar ${large ? "bar--lg" : ""}`} role="img" aria-label={label}>
+    <span className={`bar ${large ? "bar--lg" : ""}`} role="img" aria-label={label} title={label}>
       {segments.map((state, index) => (
         <i
           key={index}
@@ -101,6 +101,6 @@ export function AgentTag({ agent, model }: { agent: string; model?: string | nul
 }
 
 /** Who does a step. */
-export function WorkerTag({ step }: { step: Pick<Step, "type" | "session"> }) {
-  return <AgentTag agent={step.session?.agent ?? step.type} />;
+export function WorkerTag({ step }: { step: Pick<Step, "type" | "agent" | "session"> }) {
+  return <AgentTag agent={step.session?.agent ?? step.agent ?? step.type} />;
 }

@@ -1,8 +1,9 @@
-/** Buttons. One that is disabled says why, so it stays focusable. */
+/** Buttons. One that is disabled says why when it is looked at and when it is pressed, so it stays focusable. */
 import type { ButtonHTMLAttributes, ReactNode } from "react";
 import type { Can } from "~/lib/run-can";
 import { Icon, type IconName } from "./icon";
 import { Tip } from "./tip";
+import { useToast } from "./use-toast";
 
 interface Props extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, "disabled"> {
   kind?: "default" | "pri" | "ghost" | "bad";
@@ -17,6 +18,7 @@ interface Props extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, "disabled"
 }
 
 export function Button({ kind = "default", size = "md", icon, label, keys, can = true, busy = false, children, onClick, className = "", ...rest }: Props) {
+  const toast = useToast();
   const off = can !== true || busy;
   const classes = ["btn", kind !== "default" ? `btn--${kind}` : "", size !== "md" ? `btn--${size}` : "", children ? "" : "btn--icon", className];
   const button = (
@@ -28,8 +30,12 @@ export function Button({ kind = "default", size = "md", icon, label, keys, can =
       aria-busy={busy || undefined}
       {...rest}
       onClick={(event) => {
-        if (off) event.preventDefault();
-        else onClick?.(event);
+        if (!off) onClick?.(event);
+        else {
+          event.preventDefault();
+          // A hint needs a pointer that hovers; a finger only presses.
+          if (can !== true) toast({ title: can });
+        }
       }}
     >
       {busy ? <Icon name="running" size="sm" /> : icon ? <Icon name={icon} size="sm" /> : null}

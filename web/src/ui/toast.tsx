@@ -1,20 +1,14 @@
 /** Short notices of what happens elsewhere. */
 import * as Radix from "@radix-ui/react-toast";
-import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
+import { type ReactNode, useCallback, useMemo, useState } from "react";
 import { Problem } from "~/api/client";
 import { Button } from "./button";
 import { Icon, type IconName } from "./icon";
+import { type Notice, Toasts, useToast } from "./use-toast";
 
-export interface Notice {
-  title: string;
-  text?: string;
-  kind?: "info" | "bad" | "you";
-  act?: { label: string; run: () => void };
-}
+export { useToast } from "./use-toast";
 
 type Kept = Notice & { id: number };
-
-const Context = createContext<(notice: Notice) => void>(() => undefined);
 
 const icons: Record<string, IconName> = { bad: "warn", you: "baton" };
 const MOST = 3;
@@ -27,7 +21,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   }, []);
   const drop = (id: number) => setNotices((all) => all.filter((each) => each.id !== id));
   return (
-    <Context.Provider value={show}>
+    <Toasts.Provider value={show}>
       <Radix.Provider duration={6000} swipeDirection="right" label="Notice">
         {children}
         {notices.map((notice) => (
@@ -55,12 +49,8 @@ export function ToastProvider({ children }: { children: ReactNode }) {
         ))}
         <Radix.Viewport className="toasts" />
       </Radix.Provider>
-    </Context.Provider>
+    </Toasts.Provider>
   );
-}
-
-export function useToast(): (notice: Notice) => void {
-  return useContext(Context);
 }
 
 /** Says what the server refused. */

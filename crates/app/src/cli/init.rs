@@ -1,6 +1,5 @@
-//! `baton init`: writes working examples. Asks nothing, overwrites nothing.
+//! `baton init`: writes working examples. Asks nothing.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,10 +8,7 @@ use serde_json::json;
 use super::context::{Context, print, print_json, print_line};
 use super::exit::{Exit, Failure};
 use crate::config;
-
-const HELLO: &str = include_str!("init/hello.yaml");
-const HELLO_TS: &str = include_str!("init/hello.ts");
-const TOUR: &str = include_str!("init/tour.yaml");
+use crate::examples::{self, NotWritten};
 
 /// Write example definitions into this directory.
 #[derive(Debug, Args)]
@@ -32,31 +28,18 @@ impl Init {
             print(config::DEFAULT);
             return Ok(Exit::Done);
         }
-        let dir = context.directory.join(".agent/workflows/definitions");
-        let files: &[(&str, &str)] = match self.ts {
-            true => &[("hello-ts.ts", HELLO_TS)],
-            false => &[("hello.yaml", HELLO), ("tour.yaml", TOUR)],
+        let examples = match self.ts {
+            true => examples::TYPESCRIPT,
+            false => examples::YAML,
         };
-        let files: Vec<(PathBuf, &str)> = files
-            .iter()
-            .map(|(name, text)| (dir.join(name), *text))
-            .collect();
-        if let Some((path, _)) = files
-            .iter()
-            .find(|(path, _)| path.symlink_metadata().is_ok())
-        {
-            return Err(Failure::wrong_state(format!(
-                "{} is already there; nothing was written",
-                shown(path, context).display()
-            )));
-        }
-        std::fs::create_dir_all(&dir)
-            .map_err(|e| Failure::disk(format!("{}: {e}", dir.display())))?;
-        for (path, text) in &files {
-            write_new(path, text)?;
-        }
-        let mut written: Vec<PathBuf> =
-            files.iter().map(|(path, _)| shown(path, context)).collect();
+        let files = examples::write(&context.directory, examples).map_err(|error| match error {
+            NotWritten::Exists(path) => {
+                let path = shown(&path, context);
+                Failure::wrong_state(NotWritten::Exists(path).to_string())
+            }
+            error @ NotWritten::Disk { .. } => Failure::disk(error.to_string()),
+        })?;
+        let mut written: Vec<PathBuf> = files.iter().map(|path| shown(path, context)).collect();
         if self.ts {
             written.extend(super::types::write(context)?);
         }
@@ -83,34 +66,4 @@ fn shown(path: &Path, context: &Context) -> PathBuf {
     path.strip_prefix(&context.directory)
         .unwrap_or(path)
         .to_owned()
-}
-
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|e| Failure::disk(format!("{}: {e}", path.display())))
-}
-
-#[cfg(test)]
-mod tests {
-    use baton_core::definition::{Source, parse};
-
-    use super::*;
-
-    #[test]
-    fn the_examples_are_valid() {
-        for (key, text) in [("hello", HELLO), ("tour", TOUR)] {
-            let file = format!("{key}.yaml");
-            let parsed = parse(&Source {
-                key,
-                file: &file,
-                text,
-            });
-            assert_eq!(parsed.diagnostics, []);
-            assert!(parsed.definition.is_some());
-        }
-    }
 }

@@ -3,14 +3,18 @@
 //!
 //! A token is proved by a key that only this data directory has, so none is stored, and an attempt
 //! that outlives its host keeps its own. Whether the attempt still runs is asked of its run.
+//!
+//! The same key makes the values of access tokens that are asked for with an `Idempotency-Key`, so
+//! that a repeat can be answered with a value that is kept nowhere.
 
 use std::io;
 use std::path::Path;
 
-use baton_core::ids::{AttemptId, RunId};
+use baton_core::ids::{AttemptId, CommandId, RunId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::access::TOKEN_PREFIX;
 use super::files;
 
 /// The key's file in the data directory.
@@ -51,9 +55,22 @@ impl AttemptTokens {
     #[must_use]
     pub fn token(&self, run: RunId, attempt: AttemptId) -> String {
         let named = format!("{:032x}{:032x}", run.bits(), attempt.bits());
-        let proof = self.proof(&named).finalize().into_bytes();
-        let proof: String = proof.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{PREFIX}{named}{proof}")
+        format!("{PREFIX}{named}{}", self.digits(&named))
+    }
+
+    /// The value of the access token that this command asks for: the same each time.
+    #[must_use]
+    pub fn asked_by(&self, command: &CommandId) -> String {
+        // No attempt's token proves words that begin so.
+        format!(
+            "{TOKEN_PREFIX}{}",
+            self.digits(&format!("token of {command}"))
+        )
+    }
+
+    fn digits(&self, words: &str) -> String {
+        let proof = self.proof(words).finalize().into_bytes();
+        proof.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whose token this is; none when it is no token of an attempt.
@@ -102,6 +119,9 @@ mod tests {
         assert_eq!(again.read(&token), Some((run, attempt)));
         let foreign = AttemptTokens::open(other.path()).unwrap();
         assert_eq!(foreign.read(&token), None);
+        let asked = CommandId("idem/usr/1/key".into());
+        assert_eq!(again.asked_by(&asked), tokens.asked_by(&asked));
+        assert_ne!(foreign.asked_by(&asked), tokens.asked_by(&asked));
         let last = token.len() - 1;
         let changed = format!(
             "{}{}",

@@ -209,6 +209,9 @@ pub fn remove_files(host: &Host, created: &baton_core::run::event::RunCreated) {
     if let Some(workspace) = &created.workspace {
         workspaces::remove(workspace, run);
     }
+    if let Err(error) = runners::forget_outputs(&host.data_dir, run) {
+        tracing::warn!(%run, %error, "outputs of a removed run stay");
+    }
     let kept = [
         runners::executions(std::path::Path::new(project), run),
         host.data_dir.join("logs").join(run.to_string()),

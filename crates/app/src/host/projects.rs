@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use baton_core::ids::{Mint, ProjectId};
+use baton_core::ids::{CommandId, Mint, ProjectId};
 use baton_core::run::event::ProjectRef;
 use baton_core::time::Timestamp;
 use baton_engine::ports::ReadError;
 use baton_store::{Project, SqliteJournal, WriteError};
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 /// The longest name, in characters.
@@ -77,7 +78,8 @@ impl Projects {
     }
 
     /// Registers a directory. One that is registered stays the project it is, with a new name if
-    /// one is given; the second value says whether it is new.
+    /// one is given; the second value says whether it is new, which it also is for a repeat of the
+    /// command that has registered it.
     ///
     /// # Errors
     /// [`RegisterError`].
@@ -87,6 +89,7 @@ impl Projects {
         path: &str,
         now: Timestamp,
         mint: &mut Mint,
+        command: Option<&CommandId>,
     ) -> Result<(Project, bool), RegisterError> {
         let path = usable(path)?;
         let name = name.map(str::trim);
@@ -95,6 +98,9 @@ impl Projects {
         }
         let known = self.journal.projects()?;
         if let Some(mut project) = known.into_iter().find(|project| project.path == path) {
+            if command.is_some_and(|command| id_of(command, project.created_at) == project.id) {
+                return Ok((project, true));
+            }
             if let Some(name) = name.filter(|name| *name != project.name) {
                 name.clone_into(&mut project.name);
                 self.journal.put_project(project.clone())?;
@@ -105,7 +111,7 @@ impl Projects {
         let name = name.map(str::to_owned);
         let name = name.or_else(|| stem.map(std::borrow::Cow::into_owned));
         let project = Project {
-            id: mint.project(),
+            id: command.map_or_else(|| mint.project(), |command| id_of(command, now)),
             name: name.unwrap_or_else(|| path.clone()),
             path,
             created_at: now,
@@ -126,6 +132,14 @@ impl Projects {
             }
         }
     }
+}
+
+/// The id of what this command registers at this time: by that it is known again.
+fn id_of(command: &CommandId, at: Timestamp) -> ProjectId {
+    let hash = Sha256::digest(format!("project of {command}").as_bytes());
+    let bytes = hash.iter().take(16);
+    let seed = bytes.fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
+    Mint::new(at, seed).project()
 }
 
 /// A directory's real absolute path.

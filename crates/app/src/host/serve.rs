@@ -205,7 +205,9 @@ pub fn run(options: Options) -> Result<(), Error> {
 fn registered(host: &Host, directory: &Path) -> Option<ProjectId> {
     let mut mint = host.engine.mint();
     let path = directory.to_str().unwrap_or_default();
-    let done = host.projects.register(None, path, super::now(), &mut mint);
+    let done = host
+        .projects
+        .register(None, path, super::now(), &mut mint, None);
     if let Err(error) = &done {
         tracing::warn!(%error, "the project is not registered");
     }

@@ -10,6 +10,7 @@ use baton_core::run::event::Cause;
 use baton_store::views::{AttemptRow, RunRow, StepRow};
 use serde_json::{Map, Value};
 
+use super::wire;
 use super::wire::activity::{self, Head};
 use super::wire::run::Whole;
 use crate::host::Host;
@@ -151,9 +152,15 @@ pub fn kind(line: &[u8]) -> Option<String> {
     Some(Head::of(line)?.kind.into_owned())
 }
 
-/// What an agent step is at: `todos` and `tool` in its JSON's `session`. Blocks on the disk.
-pub fn fill(host: &Host, run: &RunRow, step: &StepRow, attempts: &[AttemptRow], value: &mut Value) {
-    let Some(session) = value["session"].as_object_mut() else {
+/// What an agent step is at: `todos` and `tool` in its `session`. Blocks on the disk.
+pub fn fill(
+    host: &Host,
+    run: &RunRow,
+    step: &StepRow,
+    attempts: &[AttemptRow],
+    session: &mut Option<Value>,
+) {
+    let Some(session) = session.as_mut().and_then(Value::as_object_mut) else {
         return;
     };
     let is_working = step.is_working();
@@ -179,11 +186,10 @@ fn goes_on(tried: &AttemptRow) -> bool {
 }
 
 /// [`fill`] for all steps of a run.
-pub fn fill_all(host: &Host, whole: &Whole, steps: &mut Value) {
-    let values = steps.as_array_mut().into_iter().flatten();
-    for (step, value) in whole.steps.iter().zip(values) {
+pub fn fill_all(host: &Host, whole: &Whole, steps: &mut [wire::step::Whole<'_>]) {
+    for (step, shown) in whole.steps.iter().zip(steps) {
         if let Some(attempts) = whole.attempts.get(&step.id) {
-            fill(host, &whole.run, step, attempts, value);
+            fill(host, &whole.run, step, attempts, &mut shown.row.session);
         }
     }
 }

@@ -1,23 +1,17 @@
 //! What many runs came to: a definition's statistics, and insights over a time.
 //!
-//! Made from the rows that lists show, and for
-//! waiting times from each run's own journal.
+//! Made from the rows of the views alone.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
+use baton_core::activity::Usage;
 use baton_core::ids::{DefinitionId, ProjectId};
-use baton_core::run::Run;
 use baton_core::time::Timestamp;
-use baton_engine::ports::Aggregate;
-use baton_engine::{FoldError, decode, walk};
 use baton_store::Views;
 use baton_store::views::{RunFilter, RunRow};
 use serde_json::{Value, json};
 
 use super::error::Answer;
-use super::list::made;
-use crate::host::Host;
 
 /// Runs that statistics rest on, at most.
 const NEWEST: usize = 25;
@@ -32,29 +26,23 @@ const NAMED: usize = 5;
 const PAGE: usize = 200;
 
 /// How the runs of a definition went; null when there is none.
-pub fn stats(host: &Host, views: &Views, definition: DefinitionId) -> Answer<Value> {
-    let filter = RunFilter {
-        definitions: vec![definition.to_string()],
-        ..RunFilter::default()
-    };
-    let mut by_status = BTreeMap::new();
-    for (status, _, count) in views.counts(&filter)? {
-        *by_status.entry(status).or_insert(0) += count;
-    }
+pub fn stats(views: &Views, definition: DefinitionId) -> Answer<Value> {
+    let by_status = views.counts(Some(definition))?;
     let runs: u64 = by_status.values().sum();
     if runs == 0 {
         return Ok(Value::Null);
     }
     let of = |status: &str| by_status.get(status).copied().unwrap_or(0);
+    let filter = RunFilter {
+        definitions: vec![definition.to_string()],
+        ..RunFilter::default()
+    };
     let newest = views.runs(&filter, None, NEWEST)?.rows;
     let mut lengths = Vec::new();
     let mut costs = Vec::new();
     for row in &newest {
         lengths.extend(row.length_ms().map(|ms| ms as f64));
-        let ended = row.completed_at.is_some();
-        if ended && let Some(shown) = shown(host, views, row) {
-            costs.extend(shown["cost_usd"].as_f64());
-        }
+        costs.extend(row.completed_at.and(row.usage.cost_usd));
     }
     let named = newest.iter().take(NAMED).map(|row| {
         json!({
@@ -77,11 +65,6 @@ pub fn stats(host: &Host, views: &Views, definition: DefinitionId) -> Answer<Val
         "median_cost_usd": middle(&mut costs, 0.5),
         "last_runs": named.collect::<Vec<_>>(),
     }))
-}
-
-/// A run as lists show it; one that cannot be read counts for nothing.
-fn shown(host: &Host, views: &Views, row: &RunRow) -> Option<Value> {
-    made(host, views, row, None).ok()
 }
 
 fn rate(completed: u64, failed: u64) -> Option<f64> {
@@ -157,7 +140,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, row: &RunRow, cost: f64, tokens: u64) {
+    fn add(&mut self, row: &RunRow, usage: &Usage) {
         self.runs += 1;
         match row.status.as_str() {
             "completed" => self.completed += 1,
@@ -166,8 +149,8 @@ impl Sums {
             _ => {}
         }
         self.lengths.extend(row.length_ms().map(|ms| ms as f64));
-        self.cost += cost;
-        self.tokens += tokens;
+        self.cost += usage.cost_usd.unwrap_or(0.0);
+        self.tokens += usage.tokens();
     }
 
     fn into_json(mut self, key: Option<&str>) -> Value {
@@ -191,24 +174,26 @@ impl Sums {
 }
 
 /// Runs of a time: how many, how they ended, how long they took, what they cost and waited for.
-pub fn insights(host: &Host, views: &Views, asked: &Asked) -> Answer<Value> {
+pub fn insights(views: &Views, asked: &Asked) -> Answer<Value> {
     let (rows, is_complete) = rows(views, asked)?;
     let mut all = Sums::default();
     let mut groups: BTreeMap<String, Sums> = BTreeMap::new();
     let mut waits: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let now = crate::host::now();
     for row in &rows {
-        let Some(shown) = shown(host, views, row) else {
-            continue;
-        };
-        let cost = shown["cost_usd"].as_f64().unwrap_or(0.0);
-        all.add(row, cost, tokens(&shown["usage"]));
-        for (key, label, cost, tokens) in parts(asked.group, row, &shown) {
+        all.add(row, &row.usage);
+        for (key, label, usage) in parts(asked.group, row) {
             let group = groups.entry(key).or_default();
             group.label = label;
-            group.add(row, cost, tokens);
+            group.add(row, &usage);
         }
-        // One whose journal is damaged is shown elsewhere; here it waits for nothing.
-        let _damaged = add_waits(host, row, &mut waits);
+        for (reason, ms) in &row.waits {
+            *waits.entry(reason.word()).or_default() += ms;
+        }
+        // What it waits for now it has waited for since its last commit.
+        if let Some(waiting) = &row.waiting {
+            *waits.entry(waiting.reason.word()).or_default() += millis(row.updated_at, now);
+        }
     }
     let mut groups: Vec<(String, Sums)> = groups.into_iter().collect();
     if asked.group != Group::Day {
@@ -261,68 +246,23 @@ fn rows(views: &Views, asked: &Asked) -> Answer<(Vec<RunRow>, bool)> {
     }
 }
 
-fn tokens(usage: &Value) -> u64 {
-    let one = |name: &str| usage[name].as_u64().unwrap_or(0);
-    one("input") + one("output") + one("cache_read") + one("cache_write")
-}
-
-/// What a run counts for: key, label, cost and tokens of each.
-fn parts(group: Group, row: &RunRow, shown: &Value) -> Vec<(String, String, f64, u64)> {
-    let cost = shown["cost_usd"].as_f64().unwrap_or(0.0);
-    let all = tokens(&shown["usage"]);
+/// What a run counts for: key, label and usage of each.
+fn parts(group: Group, row: &RunRow) -> Vec<(String, String, Usage)> {
     match group {
         Group::Definition => {
             let key = row.definition_key.clone();
-            vec![(key, row.definition_name.clone(), cost, all)]
+            vec![(key, row.definition_name.clone(), row.usage)]
         }
         Group::Day => {
             let day: String = row.created_at.to_string().chars().take(10).collect();
-            vec![(day.clone(), day, cost, all)]
+            vec![(day.clone(), day, row.usage)]
         }
         Group::Agent => {
-            let mut agents: BTreeMap<&str, (f64, u64)> = BTreeMap::new();
-            let steps = shown["steps"].as_array().into_iter().flatten();
-            for session in steps.map(|step| &step["session"]) {
-                if let Some(agent) = session["agent"].as_str() {
-                    let sums = agents.entry(agent).or_default();
-                    sums.0 += session["cost_usd"].as_f64().unwrap_or(0.0);
-                    sums.1 += tokens(&session["usage"]);
-                }
-            }
-            let of_agent = |(agent, (cost, tokens)): (&str, (f64, u64))| {
-                (agent.to_owned(), agent.to_owned(), cost, tokens)
-            };
-            agents.into_iter().map(of_agent).collect()
+            let agents = row.agents.iter();
+            let one = |(agent, usage): (&String, &Usage)| (agent.clone(), agent.clone(), *usage);
+            agents.map(one).collect()
         }
     }
-}
-
-/// How long a run waited for what: the time between two commits counts for what the run waited for
-/// after the first of them.
-fn add_waits(
-    host: &Host,
-    row: &RunRow,
-    waits: &mut BTreeMap<&'static str, u64>,
-) -> Result<(), FoldError> {
-    let journal = host.journal.as_ref();
-    let mut story = None;
-    let mut waited: Option<(&'static str, Timestamp)> = None;
-    walk(journal, &Aggregate::Run(row.id), 0, |stored| {
-        if let Some((reason, since)) = waited.take() {
-            *waits.entry(reason).or_default() += millis(since, stored.at);
-        }
-        let events = decode(journal, &stored)?;
-        super::story::Story::apply(&mut story, host.engine.plans(), &stored, &events)?;
-        let run: Option<&Run> = story.as_ref().map(|story: &super::story::Story| &story.run);
-        waited = run
-            .and_then(Run::waiting)
-            .map(|waiting| (waiting.reason.word(), stored.at));
-        Ok::<_, FoldError>(ControlFlow::Continue(()))
-    })?;
-    if let Some((reason, since)) = waited {
-        *waits.entry(reason).or_default() += millis(since, crate::host::now());
-    }
-    Ok(())
 }
 
 fn millis(from: Timestamp, to: Timestamp) -> u64 {

@@ -36,8 +36,13 @@ pub async fn run_id(host: &Arc<Host>, reference: &str) -> Answer<RunId> {
     blocking(host, move |host| resolve(host, &reference)).await
 }
 
+/// There is no such run, or none that may be seen.
+pub fn no_run(reference: &str) -> Problem {
+    Problem::not_found(format!("there is no run `{}`", shown(reference)))
+}
+
 fn resolve(host: &Host, reference: &str) -> Answer<RunId> {
-    let none = || Problem::not_found(format!("there is no run `{}`", shown(reference)));
+    let none = || no_run(reference);
     if let Ok(number) = reference.parse::<u64>()
         && let Some(id) = host.journal.run_of_number(number)?
     {

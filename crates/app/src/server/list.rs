@@ -1,34 +1,22 @@
 //! The list of runs, newest first.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Json;
-use baton_core::ids::{RunId, UserId};
+use baton_core::ids::RunId;
 use baton_core::run::event::Actor;
 use baton_store::Views;
-use baton_store::views::{Page, RunFilter, RunRow};
+use baton_store::views::{Listed, Page, RunFilter, RunRow, STATUSES};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::State;
+use super::answer::Made;
 use super::asking::{Caller, Params};
 use super::describe::{NumberedPageParams, Page as ListOf, Run as RunShape, RunParams};
 use super::error::{Answer, Problem};
 use super::wire::run::Beside;
-use super::{find, wire};
+use super::{activities, find, wire};
 use crate::host::Host;
-
-/// The words of a run's status.
-pub const STATUSES: [&str; 6] = [
-    "pending",
-    "running",
-    "paused",
-    "completed",
-    "failed",
-    "cancelled",
-];
 
 /// What is asked for; `None` when nothing can fit.
 async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> {
@@ -76,7 +64,7 @@ async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> 
     params(NumberedPageParams, RunParams),
     responses((status = 200, description = "Newest first.", body = ListOf<RunShape>))
 )]
-pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<Json<Value>> {
+pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<Made> {
     let limit = params.limit()?;
     let before = match params.get("cursor") {
         Some(cursor) => {
@@ -86,61 +74,82 @@ pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<
         None => None,
     };
     let Some(filter) = filter(&host, &params).await? else {
-        return Ok(Json(json!({"data": [], "next_cursor": null})));
+        return Made::of(&json!({"data": [], "next_cursor": null}));
     };
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let found = find::blocking(&host, move |host| {
         let mut filter = filter;
         filter.projects = caller.identity.seen_projects(host)?;
-        let Page { rows, next } = views.runs(&filter, before, limit)?;
-        let mut estimates = HashMap::new();
-        let mut data = Vec::with_capacity(rows.len());
-        for row in rows {
-            let estimate = match estimates.entry(row.definition) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(free) => *free.insert(views.estimate(row.definition)?),
-            };
-            let mut value = made(host, &views, &row, estimate)?;
-            if let Actor::User(user) = caller.by {
-                value["unread"] = unread(host, &views, row.id, user)?.into();
-            }
-            data.push(value);
-        }
-        Ok(json!({"data": data, "next_cursor": next.map(|number| number.to_string())}))
+        let Page { rows, next } = views.listed(&filter, before, limit)?;
+        let runs: Vec<&RunRow> = rows.iter().map(|listed| &listed.run).collect();
+        let unread = unread(host, &views, &caller, &runs)?;
+        let read = rows.iter().zip(unread);
+        let read = read.map(|(listed, unread)| shown(host, listed, unread));
+        let mut data: Vec<wire::run::Row> = read.collect();
+        fill(host, &views, &rows, &mut data)?;
+        Made::of(&Found {
+            data,
+            next_cursor: next.map(|number| number.to_string()),
+        })
     });
-    Ok(Json(found.await?))
+    found.await
 }
+
+#[derive(Serialize)]
+struct Found<'a> {
+    data: Vec<wire::run::Row<'a>>,
+    next_cursor: Option<String>,
+}
+
+/// Of so many agents a page says what they are at; of the others the live events do.
+const MOST_FILLED: usize = 64;
 
 /// Unread messages are counted so far.
 const MOST_UNREAD: usize = 1000;
 
-/// How many messages of a run this user has not read.
-pub fn unread(host: &Host, views: &Views, run: RunId, user: UserId) -> Answer<u64> {
-    let mark = host.journal.read_mark(user, run)?;
-    Ok(views.unread(run, user, mark, MOST_UNREAD)?)
+/// How many messages of each of these runs whoever asks has not read.
+pub fn unread(host: &Host, views: &Views, caller: &Caller, runs: &[&RunRow]) -> Answer<Vec<u64>> {
+    let Actor::User(user) = caller.by else {
+        return Ok(vec![0; runs.len()]);
+    };
+    let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+    let marks = host.journal.read_marks(user, &ids)?;
+    let numbers = runs.iter().map(|run| run.number);
+    let read: Vec<(u64, u64)> = numbers.zip(marks).collect();
+    Ok(views.unread(user, &read, MOST_UNREAD)?)
+}
+
+/// What the agents that work are at: their todos and the tool they use.
+fn fill(host: &Host, views: &Views, listed: &[Listed], rows: &mut [wire::run::Row]) -> Answer<()> {
+    let steps = listed.iter().zip(rows).flat_map(|(listed, row)| {
+        let steps = listed.steps.iter().zip(&mut row.steps);
+        steps.map(|(step, shown)| (&listed.run, step, &mut shown.session))
+    });
+    let working = steps.filter(|(_, step, session)| step.is_working() && session.is_some());
+    for (run, step, session) in working.take(MOST_FILLED) {
+        let attempts = views.attempts(run.id, step.id)?;
+        activities::fill(host, run, step, &attempts, session);
+    }
+    Ok(())
 }
 
 /// A run as lists show it.
-pub fn made(host: &Host, views: &Views, row: &RunRow, estimate: Option<Duration>) -> Answer<Value> {
-    let steps = views.steps_of(row)?;
-    Ok(wire::run::row(row, &steps, &beside(host, row.id, estimate)))
-}
-
-/// What is known beside a run.
-pub fn beside(host: &Host, run: RunId, estimate: Option<Duration>) -> Beside {
-    Beside {
-        stuck: host.engine.stuck(run),
-        estimate,
-    }
+fn shown<'a>(host: &Host, listed: &'a Listed, unread: u64) -> wire::run::Row<'a> {
+    let beside = Beside {
+        stuck: host.engine.stuck(listed.run.id),
+        estimate: listed.estimate,
+        unread,
+    };
+    wire::run::Row::of(&listed.run, &listed.steps, &beside)
 }
 
 /// The row of one run.
 pub async fn row_of(host: &Arc<Host>, run: RunId) -> Answer<Value> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
     find::blocking(host, move |host| {
-        let row = find::row(&views, run)?;
-        let estimate = views.estimate(row.definition)?;
-        made(host, &views, &row, estimate)
+        let none = || Problem::not_found(format!("there is no run `{run}`"));
+        let listed = views.listed_one(run)?.ok_or_else(none)?;
+        Ok(wire::word(&shown(host, &listed, 0)))
     })
     .await
 }

@@ -14,7 +14,7 @@ use baton_core::ids::AttemptId;
 use baton_core::run::event::{AttemptEnd, Event};
 use baton_engine::Commit;
 use baton_store::Views;
-use baton_store::views::{RunFilter, StepRow};
+use baton_store::views::{RunFilter, STATUSES, StepRow};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -210,13 +210,11 @@ impl Metrics {
 
     /// All of it as text (OpenMetrics). Blocks on the disk.
     pub fn text(&self, views: &Views) -> Answer<String> {
-        let mut by_status: HashMap<String, i64> = HashMap::new();
-        for (status, _, count) in views.counts(&RunFilter::default())? {
-            *by_status.entry(status).or_default() += i64::try_from(count).unwrap_or(i64::MAX);
-        }
-        for status in super::list::STATUSES {
+        let by_status = views.counts(None)?;
+        for status in STATUSES {
+            let count = by_status.get(status).copied().unwrap_or(0);
             let status = status.to_owned();
-            let count = by_status.get(&status).copied().unwrap_or(0);
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
             self.runs.get_or_create(&Status { status }).set(count);
         }
         let running = RunFilter {
@@ -224,10 +222,10 @@ impl Metrics {
             ..RunFilter::default()
         };
         let mut live = 0;
-        for row in views.runs(&running, None, MOST)?.rows {
-            let steps = views.steps_of(&row)?;
+        // What works is among the steps that lists show.
+        for listed in views.listed(&running, None, MOST)?.rows {
             let is_live = |step: &&StepRow| step.session.is_some() && step.is_working();
-            live += steps.iter().filter(is_live).count();
+            live += listed.steps.iter().filter(is_live).count();
         }
         self.live_agents
             .set(i64::try_from(live).unwrap_or(i64::MAX));

@@ -6,6 +6,7 @@
 
 mod access;
 pub mod activities;
+mod answer;
 mod asking;
 mod describe;
 pub mod error;

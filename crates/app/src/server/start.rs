@@ -13,7 +13,7 @@ use baton_core::run::prefix::TakenOver;
 use baton_engine::StartRequest;
 use baton_engine::ports::{Aggregate, Journal};
 use baton_store::Project;
-use baton_store::views::{RunRow, StepRow};
+use baton_store::views::{LISTED, RunRow, StepRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -103,10 +103,14 @@ pub async fn start(
         _ => return Err(Problem::definition(&found.key, &found.diagnostics)),
     };
     let parent = match &body.parent_run_id {
-        Some(parent) => Some(Parent {
-            run: find::run(&host, parent).await?.created.run,
-            step: None,
-        }),
+        Some(parent) => {
+            let parent = find::run(&host, parent).await?.created.clone();
+            caller.identity.may_in(parent.project.id, Role::Operator)?;
+            Some(Parent {
+                run: parent.run,
+                step: None,
+            })
+        }
         None => None,
     };
     let budget = body.budget.map(Limits::checked).transpose()?;
@@ -367,8 +371,10 @@ async fn created(host: &Arc<Host>, run: RunId) -> Answer<(StatusCode, Json<Value
         let story = story.ok_or_else(|| Problem::not_found(format!("there is no run `{run}`")))?;
         // Without an estimate: it may be another one when the request is repeated.
         let row = RunRow::of(&story.run).ok_or_else(|| Problem::internal(&"no row"))?;
-        let steps = StepRow::all_of(&story.run);
-        Ok(wire::run::row(&row, &steps, &wire::run::Beside::default()))
+        let mut steps = StepRow::all_of(&story.run);
+        steps.truncate(LISTED);
+        let beside = wire::run::Beside::default();
+        Ok(wire::word(&wire::run::Row::of(&row, &steps, &beside)))
     })
     .await?;
     Ok((StatusCode::CREATED, Json(json!({"data": row}))))

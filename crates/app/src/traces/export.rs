@@ -27,9 +27,6 @@ const KEPT: Duration = Duration::from_secs(60 * 60);
 /// Pauses between tries, in seconds; the last one from then on.
 const PAUSES: [u64; 6] = [1, 2, 5, 10, 30, 60];
 
-/// How long a connection may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// The largest answer, in bytes.
 const LARGEST: usize = 4 * 1024 * 1024;
 
@@ -51,7 +48,8 @@ impl Exporter {
     pub fn new(settings: Settings, counts: Counts) -> Result<Self, String> {
         let status = Arc::new(AtomicU16::new(0));
         let http = Http {
-            client: client(),
+            client: client(settings.patience),
+            patience: settings.patience,
             status: status.clone(),
         };
         let otlp = SpanExporter::builder()
@@ -125,14 +123,16 @@ type Connector = HttpsConnector<HttpConnector>;
 
 #[derive(Debug)]
 struct Http {
+    /// For the connection, for the answer to begin, and for it to end.
+    patience: Duration,
     client: Client<Connector, Full<Bytes>>,
     status: Arc<AtomicU16>,
 }
 
-fn client() -> Client<Connector, Full<Bytes>> {
+fn client(patience: Duration) -> Client<Connector, Full<Bytes>> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
-    connector.set_connect_timeout(Some(PATIENCE));
+    connector.set_connect_timeout(Some(patience));
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(webhooks::tls())
         .https_or_http()
@@ -145,11 +145,12 @@ fn client() -> Client<Connector, Full<Bytes>> {
 impl HttpClient for Http {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let answer = self.client.request(request.map(Full::new));
-        let answer = tokio::time::timeout(PATIENCE, answer).await??;
+        let answer = tokio::time::timeout(self.patience, answer).await??;
         self.status
             .store(answer.status().as_u16(), Ordering::Relaxed);
         let (head, body) = answer.into_parts();
-        let body = tokio::time::timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await??;
+        let body =
+            tokio::time::timeout(self.patience, Limited::new(body, LARGEST).collect()).await??;
         Ok(Response::from_parts(head, body.to_bytes()))
     }
 }

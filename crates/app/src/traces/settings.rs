@@ -2,6 +2,8 @@
 //! (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>). Endpoint and
 //! headers are read by the exporter itself.
 
+use std::time::Duration;
+
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -9,7 +11,12 @@ pub struct Settings {
     pub gen_ai: bool,
     /// The environment names the service.
     pub is_named: bool,
+    /// How long a collector may take to answer.
+    pub patience: Duration,
 }
+
+/// How long a collector may take, when nothing is said.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is spoken.
 const PROTOCOL: &str = "http/protobuf";
@@ -56,10 +63,28 @@ impl Settings {
                 "{name} is `{value}`: only `{PROTOCOL}` is spoken, mostly on port 4318"
             ));
         }
+        let patience = [
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_TIMEOUT",
+        ]
+        .iter()
+        .find_map(|name| Some((name, given(name)?)));
+        let patience = match patience {
+            Some((name, value)) => match value.trim().parse() {
+                Ok(ms @ 1..) => Duration::from_millis(ms),
+                _ => {
+                    return Err(format!(
+                        "{name} is `{value}`: it is milliseconds, 1 or more"
+                    ));
+                }
+            },
+            None => PATIENCE,
+        };
         let opted_in = given(OPT_IN).unwrap_or_default();
         let named_there = given("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
         let mut attributes = named_there.split(',');
         Ok(Some(Self {
+            patience,
             gen_ai: opted_in.split(',').any(|word| word.trim() == GEN_AI),
             is_named: given("OTEL_SERVICE_NAME").is_some()
                 || attributes.any(|pair| pair.trim_start().starts_with("service.name=")),
@@ -99,6 +124,26 @@ mod tests {
         assert!(other.contains("`otlp`"), "{other}");
         let grpc = read(&[ENDPOINT, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap_err();
         assert!(grpc.contains("http/protobuf"), "{grpc}");
+    }
+
+    #[test]
+    fn how_long_a_collector_may_take_is_said_in_milliseconds() {
+        let patience = |more: &[(&str, &str)]| {
+            let settings = read(&[&[ENDPOINT], more].concat())?;
+            Ok::<_, String>(settings.map(|settings| settings.patience))
+        };
+        assert_eq!(patience(&[]), Ok(Some(PATIENCE)));
+        let all = ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500");
+        let traces = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "300");
+        assert_eq!(patience(&[all]), Ok(Some(Duration::from_millis(2500))));
+        assert_eq!(
+            patience(&[all, traces]),
+            Ok(Some(Duration::from_millis(300)))
+        );
+        for wrong in ["10s", "0", "-1"] {
+            let said = patience(&[("OTEL_EXPORTER_OTLP_TIMEOUT", wrong)]).unwrap_err();
+            assert!(said.contains("milliseconds"), "{said}");
+        }
     }
 
     #[test]

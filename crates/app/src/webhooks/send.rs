@@ -200,16 +200,25 @@ async fn attempt(
         Ok(status) => (Some(status), format!("it answered {}", status.as_u16())),
         Err(error) => (None, error),
     };
-    let pause = PAUSES.get(delivery.attempts as usize).or(PAUSES.last());
-    let pause = Duration::from_secs(pause.copied().unwrap_or(14_400));
-    let due = at.plus(pause);
-    let over = due.since(delivery.begun) > TRIED || status == Some(StatusCode::GONE);
+    let due = due_again(delivery.attempts, delivery.begun, at);
+    let due = due.filter(|_| status != Some(StatusCode::GONE));
     Outcome {
-        state: if over { State::Failed } else { State::Waiting },
-        due: (!over).then_some(due),
+        state: match due {
+            Some(_) => State::Waiting,
+            None => State::Failed,
+        },
+        due,
         status: status.map(|status| status.as_u16()),
         error: Some(error),
     }
+}
+
+/// When a delivery is due again that was refused now, after so many attempts before; `None` when it
+/// would come too late.
+fn due_again(before: u32, begun: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let pause = PAUSES.get(before as usize).or(PAUSES.last());
+    let due = now.plus(Duration::from_secs(pause.copied().unwrap_or(14_400)));
+    (due.since(begun) <= TRIED).then_some(due)
 }
 
 async fn post(
@@ -244,5 +253,32 @@ async fn post(
             None => error.to_string(),
         }),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_delivery_is_tried_ever_more_rarely_for_a_day() {
+        let begun = Timestamp::from_millis(1_000);
+        let mut tries = vec![begun];
+        let mut now = begun;
+        while let Some(due) = due_again(tries.len() as u32 - 1, begun, now) {
+            tries.push(due);
+            now = due;
+        }
+        let pauses: Vec<u64> = tries
+            .windows(2)
+            .map(|two| two[1].since(two[0]).as_secs())
+            .collect();
+        assert_eq!(pauses[..4], [5, 30, 120, 600]);
+        assert!(pauses.is_sorted(), "{pauses:?}");
+        let hours = now.since(begun).as_secs() / 3600;
+        assert!((20..24).contains(&hours), "given up after {hours} hours");
+        // A host that was away for long tries once more, and no more than that.
+        let late = begun.plus(2 * TRIED);
+        assert_eq!(due_again(1, begun, late), None);
     }
 }

@@ -11,6 +11,17 @@ use super::support::pause;
 /// As a document of what users expect has it.
 const EXAMPLE: &str = include_str!("../../../script/tests/examples/implement-feature.ts");
 
+/// Document 2's example of YAML.
+const PIPELINE: &str = include_str!("../../../core/tests/fixtures/simple-pipeline.yaml");
+
+/// A `pnpm` that notes what it is asked for.
+fn install_pnpm(office: &Office, note: &str) {
+    let pnpm = office.world.project.join("../bin/pnpm");
+    let text = format!("#!/bin/sh\n{note} >> \"$PWD/pnpm.log\"\n");
+    std::fs::write(&pnpm, text).unwrap();
+    std::fs::set_permissions(&pnpm, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 fn define(office: &Office, name: &str, text: &str) {
     let dir = office.world.project.join(".agent/workflows/definitions");
     std::fs::write(dir.join(name), text).unwrap();
@@ -28,13 +39,7 @@ fn start(office: &Office, key: &str, args: &Value) -> String {
 fn the_example_runs_to_its_end_however_often_its_host_is_killed() {
     let office = Office::new();
     define(&office, "implement-feature.ts", EXAMPLE);
-    let pnpm = office.world.project.join("../bin/pnpm");
-    std::fs::write(
-        &pnpm,
-        "#!/bin/sh\nsleep 0.2\necho \"$1\" >> \"$PWD/pnpm.log\"\n",
-    )
-    .unwrap();
-    std::fs::set_permissions(&pnpm, std::fs::Permissions::from_mode(0o755)).unwrap();
+    install_pnpm(&office, "sleep 0.2\necho \"$1\"");
     let args = json!({"featureName": "Login", "requirements": "JWT"});
     let run = start(&office, "implement-feature", &args);
     for kill in 0..8_u64 {
@@ -71,6 +76,48 @@ fn the_example_runs_to_its_end_however_often_its_host_is_killed() {
 }
 
 #[test]
+fn the_pipeline_example_runs_its_four_steps_in_order() {
+    let office = Office::new();
+    define(&office, "simple-pipeline.yaml", PIPELINE);
+    install_pnpm(&office, "echo \"$@\"");
+    let (status, refused) =
+        office.start("simple-pipeline", &json!({"args": {"environment": "moon"}}));
+    assert_eq!(status, 422, "{refused}");
+    assert_eq!(refused["code"], "invalid_args");
+    assert_eq!(refused["errors"][0]["pointer"], "/args/environment");
+    let (status, refused) = office.start("simple-pipeline", &json!({}));
+    assert_eq!((status, &refused["code"]), (422, &json!("invalid_args")));
+    let run = start(
+        &office,
+        "simple-pipeline",
+        &json!({"environment": "staging"}),
+    );
+    let done = office.completed(&run);
+    let ran = std::fs::read_to_string(office.world.project.join("pnpm.log")).unwrap();
+    assert_eq!(ran, "install\nbuild\ntest\ndeploy --env staging\n");
+    assert_eq!(done["name"], "Simple Build Pipeline");
+    assert_eq!(done["current_phase"], "deploy");
+    let steps = done["steps"].as_array().unwrap().iter();
+    let steps: Vec<_> = steps
+        .map(|step| {
+            (
+                step["step_id"].clone(),
+                step["phase"].clone(),
+                step["status"].clone(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("install-deps", "build"),
+        ("build-app", "build"),
+        ("run-tests", "test"),
+        ("deploy", "deploy"),
+    ];
+    let expected = expected.map(|(key, phase)| (json!(key), json!(phase), json!("completed")));
+    assert_eq!(steps, expected);
+}
+
+#[test]
 fn args_are_read_by_the_schema_and_errors_name_their_place() {
     let office = Office::new();
     define(
@@ -104,6 +151,60 @@ export default defineWorkflow({
     assert_eq!(listed["steps"][0]["id"], "sum");
     assert_eq!(listed["steps"][0]["type"], "function");
     assert_eq!(listed["args_schema"]["properties"]["n"]["minimum"], 1);
+}
+
+#[test]
+fn a_prompt_may_be_a_function_and_a_comment_may_be_about_a_step() {
+    let office = Office::new();
+    let text = |prompt: &str| {
+        format!(
+            "import {{ defineWorkflow }} from \"@repo/workflow-engine\";
+export default defineWorkflow({{
+  name: \"Asked\",
+  argsSchema: {{ type: \"object\", properties: {{ what: {{ type: \"string\" }} }} }},
+  worktree: \"stay\",
+  async execute(ctx) {{
+    const look = await ctx.step(\"look\", {{
+      type: \"agent\", agent: \"claude\", permission: \"bypassPermissions\", prompt: {prompt},
+    }});
+    await ctx.comment(\"It has looked.\", \"look\");
+    await ctx.comment(\"All of it.\");
+    return {{ said: look.result }};
+  }},
+}});
+"
+        )
+    };
+    define(
+        &office,
+        "asked.ts",
+        &text("(ctx) => `@answer Of ${ctx.args.what} in ${ctx.runId}`"),
+    );
+    let run = start(&office, "asked", &json!({"what": "birds"}));
+    let done = office.completed(&run);
+    let id = run.rsplit('/').next().unwrap();
+    assert_eq!(done["outputs"]["said"], format!("Of birds in {id}"));
+    let comments = office.world.get(&format!("{run}/comments"));
+    let about = |text: &str| {
+        let mut all = comments["data"].as_array().unwrap().iter();
+        let found = all.find(|comment| comment["text"] == text).unwrap();
+        (
+            found["step_id"].clone(),
+            found["workflow_run_step_id"].clone(),
+        )
+    };
+    let look = done["steps"][0]["id"].clone();
+    assert_eq!(about("It has looked."), (json!("look"), look));
+    assert_eq!(about("All of it."), (Value::Null, Value::Null));
+    // What gives no text is refused where it stands.
+    define(&office, "asked.ts", &text("(async () => \"late\") as any"));
+    let failed = office.ended(&start(&office, "asked", &json!({})));
+    assert_eq!(failed["status"], "failed");
+    let why = failed["error_message"].as_str().unwrap();
+    assert!(
+        why.contains("is not async") && why.contains("asked.ts:7"),
+        "{why}"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Files: worktrees, checkpoints, going back, finishing.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::office::{Office, step};
@@ -78,6 +80,150 @@ fn going_back_restores_the_files_too() {
     answer(&office, &run);
     let done = office.completed(&run);
     // Had the files stayed, there would be two lines `changed`.
+    assert_eq!(step(&done, "c")["result"], "hello\nchanged\ntwo\n");
+}
+
+#[test]
+fn going_back_to_a_checkpoint_restores_the_files_it_holds() {
+    let office = Office::with_git();
+    let run = office.run("three", &three("keep"));
+    let asks = office.when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
+    let worktree = PathBuf::from(asks["path"].as_str().unwrap());
+    assert!(worktree.join("b.txt").exists());
+    let checkpoints = office.world.get(&format!("{run}/checkpoints"));
+    let first = &checkpoints["data"][0];
+    assert_eq!(first["step_id"], "a", "{checkpoints}");
+    // What came after it is not there any more, and comes again.
+    std::fs::write(worktree.join("a.txt"), "spoilt").unwrap();
+    office.post(&format!("{run}/pause"), &json!({}));
+    office.when(&run, "paused", |run| run["status"] == "paused");
+    let (status, said) = office.post(&format!("{run}/resume"), &json!({"checkpoint": 99}));
+    assert_eq!(status, 404, "{said}");
+    let back = json!({"checkpoint": first["number"]});
+    let (status, said) = office.post(&format!("{run}/resume"), &back);
+    assert_eq!(status, 200, "{said}");
+    answer(&office, &run);
+    let done = office.completed(&run);
+    assert_eq!(step(&done, "a")["attempts"].as_array().unwrap().len(), 1);
+    assert_eq!(step(&done, "b")["result"].as_str().unwrap().trim(), "one");
+    assert_eq!(step(&done, "c")["result"], "hello\nchanged\ntwo\n");
+}
+
+#[test]
+fn a_run_begins_from_the_branch_that_the_request_names() {
+    let office = Office::with_git();
+    office.git(&["checkout", "--quiet", "-b", "next"]);
+    std::fs::write(office.world.project.join("README.md"), "next\n").unwrap();
+    office.git(&["commit", "--quiet", "-a", "-m", "next"]);
+    office.git(&["checkout", "--quiet", "main"]);
+    office.world.define(
+        "look",
+        "name: Look\nsteps:\n  - {id: look, type: script, command: 'cat README.md'}\n",
+    );
+    // It means a worktree, though all steps are scripts.
+    for (more, read) in [
+        (json!({"base_branch": "next"}), "next\n"),
+        (
+            json!({"base_branch": "main", "worktree": "worktree"}),
+            "hello\n",
+        ),
+        (json!({}), "hello\n"),
+    ] {
+        let (status, started) = office.start("look", &more);
+        assert_eq!(status, 201, "{started}");
+        let id = started["data"]["id"].as_str().unwrap();
+        let done = office.completed(&format!("/api/workflow-executions/{id}"));
+        assert_eq!(step(&done, "look")["result"], read, "{more}");
+    }
+    let checked_out = office.git(&["rev-parse", "--abbrev-ref", "HEAD"]);
+    assert_eq!(checked_out, "main");
+    let (status, refused) = office.start("look", &json!({"base_branch": "nowhere"}));
+    assert_eq!(status, 422, "{refused}");
+    assert_eq!(refused["errors"][0]["pointer"], "/base_branch", "{refused}");
+}
+
+#[test]
+fn a_redirected_run_has_the_files_of_the_last_checkpoint_and_its_instruction() {
+    let office = Office::with_git();
+    let (begun, go) = (office.beside("begun"), office.beside("go"));
+    let text = format!(
+        "
+name: Work
+worktree: worktree
+steps:
+  - {{id: a, type: agent, agent: codex, permission: bypassPermissions, prompt: '@write a.txt one'}}
+  - id: b
+    type: agent
+    agent: claude
+    permission: bypassPermissions
+    prompt: |
+      @once {} @write half.txt half
+      @wait {}
+  - {{id: c, type: script, command: 'ls; cat told.txt'}}
+",
+        begun.display(),
+        go.display()
+    );
+    let run = office.run("work", &text);
+    let works = office.when(&run, "its session", |run| {
+        step(run, "b")["agent_session_id"].is_string()
+    });
+    let before = PathBuf::from(works["path"].as_str().unwrap());
+    until("half of it is written", LIMIT, || {
+        before.join("half.txt").exists().then_some(())
+    });
+    let id = run.rsplit('/').next().unwrap();
+    let redirect = json!({
+        "content": "Other", "action_type": "redirect",
+        "metadata": {"newTaskDescription": "Use tabs\n@write told.txt tabs"},
+    });
+    let (status, said) = office.post(&format!("/api/workflows/{id}/messages"), &redirect);
+    assert_eq!(status, 200, "{said}");
+    office.when(&run, "its end", |run| run["status"] == "cancelled");
+    std::fs::write(&go, "").unwrap();
+    let new = "/api/workflow-executions/2";
+    let done = office.completed(new);
+    // The prompt of its agent began with the instruction.
+    assert_eq!(
+        step(&done, "c")["result"],
+        "README.md\na.txt\ntold.txt\ntabs"
+    );
+    assert_eq!(
+        step(&done, "a")["attempts"],
+        json!([]),
+        "it did not run again"
+    );
+    let after = PathBuf::from(done["path"].as_str().unwrap());
+    assert_ne!(before, after);
+    let kept = std::fs::read_to_string(before.join("half.txt")).unwrap();
+    assert_eq!(kept, "half", "the old work stays where it was");
+    assert!(!before.join("told.txt").exists());
+}
+
+#[test]
+fn a_removed_run_takes_its_worktree_along_and_no_other() {
+    let office = Office::with_git();
+    let [run, other] = [0; 2].map(|_| {
+        let run = office.run("three", &three("keep"));
+        office.when(&run, "asks", |run| run["waiting"]["reason"] == "approval");
+        run
+    });
+    let place = |run: &str| {
+        let data = office.world.get(run)["data"].take();
+        PathBuf::from(data["path"].as_str().unwrap())
+    };
+    let (own, others) = (place(&run), place(&other));
+    office.post(&format!("{run}/cancel"), &json!({}));
+    office.when(&run, "its end", |run| run["status"] == "cancelled");
+    let removed = office.world.ask("DELETE", &run, None, None).unwrap();
+    assert_eq!(removed.status, 204, "{removed:?}");
+    assert!(!own.exists(), "{}", own.display());
+    assert!(others.join("b.txt").exists());
+    let id = run.rsplit('/').next().unwrap();
+    let refs = office.git(&["for-each-ref", &format!("refs/baton/{id}")]);
+    assert_eq!(refs, "", "its checkpoints are gone");
+    answer(&office, &other);
+    let done = office.completed(&other);
     assert_eq!(step(&done, "c")["result"], "hello\nchanged\ntwo\n");
 }
 

@@ -1,6 +1,6 @@
 //! Agents that live: taken back, spoken to, interrupted, ended.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::office::{AGENTS, Office, one, says, step};
 use super::support::processes;
@@ -30,6 +30,16 @@ fn every_agent_takes_a_step_to_its_end() {
             session["usage"]["input"].as_u64() >= Some(100),
             "{agent}: {session}"
         );
+        // Its own lines are there to be read.
+        let raw = work["id"].as_str().unwrap();
+        let raw = format!("/api/workflow-steps/{raw}/logs/raw");
+        let raw = office.world.get(&raw)["data"].take();
+        let raw = raw["content"].as_str().unwrap();
+        assert!(raw.contains("well."), "{agent}: {raw}");
+        for line in raw.lines() {
+            let read = serde_json::from_str::<serde_json::Value>(line);
+            assert!(read.is_ok(), "{agent}: {line}");
+        }
     }
 }
 
@@ -313,5 +323,17 @@ fn choices_are_answered_by_question() {
         let log = log.join(id).join("logs/work/output.log");
         let said = std::fs::read_to_string(log).unwrap();
         assert!(said.contains("right"), "{agent}: {said}");
+        let thread = office.world.get(&format!("/api/workflows/{id}/messages"));
+        let answers = thread["messages"].as_array().unwrap().iter();
+        let answers: Vec<&Value> = answers
+            .filter(|said| said["metadata"]["kind"] == "answer")
+            .collect();
+        let [answer] = answers.as_slice() else {
+            panic!("{agent}: {thread}");
+        };
+        assert_eq!(answer["content"], "right", "{agent}");
+        assert_eq!(answer["message_type"], "user", "{agent}");
+        let asked = answer["metadata"]["asked"].as_str().unwrap();
+        assert!(asked.contains("Which way?"), "{agent}: {asked}");
     }
 }

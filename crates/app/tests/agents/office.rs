@@ -87,6 +87,7 @@ impl Office {
                 "PATH": format!("{}:{path}", bin.display()),
                 "WORLD": self.world.mark,
                 "FAKE_AGENT_HOME": self.home(),
+                "FAKE_AGENT_HEARD": self.heard(),
                 "IS_SANDBOX": "1",
             },
         });
@@ -101,6 +102,11 @@ impl Office {
     /// Where the fake agents remember their sessions.
     pub fn home(&self) -> PathBuf {
         self.world.project.join("../agents")
+    }
+
+    /// Where the fake agents write down when they heard what, once there is such a file's directory.
+    pub fn heard(&self) -> PathBuf {
+        self.world.project.join("../heard/lines")
     }
 
     /// A file beside the project, for the agents to wait for.

@@ -68,5 +68,41 @@ impl Document {
             "{operation}: {errors:#?}\n{}",
             answer.text
         );
+        forms("", &answer.json());
+    }
+}
+
+/// The kinds of ids: what an id begins with.
+const KINDS: [&str; 11] = [
+    "run", "step", "att", "def", "prj", "ses", "art", "usr", "tok", "whk", "dlv",
+];
+
+/// Times are RFC 3339 in UTC with milliseconds; ids are their kind and 32 hex digits.
+fn forms(name: &str, value: &Value) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| forms(name, item)),
+        // What people and definitions name is theirs.
+        Value::Object(_) if ["args", "outputs", "metadata", "payload"].contains(&name) => {}
+        Value::Object(members) => members.iter().for_each(|(name, value)| forms(name, value)),
+        Value::String(text)
+            if name.ends_with("_at") || ["at", "since", "until"].contains(&name) =>
+        {
+            let shape: String = text
+                .chars()
+                .map(|c| if c.is_ascii_digit() { '0' } else { c })
+                .collect();
+            assert_eq!(shape, "0000-00-00T00:00:00.000Z", "{name}");
+        }
+        Value::String(text) if name == "id" || name.ends_with("_id") => {
+            let Some((kind, digits)) = text.split_once('_') else {
+                return;
+            };
+            if KINDS.contains(&kind) {
+                let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+                let fits = digits.len() == 32 && digits.chars().all(hex);
+                assert!(fits, "{name}: {text}");
+            }
+        }
+        _ => {}
     }
 }

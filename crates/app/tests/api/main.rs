@@ -10,4 +10,6 @@ mod described;
 mod document;
 mod figures;
 mod fuzzed;
+mod logs;
 mod pages;
+mod requests;

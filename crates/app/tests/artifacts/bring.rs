@@ -76,19 +76,34 @@ fn what_does_not_fit_is_refused_and_leaves_nothing() {
     let (world, run) = waiting();
     let file = ("file", Some("a.txt"), &b"x"[..]);
     let step = ("step_id", None, &b"ok"[..]);
-    for (parts, status) in [
-        (vec![step], 422),
-        (vec![file], 422),
-        (vec![file, ("step_id", None, &b"none"[..])], 404),
-        (vec![file, step, ("file_type", None, &b"odd"[..])], 422),
-        (vec![file, step, ("other", None, &b"x"[..])], 400),
-        (vec![file, file, step], 400),
+    for (parts, status, code) in [
+        (vec![step], 422, "invalid_body"),
+        (vec![file], 422, "invalid_body"),
+        (
+            vec![file, ("step_id", None, &b"none"[..])],
+            404,
+            "not_found",
+        ),
+        (
+            vec![file, step, ("file_type", None, &b"odd"[..])],
+            422,
+            "invalid_body",
+        ),
+        (
+            vec![file, step, ("other", None, &b"x"[..])],
+            400,
+            "bad_form",
+        ),
+        (vec![file, file, step], 400, "bad_form"),
     ] {
         let answer = upload(&world, &run, "", &parts);
         assert_eq!(answer.status, status, "{parts:?}: {answer:?}");
+        assert_eq!(answer.json()["code"], code, "{parts:?}: {answer:?}");
     }
     let path = format!("{run}/artifacts");
-    assert_eq!(world.post(&path, &json!({})).status, 415);
+    let no_form = world.post(&path, &json!({}));
+    assert_eq!(no_form.status, 415);
+    assert_eq!(no_form.json()["code"], "unsupported_media_type");
     let nowhere = upload(&world, "/api/workflow-executions/99", "", &[file, step]);
     assert_eq!(nowhere.status, 404);
     // Cut off in the middle.
@@ -119,6 +134,35 @@ fn a_file_over_the_limit_is_413_and_leaves_nothing() {
     let just = &large[1..];
     let answer = upload(&world, &run, "", &[step, ("file", Some("l"), just)]);
     assert_eq!(answer.status, 201);
+}
+
+/// The most memory that a process has had, in KiB.
+fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let words = line.unwrap().trim().trim_end_matches(" kB");
+    words.parse().unwrap()
+}
+
+#[test]
+fn a_large_file_is_brought_and_fetched_in_bounded_memory() {
+    const LENGTH: usize = 64 << 20;
+    let (world, run) = waiting();
+    let bring = |content: &[u8]| {
+        let parts = [("step_id", None, &b"ok"[..]), ("file", Some("l"), content)];
+        let answer = upload(&world, &run, "", &parts);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["data"].clone()
+    };
+    // What any upload needs is there by then.
+    bring(b"small");
+    let before = peak(world.host_pid());
+    let large = bring(&vec![b'x'; LENGTH]);
+    assert_eq!(large["size_bytes"], LENGTH);
+    let path = format!("/api/artifacts/{}", large["id"].as_str().unwrap());
+    assert_eq!(crate::form::get(&world, &path, "").body.len(), LENGTH);
+    let more = peak(world.host_pid()) - before;
+    assert!(more < 16 * 1024, "the host took {more} KiB more");
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn a_file_is_fetched_whole_and_in_ranges() {
     assert_eq!((end.status, &end.body[..]), (206, &content[199_993..]));
     let outside = get(&world, &path, "range: bytes=200000-\r\n");
     assert_eq!(outside.status, 416);
+    assert_eq!(outside.json()["code"], "bad_range");
     assert_eq!(outside.header("content-range"), Some("bytes */200000"));
     for missing in [
         "/api/artifacts/x",
@@ -102,13 +103,14 @@ fn a_file_is_attached_to_a_comment_and_taken_off_again() {
     let far = world
         .post(&format!("{other}/comments"), &json!({"text": "far"}))
         .json();
-    for (body, status) in [
-        (json!({"comment_id": far["data"]["id"]}), 409),
-        (json!({"comment_id": "7"}), 404),
-        (json!({"comment_id": "x"}), 422),
-        (json!({}), 422),
+    for (body, status, code) in [
+        (json!({"comment_id": far["data"]["id"]}), 409, "other_run"),
+        (json!({"comment_id": "7"}), 404, "not_found"),
+        (json!({"comment_id": "x"}), 422, "invalid_body"),
+        (json!({}), 422, "invalid_body"),
     ] {
         let answer = world.request("PATCH", &attach, Some(&body));
         assert_eq!(answer.status, status, "{body}: {answer:?}");
+        assert_eq!(answer.json()["code"], code, "{body}: {answer:?}");
     }
 }

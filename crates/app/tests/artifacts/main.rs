@@ -9,3 +9,4 @@ mod bring;
 mod fetch;
 mod form;
 mod kept;
+mod removed;

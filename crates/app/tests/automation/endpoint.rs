@@ -55,6 +55,11 @@ impl Endpoint {
         Self { url, sent }
     }
 
+    /// Whether nothing has come that was not looked at.
+    pub fn is_quiet(&self) -> bool {
+        self.sent.try_recv().is_err()
+    }
+
     pub fn next(&self) -> Sent {
         let patience = Duration::from_secs(60);
         self.sent.recv_timeout(patience).expect("a delivery")

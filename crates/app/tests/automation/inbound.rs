@@ -1,5 +1,9 @@
 //! Inbound webhooks.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -75,6 +79,52 @@ fn a_signed_delivery_starts_one_run_however_often_it_comes() {
     assert_eq!(again.json()["data"]["run_id"], run.as_str());
     let other = deliver(&world, "on-push", &body, "hook-fake-secret", "d-2");
     assert_ne!(other.json()["data"]["run_id"], run.as_str());
+}
+
+/// A delivery as Standard Webhooks has it, made so many seconds ago.
+fn standard(world: &World, body: &str, secret: &str, id: &str, ago: u64) -> Answer {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the host compares it with the machine's clock"
+    )]
+    let now = SystemTime::now();
+    let now = now.duration_since(UNIX_EPOCH).unwrap();
+    let seconds = now.as_secs() - ago;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{id}.{seconds}.{body}").as_bytes());
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    let request = format!(
+        "POST /api/hooks/{}/on-push HTTP/1.0\r\nhost: b\r\ncontent-type: application/json\r\n\
+         webhook-id: {id}\r\nwebhook-timestamp: {seconds}\r\n\
+         webhook-signature: v1,AAAA v1,{signature}\r\ncontent-length: {}\r\n\r\n{body}",
+        world.project,
+        body.len()
+    );
+    world.raw(&request).unwrap()
+}
+
+#[test]
+fn a_delivery_of_standard_webhooks_starts_one_run_unless_it_is_old_or_forged() {
+    let world = world();
+    let body = push("main", "Standard").to_string();
+    let first = standard(&world, &body, "hook-fake-secret", "msg_1", 0);
+    assert_eq!(first.status, 201, "{first:?}");
+    let run = first.json()["data"]["run_id"].clone();
+    let path = format!("/api/workflow-executions/{}", run.as_str().unwrap());
+    let done = world.run_until(&path, "completed");
+    assert_eq!(done["outputs"]["said"], "Standard");
+    let again = standard(&world, &body, "hook-fake-secret", "msg_1", 2);
+    assert_eq!(again.json()["data"]["run_id"], run);
+    for (secret, ago) in [("hook-fake-secret", 310), ("another", 0)] {
+        let refused = standard(&world, &body, secret, "msg_2", ago);
+        assert_eq!(
+            (refused.status, refused.json()["code"].take()),
+            (401, "unauthorized".into()),
+            "{secret}, {ago} s ago"
+        );
+    }
+    let runs = world.get("/api/workflow-executions").json();
+    assert_eq!(runs["data"].as_array().unwrap().len(), 1);
 }
 
 #[test]

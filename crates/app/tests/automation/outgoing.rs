@@ -150,6 +150,134 @@ fn events_committed_before_a_crash_are_delivered_after_it_each_once() {
 }
 
 #[test]
+fn what_is_refused_is_sent_again_without_being_asked_for() {
+    let world = world();
+    let told = Endpoint::answering(&[503, 200]);
+    let made = create(
+        &world,
+        &json!({"url": told.url, "events": ["workflow.step.completed"]}),
+    );
+    world.run("hello", &json!({}));
+    let (first, second) = (told.next(), told.next());
+    let id = "webhook-id";
+    assert_eq!(first.header(id), second.header(id));
+    assert_eq!(first.body, second.body);
+    let made = made["id"].as_str().unwrap();
+    world.until("it is delivered", || {
+        let all = deliveries(&world, made);
+        all[0]["state"] == "delivered" && all[0]["attempts"] == 2
+    });
+}
+
+#[test]
+fn a_changed_endpoint_is_told_as_it_is_now() {
+    let world = world();
+    let (old, told, always) = (
+        Endpoint::answering(&[200]),
+        Endpoint::answering(&[200]),
+        Endpoint::answering(&[200]),
+    );
+    let made = create(&world, &json!({"url": old.url, "events": ["workflow.*"]}));
+    let path = format!("/api/webhooks/{}", made["id"].as_str().unwrap());
+    let change = |body: Value| {
+        let answer = world.request("PATCH", &path, Some(&body));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["data"].take()
+    };
+    let now = change(json!({
+        "url": told.url, "events": ["workflow.step.completed"], "description": "ours",
+    }));
+    assert_eq!(now["secret"], Value::Null, "it is shown once");
+    assert_eq!(
+        (&now["url"], &now["description"]),
+        (&json!(told.url), &json!("ours"))
+    );
+    world.run("hello", &json!({}));
+    let sent = told.next();
+    assert_eq!(sent.kind(), "workflow.step.completed");
+    assert!(is_signed(&sent, made["secret"].as_str().unwrap()));
+
+    let secret = change(json!({"rotate_secret": true}))["secret"].take();
+    let secret = secret.as_str().unwrap();
+    assert_ne!(made["secret"], secret);
+    world.run("hello", &json!({}));
+    assert!(is_signed(&told.next(), secret));
+
+    // One that is told of the same says when that is past.
+    create(
+        &world,
+        &json!({"url": always.url, "events": ["workflow.step.completed"]}),
+    );
+    assert_eq!(change(json!({"enabled": false}))["enabled"], false);
+    world.run("hello", &json!({}));
+    always.next();
+    assert_eq!(
+        change(json!({"enabled": true, "description": null}))["description"],
+        Value::Null
+    );
+    let last = world.run("hello", &json!({}));
+    let sent = told.next().json();
+    let id = last.rsplit('/').next().unwrap();
+    assert_eq!(
+        sent["data"]["execution_id"], id,
+        "what it missed it is not told"
+    );
+    assert!(old.is_quiet());
+
+    for (body, pointer) in [
+        (json!({"url": "example.com"}), "/url"),
+        (json!({"events": ["a b"]}), "/events"),
+        (json!({"secret": "short"}), "/secret"),
+    ] {
+        let refused = world.request("PATCH", &path, Some(&body));
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
+    }
+    let none = format!("/api/webhooks/whk_{}", "0".repeat(32));
+    assert_eq!(world.request("PATCH", &none, Some(&json!({}))).status, 404);
+}
+
+#[test]
+fn an_endpoint_of_one_project_hears_of_no_other() {
+    let world = world();
+    let directory = world.directory().with_file_name("other");
+    let definitions = directory.join(".agent/workflows/definitions");
+    std::fs::create_dir_all(&definitions).unwrap();
+    std::fs::write(definitions.join("hello.yaml"), HELLO).unwrap();
+    let other = world.post("/api/projects", &json!({"path": directory}));
+    let other = other.json()["data"]["id"].clone();
+    let told = Endpoint::answering(&[200]);
+    let made = create(&world, &json!({"url": told.url, "project_id": other}));
+    assert_eq!(made["project_id"], other);
+    let own = world.run("hello", &json!({}));
+    world.run_until(&own, "completed");
+    let body = json!({"project_id": other, "definition": "hello"});
+    let run = world.post("/api/workflow-executions", &body).json()["data"]["id"].clone();
+    // They come in the order in which they happened.
+    loop {
+        let event = told.next().json();
+        assert_eq!(event["data"]["project_id"], other, "{event}");
+        assert_eq!(event["data"]["execution_id"], run, "{event}");
+        if event["data"]["status"] == "completed" {
+            break;
+        }
+    }
+    let nowhere = json!({"url": told.url, "project_id": format!("prj_{}", "0".repeat(32))});
+    assert_eq!(world.post("/api/webhooks", &nowhere).status, 404);
+}
+
+#[test]
+fn there_is_an_end_to_how_many_are_told() {
+    let world = world();
+    for _ in 0..100 {
+        create(&world, &json!({"url": "https://example.com/"}));
+    }
+    let refused = world.post("/api/webhooks", &json!({"url": "https://example.com/"}));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert_eq!(refused.json()["code"], "too_many");
+}
+
+#[test]
 fn an_endpoint_that_is_gone_is_switched_off() {
     let world = world();
     let told = Endpoint::answering(&[410]);

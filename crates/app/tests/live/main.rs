@@ -6,6 +6,8 @@
 mod server_support;
 
 mod definitions;
+mod deleted;
+mod ends;
 mod restart;
 mod slow;
 mod socket;

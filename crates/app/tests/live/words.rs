@@ -82,12 +82,14 @@ fn a_position_of_another_journal_is_answered_resync() {
 #[test]
 fn what_cannot_be_served_is_refused_before_it_begins() {
     let world = World::new(&[("ask", ASK)]);
-    for (path, status) in [
-        ("/api/ws", 426),
-        ("/api/events?topics=odd", 400),
-        ("/api/events?topics=run:77", 404),
-        ("/api/events?after=x", 400),
+    for (path, status, code) in [
+        ("/api/ws", 426, "upgrade_required"),
+        ("/api/events?topics=odd", 400, "bad_topic"),
+        ("/api/events?topics=run:77", 404, "not_found"),
+        ("/api/events?after=x", 400, "bad_query"),
     ] {
-        assert_eq!(world.get(path).status, status, "{path}");
+        let answer = world.get(path);
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.json()["code"], code, "{path}");
     }
 }

@@ -102,6 +102,46 @@ fn an_agents_question_waits_for_people_also_while_the_host_is_replaced() {
 }
 
 #[test]
+fn an_output_that_was_set_before_a_pause_or_a_loss_counts_after_it() {
+    let prompt = "@mcp set_output {\"value\": {\"n\": 1}}\n@say set\n@wait go\n@say done";
+    for how in ["paused", "lost"] {
+        let world = world(&[("think", &definition("fake", "", prompt))]);
+        let run = world.run("think", &json!({}));
+        let attempts = world.data_dir().join("attempts");
+        world.until("the output", || {
+            let all = std::fs::read_dir(&attempts).into_iter().flatten().flatten();
+            all.into_iter()
+                .any(|dir| dir.path().join("output").exists())
+        });
+        if how == "paused" {
+            world.post(&format!("{run}/pause"), &json!({"immediate": true}));
+            world.run_until(&run, "paused");
+            let say = json!({"message": "@say on I go"});
+            assert_eq!(world.post(&format!("{run}/resume"), &say).status, 200);
+        } else {
+            let is_shepherd = |pid: &i32| {
+                let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                words
+                    .split(|byte| *byte == 0)
+                    .any(|word| word == b"shepherd")
+            };
+            let shepherd = world.processes().into_iter().find(is_shepherd).unwrap();
+            let shepherd = rustix::process::Pid::from_raw(shepherd).unwrap();
+            rustix::process::kill_process(shepherd, rustix::process::Signal::KILL).unwrap();
+        }
+        std::fs::write(world.directory().join("go"), "").unwrap();
+        let done = world.run_until(&run, "completed");
+        let think = step(&done, "think");
+        assert_eq!(think["attempt"], 2, "{how}: {think}");
+        assert_eq!(think["data"], json!({"n": 1}), "{how}: {think}");
+        let left = std::fs::read_dir(world.data_dir().join("outputs"));
+        let runs = left.into_iter().flatten().flatten();
+        let files = runs.flat_map(|run| std::fs::read_dir(run.path()).unwrap());
+        assert_eq!(files.count(), 0, "{how}");
+    }
+}
+
+#[test]
 fn an_output_that_does_not_fit_its_schema_is_refused_to_the_agent() {
     let more = "    output: {type: object, properties: {n: {type: number}}, required: [n]}\n";
     let prompt = "@mcp set_output {\"value\": {\"n\": \"one\"}}\n@mcp set_output {\"value\": {\"n\": 1}}\n@say no JSON";

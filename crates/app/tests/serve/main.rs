@@ -7,8 +7,12 @@ mod server_support;
 
 mod bad_input;
 mod compressed;
+mod log;
+mod members;
 mod open_files;
 mod passwords;
+mod people;
+mod repeats;
 mod roles;
 mod signatures;
 mod signing_in;

@@ -1,18 +1,20 @@
 //! What a viewer, an operator and an admin may; members of projects; tokens; the trail.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde_json::{Value, json};
 
 use crate::server_support::World;
 use crate::server_support::net::Net;
 
-const HELLO: &str = "
+pub const HELLO: &str = "
 name: Hello
 steps:
   - {id: hello, type: script, command: 'echo hello'}
 ";
 
 /// A user with this role: its id, and somebody with a token of its own.
-fn user(admin: &Net, net: &Net, name: &str, role: &str) -> (String, Net) {
+pub fn user(admin: &Net, net: &Net, name: &str, role: &str) -> (String, Net) {
     let made = admin.post("/api/users", &json!({"username": name, "role": role}));
     assert_eq!(made.status, 201, "{made:?}");
     let id = made.json()["data"]["id"].as_str().unwrap().to_owned();
@@ -164,6 +166,33 @@ fn a_token_is_shown_once_gives_no_more_than_its_maker_has_and_can_be_taken_back(
             .any(|part| part == value.as_bytes());
         assert!(!found, "a token is kept as a hash");
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the host compares what it is given with the machine's clock"
+)]
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
+
+#[test]
+fn a_token_ends_when_it_says() {
+    let mut world = World::idle(&[]);
+    let (net, _) = world.serve(&[]);
+    let admin = net.bearer(&world.token());
+    let ends = baton_core::time::Timestamp::from_millis(now() + 5_000);
+    let body = json!({"name": "short", "expires_at": ends.to_string()});
+    let made = admin.post("/api/tokens", &body);
+    assert_eq!(made.status, 201, "{made:?}");
+    let data = made.json()["data"].clone();
+    assert_eq!(data["expires_at"], ends.to_string());
+    let short = net.bearer(data["token"].as_str().unwrap());
+    assert_eq!(short.get("/api/auth/me").status, 200);
+    world.until("it has ended", || short.get("/api/auth/me").status == 401);
+    assert!(now() >= ends.millis(), "not before");
+    assert_eq!(admin.get("/api/auth/me").status, 200);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use crate::server_support::World;
+use crate::server_support::net::Net;
 
 const HELLO: &str = "
 name: Hello
@@ -80,6 +81,37 @@ fn a_link_signs_a_browser_in_once_and_signing_out_ends_it() {
     );
     assert_eq!(browser.post("/api/auth/logout", &json!({})).status, 204);
     assert_eq!(browser.get("/api/auth/me").status, 401);
+}
+
+#[test]
+fn a_session_that_was_made_of_a_token_ends_with_it() {
+    let mut world = World::idle(&[]);
+    let (net, _) = world.serve(&[]);
+    let me = net.bearer(&world.token());
+    let made = me.post("/api/tokens", &json!({"name": "laptop", "role": "admin"}));
+    assert_eq!(made.status, 201, "{made:?}");
+    let made = made.json()["data"].clone();
+    let sign_in = |token: &str| {
+        let signed_in = net.post("/api/auth/link", &json!({"token": token}));
+        assert_eq!(signed_in.status, 200, "{signed_in:?}");
+        net.with("cookie", &signed_in.cookie())
+    };
+    let of_token = sign_in(made["token"].as_str().unwrap());
+    let other = sign_in(&world.token());
+    assert_eq!(of_token.get("/api/auth/me").status, 200);
+    let path = format!("/api/tokens/{}", made["id"].as_str().unwrap());
+    assert_eq!(me.request("DELETE", &path, None).status, 204);
+    assert_eq!(of_token.get("/api/auth/me").status, 401);
+    assert_eq!(other.get("/api/auth/me").status, 200);
+    // Nor does the next server let it in.
+    world.kill_host();
+    let (net, _) = world.serve(&[]);
+    let cookie = |before: &Net| {
+        let cookie = before.headers.iter().find(|(name, _)| name == "cookie");
+        net.with("cookie", &cookie.unwrap().1)
+    };
+    assert_eq!(cookie(&of_token).get("/api/auth/me").status, 401);
+    assert_eq!(cookie(&other).get("/api/auth/me").status, 200);
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! A newer host takes over under what runs: nothing is lost, nothing runs twice.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::server_support::World;
+use crate::server_support::net::read;
 
 /// Counts how often it begins, and runs until a file appears.
 const GATE: &str = "
@@ -46,14 +51,36 @@ fn a_step_goes_on_when_serve_is_told_to_end_and_is_started_again() {
     let (net, _) = world.serve(&[]);
     world.register(&net.bearer(&world.token()));
     let run = begin(&world);
-    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
-        let pid = i32::try_from(world.host_pid()).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
+    for signal in [Signal::TERM, Signal::INT] {
+        tell(&world, signal);
         assert!(world.wait_host().success(), "it ends in good order");
         world.serve(&[]);
     }
     end(&world, &run);
+}
+
+fn tell(world: &World, signal: Signal) {
+    let pid = i32::try_from(world.host_pid()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+#[test]
+fn a_host_that_leaves_is_not_ready_and_answers_what_was_begun() {
+    let mut world = World::idle(&[]);
+    let (net, _) = world.serve(&[]);
+    let mut stream = net.connect();
+    let head = format!("GET /readyz HTTP/1.1\r\nhost: {}\r\n", net.address);
+    stream.write_all(head.as_bytes()).unwrap();
+    // They are taken in their order.
+    assert_eq!(net.get("/readyz").status, 200);
+    tell(&world, Signal::TERM);
+    world.until("nobody is let in", || {
+        TcpStream::connect(net.address).is_err()
+    });
+    stream.write_all(b"\r\n").unwrap();
+    let answer = read(&mut stream).expect("what was begun is answered");
+    assert_eq!((answer.status, answer.code().as_str()), (503, "stopping"));
+    assert!(world.wait_host().success());
 }
 
 #[test]

@@ -35,6 +35,9 @@ fn activities_are_read_page_by_page_and_told_live() {
     let of_think = path(&at_work, "think");
     let whole = world.get(&of_think).json();
     assert_eq!(whole["data"]["session"]["todos"][0]["status"], "completed");
+    let listed = world.get("/api/workflow-executions").json();
+    let in_list = &step(&listed["data"][0], "think")["session"]["todos"];
+    assert_eq!(*in_list, whole["data"]["session"]["todos"]);
     std::fs::write(world.directory().join("go"), "").unwrap();
     let done = world.run_until(&run, "completed");
 

@@ -20,6 +20,8 @@ fn an_agent_comments_on_files_commands_checks_and_its_end() {
             // It reads by commands.
             _ => &[],
         };
+        let calling = ["agent: Starting work agent", "agent: Calling AI model"];
+        in_order(&thread, &calling);
         in_order(
             &thread,
             &[&["agent: Starting work agent"], reading].concat(),

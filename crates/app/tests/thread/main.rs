@@ -11,9 +11,11 @@ mod server_support;
 #[allow(dead_code)]
 mod socket;
 
+mod answers;
 mod comments;
 mod crash;
 mod criteria;
+mod example;
 mod flows;
 mod office;
 mod pauses;

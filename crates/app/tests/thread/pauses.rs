@@ -1,9 +1,10 @@
 //! Pauses that are withdrawn, and pauses that last too long.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::office::{comes_to, in_order, say, thread_with, world, world_with};
+use crate::office::{comes_to, in_order, message, say, thread_with, world, world_with};
 use crate::server_support::World;
+use crate::socket::{self, Socket, id_of};
 
 const GATE: &str = "
 name: Gate
@@ -53,6 +54,44 @@ fn a_cancel_never_waits_behind_a_pause() {
     say(&world, &run, "cancel", "Enough", json!({}));
     world.run_until(&run, "cancelled");
     comes_to(&world, &run, &pause["messageId"], "ignored");
+}
+
+#[test]
+fn a_paused_run_that_is_cancelled_is_not_told_as_going_on() {
+    let world = world(&[("gate", GATE)]);
+    let mut socket = Socket::open(&world, "");
+    let run = world.run("gate", &json!({}));
+    world.run_when(&run, "works", |run| run["steps"][0]["status"] == "running");
+    say(&world, &run, "pause", "Stop", json!({}));
+    go(&world);
+    world.run_until(&run, "paused");
+    say(&world, &run, "cancel", "Enough", json!({}));
+    let heard = socket.until(socket::comes_to(id_of(&run), "cancelled"));
+    let told = |kind: &str| heard.iter().filter(|event| event["type"] == kind).count();
+    assert_eq!(told("workflow:paused"), 1, "{heard:?}");
+    assert_eq!(told("workflow:unpaused"), 0, "{heard:?}");
+    let asked = |event: &Value| event["data"]["cancel_requested"] == true;
+    assert!(heard.iter().any(asked), "{heard:?}");
+}
+
+#[test]
+fn an_instruction_that_no_agent_took_is_ignored_at_the_end() {
+    for end in ["completed", "cancelled"] {
+        let world = world(&[("gate", GATE)]);
+        let run = world.run("gate", &json!({}));
+        world.run_when(&run, "works", |run| run["steps"][0]["status"] == "running");
+        let said = say(&world, &run, "instruction", "Use tabs", json!({}));
+        let id = &said["messageId"];
+        assert_eq!(message(&world, &run, id)["action_status"], "pending");
+        match end {
+            "completed" => go(&world),
+            _ => {
+                say(&world, &run, "cancel", "Enough", json!({}));
+            }
+        }
+        world.run_until(&run, end);
+        comes_to(&world, &run, id, "ignored");
+    }
 }
 
 #[test]

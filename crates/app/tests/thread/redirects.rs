@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::office::{agents, beside, has_session, in_order, say, start, thread_with, world};
+use crate::office::{
+    agents, beside, has_session, in_order, messages, say, start, thread_with, world,
+};
 use crate::server_support::{World, step};
 
 /// Three agents, of which the second waits for `go`.
@@ -104,6 +106,31 @@ fn a_redirected_program_goes_on_from_the_last_checkpoint_too() {
     assert_eq!(outputs["same"], true);
     let said = outputs["check"].as_str().unwrap();
     assert!(said.starts_with("Checked make it a menu"), "{said}");
+}
+
+#[test]
+fn a_program_decides_itself_where_a_redirect_begins() {
+    let world = world(&[]);
+    let go = beside(&world, "go");
+    let program = PROGRAM.replace("GO", &go.display().to_string());
+    std::fs::write(world.definition("work").with_extension("ts"), program).unwrap();
+    let run = world.run("work", &json!({}));
+    is_asked_for(&world, &run, "code");
+    let body = json!({
+        "content": "Only check", "action_type": "redirect", "metadata": {"skipToAgent": "code"},
+    });
+    let refused = world.post(&messages(&run), &body);
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let problem = refused.json();
+    assert_eq!(problem["code"], "invalid");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("skipToAgent") && detail.contains("TypeScript"),
+        "{detail}"
+    );
+    assert_eq!(world.get(&run).json()["data"]["status"], "running");
+    std::fs::write(&go, "").unwrap();
+    world.run_until(&run, "completed");
 }
 
 #[test]

@@ -17,4 +17,5 @@ pub use draft::MAX_SOURCE;
 pub use model::*;
 pub use validate::{
     Parsed, Source, parse, parse_bundle, parse_head, parse_step, parse_with_agents, program_fields,
+    read_step,
 };

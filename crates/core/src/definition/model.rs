@@ -422,6 +422,18 @@ pub enum OnTimeout {
     Reject,
 }
 
+impl OnTimeout {
+    /// The word of the language.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 /// See [`Approval`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnReject {

@@ -23,7 +23,7 @@ use super::draft::{Draft, Kind, Node, Span};
 use places::Use;
 
 pub use fields::program_fields;
-pub use program::{parse_bundle, parse_head, parse_step};
+pub use program::{parse_bundle, parse_head, parse_step, read_step};
 
 /// The most steps a definition may have.
 const MAX_STEPS: usize = 10_000;

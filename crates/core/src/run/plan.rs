@@ -43,8 +43,8 @@ impl Plan {
     ///
     /// # Errors
     /// What is wrong with its options.
-    pub fn declare(&mut self, key: &str, options: &serde_json::Value) -> Result<usize, String> {
-        let declared = crate::definition::parse_step(&self.definition, key, options)?;
+    pub fn declare(&mut self, key: &str, options: &str) -> Result<usize, String> {
+        let declared = crate::definition::read_step(&self.definition, key, options)?;
         let steps = &mut self.definition.steps;
         if let Some(&index) = self.index.get(key) {
             steps[index] = declared;

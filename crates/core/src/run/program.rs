@@ -257,13 +257,11 @@ impl Run {
 
     /// Declares a step that the program asks for, anew or again.
     pub(super) fn declare(&mut self, key: &str, options: &Big) -> Result<usize, String> {
-        let value: serde_json::Value = serde_json::from_str(options.as_str())
-            .map_err(|error| format!("its options are not JSON: {error}"))?;
         let known = self.plan.index.get(key).copied();
         if known.is_some_and(|index| !matches!(self.steps[index].state, State::Pending)) {
             return Err("it was asked for before".into());
         }
-        let index = Arc::make_mut(&mut self.plan).declare(key, &value)?;
+        let index = Arc::make_mut(&mut self.plan).declare(key, options.as_str())?;
         if index == self.steps.len() {
             let step = super::state::Step::new(self.created.run, key.to_owned());
             self.steps.push(step);

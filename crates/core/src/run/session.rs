@@ -1,7 +1,7 @@
 //! An agent step's session as the run's state knows it: its native id, what it asks, what it used;
 //! the instructions that wait for a session; and how the run's files stand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +153,17 @@ impl Run {
     pub fn usage(&self) -> Usage {
         let sessions = self.all().filter_map(|(_, step)| step.session.as_deref());
         sessions.fold(Usage::default(), |sum, session| add(sum, session.usage()))
+    }
+
+    /// What the sessions of each agent used together.
+    #[must_use]
+    pub fn usage_by_agent(&self) -> BTreeMap<&str, Usage> {
+        let mut sums: BTreeMap<&str, Usage> = BTreeMap::new();
+        for session in self.all().filter_map(|(_, step)| step.session.as_deref()) {
+            let sum = sums.entry(&session.agent).or_default();
+            *sum = add(*sum, session.usage());
+        }
+        sums
     }
 
     /// How much of the budget of money or tokens is used, whichever is more, and in words; `all` is

@@ -126,8 +126,8 @@ impl Snapshot {
     pub fn restore(self, plan: Arc<Plan>) -> Option<Run> {
         let mut plan = plan;
         for step in self.program.iter().flat_map(|program| &program.declared) {
-            let options = serde_json::from_str(step.options.as_str()).ok()?;
-            Arc::make_mut(&mut plan).declare(&step.key, &options).ok()?;
+            let options = step.options.as_str();
+            Arc::make_mut(&mut plan).declare(&step.key, options).ok()?;
         }
         let fits = self.version == SNAPSHOT_VERSION
             && self.steps.len() == plan.definition.steps.len()

@@ -4,24 +4,24 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use baton_core::definition::{Definition, parse_step};
+use baton_core::definition::{Definition, read_step};
 use baton_core::run::big::Big;
 use baton_core::run::event::{ErrorCode, StepError};
 use baton_core::run::program::{
     Ask, Call, CallKind, FunctionEnd, ProgramEnd, ProgramError, ProgramFault,
 };
 use rquickjs::{Ctx, Exception, Function, IntoJs, Object};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::positions::Positions;
-use super::{Fault, Limits};
+use super::{Fault, Limits, Place};
 use crate::bundle::hex;
 
 /// See the module.
 pub(super) struct Calls {
-    definition: Rc<Definition>,
-    positions: Rc<Positions>,
+    /// Of whom these are: of nobody while the engine waits for a run.
+    owner: Option<Owner>,
     limits: Limits,
     /// The calls that the journal has, to be made alike.
     pub(super) recorded: Vec<Call>,
@@ -40,6 +40,8 @@ pub(super) struct Calls {
     pub(super) told: usize,
     /// Outcomes heard.
     pub(super) heard: u32,
+    /// Where the calls stand that the journal does not have, after those that it has.
+    lines: Vec<String>,
     /// Ids used so far, and how often.
     ids: HashMap<String, u32>,
     /// The function that runs: alone, while the program itself waits.
@@ -57,11 +59,19 @@ pub(super) struct Calls {
     pub(super) last: super::LastPlace,
 }
 
+/// The definition whose run calls.
+struct Owner {
+    definition: Rc<Definition>,
+    positions: Rc<Positions>,
+}
+
 /// What the SDK is told of a call: its number doubled, plus 1 when it is a function whose end is known.
 enum Told {
     Number(usize),
     /// And the step's key, which is not its id.
     WithKey(String),
+    /// The journal does not have it: it is to say where it stands.
+    Where,
 }
 
 impl<'js> IntoJs<'js> for Told {
@@ -69,6 +79,7 @@ impl<'js> IntoJs<'js> for Told {
         match self {
             Self::Number(number) => number.into_js(ctx),
             Self::WithKey(text) => text.into_js(ctx),
+            Self::Where => (-1).into_js(ctx),
         }
     }
 }
@@ -84,14 +95,25 @@ struct Try {
 }
 
 impl Calls {
+    /// Of a run of this definition.
     pub(super) fn new(
         definition: Rc<Definition>,
         positions: Rc<Positions>,
         limits: Limits,
     ) -> Self {
         Self {
-            definition,
-            positions,
+            owner: Some(Owner {
+                definition,
+                positions,
+            }),
+            ..Self::of_nobody(limits)
+        }
+    }
+
+    /// Of an engine that has no run.
+    pub(super) fn of_nobody(limits: Limits) -> Self {
+        Self {
+            owner: None,
             limits,
             recorded: Vec::new(),
             taken_over: 0,
@@ -101,6 +123,7 @@ impl Calls {
             fresh: Vec::new(),
             told: 0,
             heard: 0,
+            lines: Vec::new(),
             ids: HashMap::new(),
             running: None,
             due: BTreeMap::new(),
@@ -109,6 +132,20 @@ impl Calls {
             end: None,
             last: super::LastPlace::default(),
         }
+    }
+
+    /// The innermost place in a file of the definition that a stack names.
+    fn first_place(&self, stack: &str) -> Option<Place> {
+        self.owner.as_ref()?.positions.first(stack)
+    }
+
+    /// Where a call stands.
+    fn line_of(&self, n: usize) -> String {
+        let line = match n.checked_sub(self.recorded.len()) {
+            None => self.recorded.get(n).map(|call| &call.line),
+            Some(new) => self.lines.get(new),
+        };
+        line.cloned().unwrap_or_default()
     }
 
     /// A function that waits for something, which functions cannot.
@@ -153,17 +190,32 @@ impl Calls {
         }
     }
 
-    /// Takes a call; gives what the SDK needs to know of it. An error is thrown.
+    /// Takes a call; gives what the SDK needs to know of it. An error is thrown. Without a stack only one that
+    /// the journal has is taken: where it stands is known.
     fn call(&mut self, kind: &str, id: &str, options: &str, stack: &str) -> Result<Told, String> {
         if let Some(fault) = &self.fault {
             return Err(fault.message.clone());
         }
+        let Some(owner) = &self.owner else {
+            return Err("`ctx` and `console` are there when `execute` runs".into());
+        };
         let kind = match kind {
             "step" => CallKind::Step,
             "function" => CallKind::Function,
             "comment" => CallKind::Comment,
             "log" => CallKind::Log,
             _ => CallKind::Checkpoint,
+        };
+        let hash = hash(options);
+        let recorded = self.recorded.get(self.made);
+        let is_alike = recorded.is_some_and(|call| call.kind == kind && call.hash == hash);
+        let line = match (recorded, stack.is_empty()) {
+            (Some(recorded), true) if is_alike => recorded.line.clone(),
+            (_, true) => return Ok(Told::Where),
+            (_, false) => {
+                let place = owner.positions.first(stack);
+                place.map(|place| place.to_string()).unwrap_or_default()
+            }
         };
         if options.len() > self.limits.value {
             return Err(format!(
@@ -173,21 +225,16 @@ impl Calls {
                 self.limits.value
             ));
         }
-        let place = self.positions.first(stack);
-        let line = place.as_ref().map(ToString::to_string).unwrap_or_default();
-        if let Some(place) = place {
-            self.last.set(place);
+        if !line.is_empty() {
+            self.last.set(&line);
         }
         let mut attempts = 1;
-        let hash = hash(options);
         // What was taken before needs no second look; only of a function that is still to run the
         // tries matter.
-        let recorded = self.recorded.get(self.made);
-        let is_known = recorded.is_some_and(|call| call.kind == kind && call.hash == hash)
+        let is_known = is_alike
             && (kind == CallKind::Step || matches!(self.ends.get(&self.made), Some(Some(_))));
         if let (CallKind::Step | CallKind::Function, false) = (kind, is_known) {
-            let value: Value = serde_json::from_str(options).map_err(|error| error.to_string())?;
-            let step = parse_step(&self.definition, id, &value)
+            let step = read_step(&owner.definition, id, options)
                 .map_err(|why| format!("step `{id}`: {why}"))?;
             attempts = step.retry.attempts;
         }
@@ -219,11 +266,14 @@ impl Calls {
                     None => {}
                 }
             }
-            None => self.fresh.push(Ask {
-                call: call.clone(),
-                options: Big::new(options),
-                end: None,
-            }),
+            None => {
+                self.lines.push(call.line.clone());
+                self.fresh.push(Ask {
+                    call: call.clone(),
+                    options: Big::new(options),
+                    end: None,
+                });
+            }
         }
         self.made += 1;
         match kind {
@@ -301,11 +351,14 @@ impl Calls {
                     None => {}
                 }
             }
-            None => self.fresh.push(Ask {
-                call,
-                options: Big::new("{}"),
-                end: None,
-            }),
+            None => {
+                self.lines.push(call.line.clone());
+                self.fresh.push(Ask {
+                    call,
+                    options: Big::new("{}"),
+                    end: None,
+                });
+            }
         }
         self.made += 1;
         if runs {
@@ -340,7 +393,7 @@ impl Calls {
                 format!("{{\"status\":\"completed\",\"data\":{text}}}"),
             )
         } else {
-            let place = self.positions.first(stack);
+            let place = self.first_place(stack);
             let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
             threw(format!("{text}{place}"))
         };
@@ -381,9 +434,8 @@ pub(crate) fn function_outcome(end: &FunctionEnd) -> String {
 }
 
 fn hash(options: &str) -> String {
-    let mut hash = hex(&Sha256::digest(options.as_bytes()));
-    hash.truncate(16);
-    hash
+    let digest = Sha256::digest(options.as_bytes());
+    hex(digest.get(..8).unwrap_or(&digest))
 }
 
 fn named(call: &Call) -> String {
@@ -421,7 +473,7 @@ fn differs(recorded: &Call, now: &Call, options: bool) -> Option<Fault> {
     Some(Fault::new(ProgramFault::Nondeterministic, message))
 }
 
-/// Puts what the SDK calls into the host object.
+/// Puts what the SDK calls into the host object. These functions serve one run after another.
 pub(super) fn offer<'js>(
     ctx: &Ctx<'js>,
     host: &Object<'js>,
@@ -433,12 +485,9 @@ pub(super) fn offer<'js>(
         taken.map_err(|why| Exception::throw_type(&ctx, &why))
     };
     host.set("call", Function::new(ctx.clone(), call)?)?;
-    let positions = Rc::clone(&calls.borrow().positions);
-    let place = move |stack: String| {
-        let place = positions.first(&stack).map(|place| place.to_string());
-        place.unwrap_or_default()
-    };
-    host.set("place", Function::new(ctx.clone(), place)?)?;
+    let own = Rc::clone(calls);
+    let line = move |n: usize| own.borrow().line_of(n);
+    host.set("line", Function::new(ctx.clone(), line)?)?;
     let own = Rc::clone(calls);
     let done = move |n: usize, returned: bool, text: String, stack: String, last: bool| {
         own.borrow_mut().done(n, returned, &text, &stack, last);
@@ -447,8 +496,10 @@ pub(super) fn offer<'js>(
     let own = Rc::clone(calls);
     let begins = move |file: String, line: u32, column: u32| {
         let calls = own.borrow();
-        if let Some(place) = calls.positions.place(&file, line, column) {
-            calls.last.set(place);
+        let owner = calls.owner.as_ref();
+        let place = owner.and_then(|owner| owner.positions.place(&file, line, column));
+        if let Some(place) = place {
+            calls.last.set(&place.to_string());
         }
     };
     host.set("begins", Function::new(ctx.clone(), begins)?)?;
@@ -469,11 +520,11 @@ pub(super) fn offer<'js>(
     let own = Rc::clone(calls);
     let threw = move |words: String, stack: String, step: String, line: String| {
         let mut calls = own.borrow_mut();
-        let place = calls.positions.first(&stack).map(|place| place.to_string());
+        let place = calls.first_place(&stack).map(|place| place.to_string());
         let error = if step.is_empty() {
             let mut fault = kind_of(&words, &stack, &calls.limits);
             // What has no stack is placed at the last call.
-            let place = place.or_else(|| calls.last.get().map(|place| place.to_string()));
+            let place = place.or_else(|| calls.last.get());
             if let Some(place) = place {
                 fault.message = format!("{} ({place})", fault.message);
             }

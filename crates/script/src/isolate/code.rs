@@ -1,5 +1,5 @@
 //! Modules in the form that the engine compiles them to, so that a process parses them once and not for
-//! each isolate. The only unsafe code of Baton.
+//! each isolate. Unsafe code: see ARCHITECTURE.md.
 
 use rquickjs::module::{Declared, WriteOptions};
 use rquickjs::{Ctx, Module};

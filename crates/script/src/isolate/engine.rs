@@ -1,159 +1,74 @@
-//! One engine: limits, the SDK, and errors that say where.
+//! One engine and the definition it runs: time, modules, and errors that say where.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use baton_core::run::program::ProgramFault;
 use rquickjs::convert::List;
-use rquickjs::{
-    CatchResultExt, CaughtError, Context, Ctx, Error, Function, Module, Object, Persistent,
-    Runtime, Value,
-};
+use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Error, Function, Module, Object, Value};
 
-use super::modules::{self, Files, Modules, Names};
+use super::Fault;
+use super::blank::{Blank, Clock, Parts, Word};
+use super::calls::Calls;
+use super::modules::Modules;
 use super::positions::Positions;
-use super::{Fault, Limits};
-
-/// Memory that an engine takes before it first looks for what is held by nothing but itself: most runs
-/// end before.
-const COLLECT: usize = 1 << 20;
-
-/// An engine in which the SDK is evaluated, and nothing of a definition is yet.
-pub(crate) struct Blank {
-    // In the order in which they are dropped.
-    host: Persistent<Object<'static>>,
-    context: Context,
-    runtime: Runtime,
-    clock: Rc<Clock>,
-    limits: Limits,
-    rejections: Rejections,
-}
-
-/// Rejections that nobody has handled: what they say, and their stacks.
-type Rejections = Rc<RefCell<Vec<(String, String)>>>;
 
 /// An engine with a definition's modules to load.
 pub(super) struct Engine {
-    // In the order in which they are dropped.
-    /// What the SDK and the host offer each other.
-    pub(super) host: Persistent<Object<'static>>,
-    pub(super) context: Context,
-    pub(super) runtime: Runtime,
+    parts: Parts,
+    pub(super) calls: Rc<RefCell<Calls>>,
     pub(super) positions: Rc<Positions>,
-    clock: Rc<Clock>,
-    limits: Limits,
-    rejections: Rejections,
-}
-
-/// The processor time that is left.
-struct Clock {
-    until: Cell<Duration>,
-    over: Cell<bool>,
-}
-
-impl Clock {
-    fn now() -> Duration {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
-    }
-}
-
-impl Blank {
-    /// A new engine.
-    ///
-    /// # Errors
-    /// There is no memory for it.
-    pub(crate) fn new(limits: &Limits) -> Result<Self, Fault> {
-        let failed = |error: Error| Fault::new(ProgramFault::Memory, error.to_string());
-        let runtime = Runtime::new().map_err(failed)?;
-        runtime.set_memory_limit(limits.memory);
-        runtime.set_max_stack_size(limits.stack);
-        runtime.set_gc_threshold(COLLECT);
-        let clock = Rc::new(Clock {
-            until: Cell::new(Duration::MAX),
-            over: Cell::new(false),
-        });
-        let watch = Rc::clone(&clock);
-        runtime.set_interrupt_handler(Some(Box::new(move || {
-            let over = Clock::now() > watch.until.get();
-            watch.over.set(watch.over.get() || over);
-            over
-        })));
-        let rejections = Rejections::default();
-        let kept = Rc::clone(&rejections);
-        runtime.set_host_promise_rejection_tracker(Some(Box::new(
-            move |_ctx, _promise, reason, is_handled| {
-                let told = words_of(reason);
-                let mut kept = kept.borrow_mut();
-                if !is_handled {
-                    kept.push(told);
-                } else if let Some(at) = kept.iter().position(|other| *other == told) {
-                    kept.remove(at);
-                }
-            },
-        )));
-        let context = Context::full(&runtime).map_err(failed)?;
-        let host = context.with(|ctx| {
-            let host = begin_sdk(&ctx).catch(&ctx);
-            host.map(|host| Persistent::save(&ctx, host))
-                .map_err(|error| Fault::new(ProgramFault::Memory, error.to_string()))
-        })?;
-        Ok(Self {
-            host,
-            context,
-            runtime,
-            clock,
-            limits: limits.clone(),
-            rejections,
-        })
-    }
-}
-
-/// Evaluates the SDK over a host object, in which both put what they offer each other.
-fn begin_sdk<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
-    let host = Object::new(ctx.clone())?;
-    let zod = |ctx: Ctx<'js>| modules::zod(&ctx);
-    host.set("zod", Function::new(ctx.clone(), zod)?)?;
-    let sdk = Function::from_value(modules::sdk(ctx)?)?;
-    sdk.call::<_, ()>((host.clone(),))?;
-    ctx.globals().set("__baton", host.clone())?;
-    Ok(host)
 }
 
 impl Engine {
     pub(super) fn new(blank: Blank, modules: &Rc<Modules>) -> Self {
-        let Blank {
-            host,
-            context,
-            runtime,
-            clock,
-            limits,
-            rejections,
-        } = blank;
-        runtime.set_loader(Names(Rc::clone(modules)), Files(Rc::clone(modules)));
+        let parts = blank.begin(modules);
         Self {
-            host,
-            context,
-            runtime,
+            calls: Rc::clone(&parts.calls),
             positions: Rc::clone(&modules.positions),
-            clock,
-            limits,
-            rejections,
+            parts,
         }
+    }
+
+    /// The engine as it was before it met the definition, if that can be had.
+    pub(super) fn again(self) -> Option<Blank> {
+        self.parts.again()
+    }
+
+    /// It is not to be had again: what is kept for that is let go of.
+    pub(super) fn only_once(&mut self) {
+        self.parts.only_once();
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.parts.context
     }
 
     /// What the SDK and the host offer each other.
     pub(super) fn host<'js>(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
-        self.host.clone().restore(ctx)
+        self.parts.host.clone().restore(ctx)
+    }
+
+    /// What is said to the SDK often.
+    pub(super) fn word<'js>(&self, ctx: &Ctx<'js>, word: Word) -> rquickjs::Result<Function<'js>> {
+        let words = &self.parts.words;
+        let said = match word {
+            Word::Settle => &words.settle,
+            Word::Run => &words.run,
+            Word::Ran => &words.ran,
+        };
+        said.clone().restore(ctx)
     }
 
     /// Begins to count processor time.
     pub(super) fn wind(&self) {
-        let limit = Duration::from_millis(self.limits.cpu_ms);
-        self.clock.until.set(Clock::now().saturating_add(limit));
-        self.clock.over.set(false);
+        let limit = Duration::from_millis(self.parts.limits.cpu_ms);
+        self.parts
+            .clock
+            .until
+            .set(Clock::now().saturating_add(limit));
+        self.parts.clock.over.set(false);
     }
 
     /// Loads the definition; gives its module's namespace.
@@ -173,13 +88,18 @@ impl Engine {
 
     /// Whether its time is over.
     pub(super) fn is_over(&self) -> bool {
-        self.clock.over.get()
+        self.parts.clock.over.get()
+    }
+
+    /// Whether anything is due.
+    pub(super) fn has_jobs(&self) -> bool {
+        self.parts.runtime.is_job_pending()
     }
 
     /// Runs what is due until nothing is.
     pub(super) fn jobs(&self) -> Result<(), Fault> {
         loop {
-            match self.runtime.execute_pending_job() {
+            match self.parts.runtime.execute_pending_job() {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(failed) => {
@@ -193,7 +113,7 @@ impl Engine {
 
     /// The first rejection that nobody has handled.
     pub(super) fn unhandled(&self) -> Option<Fault> {
-        let rejections = self.rejections.borrow();
+        let rejections = self.parts.rejections.borrow();
         let (message, stack) = rejections.first()?;
         let message = format!("a rejection that nobody handled: {message}");
         Some(self.kind(message).at(self.positions.first(stack)))
@@ -219,13 +139,13 @@ impl Engine {
 
     /// Which limit a message of the engine is about.
     pub(super) fn kind(&self, message: String) -> Fault {
-        if self.clock.over.get() {
-            let seconds = self.limits.cpu_ms as f64 / 1000.0;
+        if self.parts.clock.over.get() {
+            let seconds = self.parts.limits.cpu_ms as f64 / 1000.0;
             let message = format!("it computed for more than {seconds} s without waiting");
             return Fault::new(ProgramFault::Time, message);
         }
         if is_out_of_memory(&message) {
-            let megabytes = self.limits.memory >> 20;
+            let megabytes = self.parts.limits.memory >> 20;
             let message = format!("it needs more than {megabytes} MB of memory");
             return Fault::new(ProgramFault::Memory, message);
         }
@@ -250,7 +170,7 @@ pub(super) fn is_too_deep(words: &str) -> bool {
 }
 
 /// What is said of a thrown value, and its stack. The SDK knows more of it than the engine.
-fn words_of(value: Value<'_>) -> (String, String) {
+pub(super) fn words_of(value: Value<'_>) -> (String, String) {
     let ctx = value.ctx().clone();
     let told = || -> rquickjs::Result<(String, String)> {
         let host: Object<'_> = ctx.globals().get("__baton")?;

@@ -9,7 +9,8 @@ use rquickjs::{CatchResultExt, Function};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::engine::{Blank, Engine};
+use super::blank::Blank;
+use super::engine::Engine;
 use super::modules::Modules;
 use super::{Fault, Known};
 use crate::bundle::Bundle;
@@ -63,6 +64,11 @@ impl Metadata {
         }
     }
 
+    /// Its engine as it was before.
+    pub(crate) fn again(self) -> Option<Blank> {
+        self.engine.again()
+    }
+
     /// What `defineWorkflow` was given, but for `execute`; a zod schema as JSON Schema.
     pub(crate) fn head(&self) -> Result<Head, Fault> {
         let text = self.ask("head", None)?;
@@ -94,7 +100,7 @@ impl Metadata {
 
     fn ask(&self, what: &str, text: Option<&str>) -> Result<String, Fault> {
         self.engine.wind();
-        self.engine.context.with(|ctx| {
+        self.engine.context().with(|ctx| {
             let module = self.engine.load(&ctx, &self.entry)?;
             let asked = || -> rquickjs::Result<String> {
                 let ask: Function<'_> = self.engine.host(&ctx)?.get(what)?;

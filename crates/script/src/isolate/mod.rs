@@ -1,6 +1,8 @@
 //! Isolates: a JavaScript engine each, with nothing of the world in it but what the definition
 //! brought. Runs on the thread that made it.
 
+mod arena;
+mod blank;
 mod calls;
 mod code;
 mod engine;
@@ -10,8 +12,8 @@ mod modules;
 mod positions;
 mod running;
 
+pub(crate) use blank::Blank;
 pub(crate) use calls::function_outcome;
-pub(crate) use engine::Blank;
 pub(crate) use known::Known;
 pub(crate) use metadata::Metadata;
 pub(crate) use running::{Opening, Outcome, Running, Turned};
@@ -63,18 +65,18 @@ impl std::fmt::Display for Place {
 /// Where a program is last known to have been: at its last call, or its beginning. Another thread
 /// may ask, when the program's own never comes back.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LastPlace(Arc<Mutex<Option<Place>>>);
+pub(crate) struct LastPlace(Arc<Mutex<String>>);
 
 impl LastPlace {
-    pub(crate) fn get(&self) -> Option<Place> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// `file.ts:12:5`; `None` before it was anywhere.
+    pub(crate) fn get(&self) -> Option<String> {
+        let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (!place.is_empty()).then(|| place.clone())
     }
 
-    fn set(&self, place: Place) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+    fn set(&self, place: &str) {
+        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        place.clone_into(&mut own);
     }
 }
 
@@ -102,7 +104,13 @@ impl Fault {
 
     /// In the form that is journaled.
     pub(crate) fn error(self) -> ProgramError {
-        let message = match self.place {
+        self.error_at(None)
+    }
+
+    /// The same; `last` is where it was, when nothing better is known.
+    fn error_at(self, last: Option<String>) -> ProgramError {
+        let place = self.place.map(|place| place.to_string()).or(last);
+        let message = match place {
             Some(place) => format!("{} ({place})", self.message),
             None => self.message,
         };

@@ -114,8 +114,26 @@ impl Modules {
     }
 }
 
+/// Where an engine finds the modules of the definition that it runs, if it runs one.
+#[derive(Clone, Default)]
+pub(super) struct Shelf(Rc<RefCell<Option<Rc<Modules>>>>);
+
+impl Shelf {
+    pub(super) fn put(&self, modules: &Rc<Modules>) {
+        *self.0.borrow_mut() = Some(Rc::clone(modules));
+    }
+
+    pub(super) fn clear(&self) {
+        *self.0.borrow_mut() = None;
+    }
+
+    fn get(&self) -> Option<Rc<Modules>> {
+        self.0.borrow().clone()
+    }
+}
+
 /// Imports as the compiler resolved them.
-pub(super) struct Names(pub(super) Rc<Modules>);
+pub(super) struct Names(pub(super) Shelf);
 
 impl Resolver for Names {
     fn resolve<'js>(
@@ -125,7 +143,11 @@ impl Resolver for Names {
         name: &str,
         _: Option<ImportAttributes<'js>>,
     ) -> rquickjs::Result<String> {
-        if let Some(module) = self.0.bundle.modules.get(base) {
+        let modules = self.0.get();
+        let module = modules
+            .as_ref()
+            .and_then(|modules| modules.bundle.modules.get(base));
+        if let Some(module) = module {
             return match module.imports.get(name) {
                 Some(found) => Ok(found.clone()),
                 None => Err(Error::new_resolving(base, name)),
@@ -135,7 +157,7 @@ impl Resolver for Names {
     }
 }
 
-pub(super) struct Files(pub(super) Rc<Modules>);
+pub(super) struct Files(pub(super) Shelf);
 
 impl Loader for Files {
     fn load<'js>(
@@ -147,7 +169,10 @@ impl Loader for Files {
         match name {
             SDK_MODULE => SDK_NAMES.declare(ctx),
             ZOD_MODULE => ZOD_NAMES.declare(ctx),
-            _ => self.0.declare(ctx, name),
+            _ => match self.0.get() {
+                Some(modules) => modules.declare(ctx, name),
+                None => Err(Error::new_loading(name)),
+            },
         }
     }
 }

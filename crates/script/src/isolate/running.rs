@@ -9,8 +9,9 @@ use rquickjs::{CatchResultExt, Function, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::calls::{self, Calls};
-use super::engine::{Blank, Engine};
+use super::blank::{Blank, Word};
+use super::calls::Calls;
+use super::engine::Engine;
 use super::{Fault, Known, LastPlace, Limits};
 
 /// New calls that are told before the program waits for anything.
@@ -83,14 +84,17 @@ impl Running {
     ) -> Result<Self, Fault> {
         let definition = known.definition()?;
         let engine = Engine::new(blank, &known.modules);
-        let mut calls = Calls::new(definition, Rc::clone(&engine.positions), limits.clone());
+        let positions = Rc::clone(&known.modules.positions);
+        let mut calls = Calls::new(definition, positions, limits.clone());
         calls.recorded.clone_from(&opening.calls);
         calls.taken_over = opening.taken_over;
         calls.told = opening.calls.len();
         calls.ends = opening.functions.iter().cloned().collect();
+        let shared = Rc::clone(&engine.calls);
+        shared.replace(calls);
         Ok(Self {
             engine,
-            calls: Rc::new(RefCell::new(calls)),
+            calls: shared,
             inbox: opening.outcomes.iter().cloned().collect(),
             entry: known.modules.bundle.entry.clone(),
         })
@@ -102,10 +106,9 @@ impl Running {
         let words = json!({
             "run": opening.run, "args": opening.args, "seed": opening.seed, "at": opening.at,
         });
-        self.engine.context.with(|ctx| {
+        self.engine.context().with(|ctx| {
             let seeded = || -> rquickjs::Result<Object<'_>> {
                 let host = self.engine.host(&ctx)?;
-                calls::offer(&ctx, &host, &self.calls)?;
                 let seed: Function<'_> = host.get("seed")?;
                 seed.call::<_, ()>((opening.at,))?;
                 Ok(host)
@@ -127,6 +130,18 @@ impl Running {
     /// Where it is last known to have been.
     pub(crate) fn place(&self) -> LastPlace {
         self.calls.borrow().last.clone()
+    }
+
+    /// Its engine as it was before, when the program has come to its end without a wait and without having
+    /// met a limit.
+    pub(crate) fn again(self) -> Option<Blank> {
+        let is_sound = match &self.calls.borrow().end {
+            Some(ProgramEnd::Returned(_)) => true,
+            Some(ProgramEnd::Threw(error)) => error.code == ProgramFault::Threw,
+            None => false,
+        };
+        let engine = self.engine;
+        if is_sound { engine.again() } else { None }
     }
 
     /// Adds outcomes that it has not heard.
@@ -151,12 +166,11 @@ impl Running {
         let mut asks: Vec<Ask> = calls.fresh.drain(..whole).collect();
         let end = match fault {
             Some(fault) => {
-                let last = calls.last.get();
-                let fault = match fault.code {
-                    ProgramFault::Nondeterministic | ProgramFault::Size => fault,
-                    _ => fault.at(last),
+                let last = match fault.code {
+                    ProgramFault::Nondeterministic | ProgramFault::Size => None,
+                    _ => calls.last.get(),
                 };
-                Some(ProgramEnd::Threw(fault.error()))
+                Some(ProgramEnd::Threw(fault.error_at(last)))
             }
             None => calls.end.clone(),
         };
@@ -169,6 +183,10 @@ impl Running {
             end,
         };
         calls.told += turned.asks.len();
+        drop(calls);
+        if turned.end.is_none() && !more {
+            self.engine.only_once();
+        }
         (turned, more)
     }
 
@@ -202,8 +220,15 @@ impl Running {
                         calls.running = Some(call);
                         let current = calls.try_of(call);
                         drop(calls);
-                        self.run_function(call, current)?;
-                        continue;
+                        match self.run_function(call, current)? {
+                            Some(told) => Outcome {
+                                call,
+                                again: false,
+                                told,
+                                at: 0,
+                            },
+                            None => continue,
+                        }
                     }
                     None => match self.inbox.pop_front() {
                         Some(outcome) => {
@@ -246,32 +271,38 @@ impl Running {
         Ok(false)
     }
 
-    /// Runs a function, of which this is the current call, to its end while the program itself waits: nothing else runs meanwhile, so
-    /// that a replay, which does not run it, differs in nothing.
-    fn run_function(&self, call: usize, current: usize) -> Result<(), Fault> {
-        self.tell("run", call, "", current as u64)?;
-        self.engine.jobs()?;
-        self.tell("ran", call, "", 0)?;
+    /// Runs a function, of which this is the current call, to its end while the program itself waits: nothing
+    /// else runs meanwhile, so that a replay, which does not run it, differs in nothing. Gives what the program
+    /// is to be told at once.
+    fn run_function(&self, call: usize, current: usize) -> Result<Option<String>, Fault> {
+        self.tell(Word::Run, call, "", current as u64)?;
+        // What it has begun and not waited for still belongs to it.
+        if self.engine.has_jobs() {
+            self.engine.jobs()?;
+        }
         if self.engine.is_over() {
             return Err(self.engine.kind(String::new()));
         }
-        let waits = self.calls.borrow().waiting_function();
-        waits.map_or(Ok(()), Err)
+        let told = self.calls.borrow_mut().due.remove(&call).flatten();
+        if told.is_none() {
+            self.tell(Word::Ran, call, "", 0)?;
+            let waits = self.calls.borrow().waiting_function();
+            return waits.map_or(Ok(None), Err);
+        }
+        Ok(told)
     }
 
     fn settle(&self, outcome: &Outcome) -> Result<(), Fault> {
-        self.tell("settle", outcome.call, &outcome.told, outcome.at)
+        self.tell(Word::Settle, outcome.call, &outcome.told, outcome.at)
     }
 
-    fn tell(&self, what: &str, call: usize, text: &str, at: u64) -> Result<(), Fault> {
-        self.engine.context.with(|ctx| {
-            let settled = || -> rquickjs::Result<()> {
-                let settle: Function<'_> = self.engine.host(&ctx)?.get(what)?;
-                settle.call((call, text, at))
+    fn tell(&self, word: Word, call: usize, text: &str, at: u64) -> Result<(), Fault> {
+        self.engine.context().with(|ctx| {
+            let told = || -> rquickjs::Result<()> {
+                let word = self.engine.word(&ctx, word)?;
+                word.call((call, text, at))
             };
-            settled()
-                .catch(&ctx)
-                .map_err(|error| self.engine.fault(error))
+            told().catch(&ctx).map_err(|error| self.engine.fault(error))
         })
     }
 }

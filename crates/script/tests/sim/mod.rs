@@ -48,6 +48,8 @@ pub struct World {
     pub run: Run,
     program: Option<Direct>,
     pub limits: Limits,
+    /// Ends of functions in one commit.
+    pub together: usize,
 }
 
 impl World {
@@ -107,6 +109,7 @@ impl World {
             run,
             program: None,
             limits: Limits::default(),
+            together: 1,
         }
     }
 
@@ -201,7 +204,7 @@ impl World {
         }
         let asked: Vec<Asked> = match &mut self.program {
             Some(direct) if direct.epoch() == epoch => direct.hear(&self.run),
-            _ => match Direct::open(&self.run, &self.limits) {
+            _ => match Direct::telling(&self.run, &self.limits, self.together) {
                 Ok(opened) => {
                     let (direct, asked) = opened.unwrap();
                     self.program = Some(direct);

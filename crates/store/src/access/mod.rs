@@ -5,18 +5,25 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use baton_core::ids::{ProjectId, TokenId, UserId};
+use baton_core::ids::{CommandId, ProjectId, TokenId, UserId};
 use baton_core::time::Timestamp;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::journal::make_private;
 
 /// The file's name in the data directory.
 const FILE: &str = "access.db";
 
-/// The version of its tables.
-const VERSION: u32 = 1;
+/// What makes its tables, from each version to the next.
+const VERSIONS: [&str; 3] = [
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+];
+
+/// How long it is known what a command has made: longer than a key stands for its request.
+const KNOWN: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 /// A hash of a secret.
 pub type Hashed = [u8; 32];
@@ -31,8 +38,8 @@ pub enum AccessError {
     #[error("{FILE}: {0}")]
     Io(#[from] std::io::Error),
     /// It is of a newer Baton.
-    #[error("{FILE} is of a newer version of Baton ({0}); this one knows {VERSION}")]
-    Newer(u32),
+    #[error("{FILE} is of a newer version of Baton ({0}); this one knows {newest}", newest = VERSIONS.len())]
+    Newer(usize),
 }
 
 impl AccessError {
@@ -91,6 +98,8 @@ pub struct Session {
     pub user: UserId,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The token that it was made of, if it was: they end together.
+    pub token: Option<TokenId>,
 }
 
 /// A user's part in a project.
@@ -133,14 +142,14 @@ impl AccessStore {
         make_private(&path)?;
         let connection = Connection::open(&path)?;
         connection.busy_timeout(Duration::from_secs(10))?;
-        let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if found > VERSION {
+        let found: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if found > VERSIONS.len() {
             return Err(AccessError::Newer(found));
         }
-        if found == 0 {
+        for (from, step) in VERSIONS.iter().enumerate().skip(found) {
             let transaction = connection.unchecked_transaction()?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "user_version", from + 1)?;
             transaction.commit()?;
         }
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -168,7 +177,7 @@ impl AccessStore {
             )?,
             sessions: all(
                 &connection,
-                "SELECT hash, user, expires_at FROM sessions",
+                "SELECT hash, user, expires_at, token FROM sessions",
                 session,
             )?,
             members: all(
@@ -179,32 +188,34 @@ impl AccessStore {
         })
     }
 
+    /// The id of what this command has made.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub fn made(&self, command: &CommandId) -> Result<Option<String>, AccessError> {
+        let sql = "SELECT id FROM made WHERE command = ?1";
+        let found = self.lock().query_row(sql, [&command.0], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    /// Keeps a new user, and that this command has made it.
+    ///
+    /// # Errors
+    /// As [`put_user`](Self::put_user).
+    pub fn add_user(&self, user: &User, command: Option<&CommandId>) -> Written {
+        let connection = self.lock();
+        let transaction = connection.unchecked_transaction()?;
+        put_user(&transaction, user)?;
+        note_made(&transaction, command, &user.id.to_string(), user.created_at)?;
+        Ok(transaction.commit()?)
+    }
+
     /// Keeps a user, in place of the one with its id.
     ///
     /// # Errors
     /// [`AccessError`], [taken](AccessError::is_taken) when another one has its username.
     pub fn put_user(&self, user: &User) -> Written {
-        let (salt, password) = user.password.clone().unzip();
-        let sql =
-            "INSERT INTO users (id, username, name, role, disabled, salt, password, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT (id) DO UPDATE SET username = ?2, name = ?3, role = ?4, disabled = ?5,
-               salt = ?6, password = ?7";
-        let id = user.id.to_string();
-        let made = user.created_at.millis();
-        let (username, name, role) = (&user.username, &user.name, &user.role);
-        let values = params![
-            id,
-            username,
-            name,
-            role,
-            user.disabled,
-            salt,
-            password,
-            made
-        ];
-        self.lock().execute(sql, values)?;
-        Ok(())
+        put_user(&self.lock(), user)
     }
 
     /// Forgets a user with its tokens, sessions and memberships.
@@ -215,22 +226,25 @@ impl AccessStore {
         self.run("DELETE FROM users WHERE id = ?1", &user.to_string())
     }
 
-    /// Keeps a new token.
+    /// Keeps a new token, and that this command has made it.
     ///
     /// # Errors
     /// [`AccessError`].
-    pub fn put_token(&self, token: &Token) -> Written {
+    pub fn put_token(&self, token: &Token, command: Option<&CommandId>) -> Written {
         let sql = "INSERT INTO tokens (id, user, name, role, hash, created_at, expires_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let (id, user) = (token.id.to_string(), token.user.to_string());
         let made = token.created_at.millis();
         let ends = token.expires_at.map(Timestamp::millis);
         let values = params![id, user, token.name, token.role, token.hash, made, ends];
-        self.lock().execute(sql, values)?;
-        Ok(())
+        let connection = self.lock();
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute(sql, values)?;
+        note_made(&transaction, command, &id, token.created_at)?;
+        Ok(transaction.commit()?)
     }
 
-    /// Forgets a token.
+    /// Forgets a token and the sessions that were made of it.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -245,9 +259,11 @@ impl AccessStore {
     pub fn put_session(&self, session: &Session, now: Timestamp) -> Written {
         let connection = self.lock();
         connection.execute("DELETE FROM sessions WHERE expires_at < ?1", [now.millis()])?;
-        let sql = "INSERT INTO sessions (hash, user, expires_at) VALUES (?1, ?2, ?3)";
+        let sql = "INSERT INTO sessions (hash, user, expires_at, token) VALUES (?1, ?2, ?3, ?4)";
         let ends = session.expires_at.millis();
-        connection.execute(sql, params![session.hash, session.user.to_string(), ends])?;
+        let token = session.token.map(|token| token.to_string());
+        let user = session.user.to_string();
+        connection.execute(sql, params![session.hash, user, ends, token])?;
         Ok(())
     }
 
@@ -333,6 +349,45 @@ impl AccessStore {
     }
 }
 
+fn put_user(connection: &Connection, user: &User) -> Written {
+    let (salt, password) = user.password.clone().unzip();
+    let sql = "INSERT INTO users (id, username, name, role, disabled, salt, password, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (id) DO UPDATE SET username = ?2, name = ?3, role = ?4, disabled = ?5,
+           salt = ?6, password = ?7";
+    let id = user.id.to_string();
+    let made = user.created_at.millis();
+    let (username, name, role) = (&user.username, &user.name, &user.role);
+    let values = params![
+        id,
+        username,
+        name,
+        role,
+        user.disabled,
+        salt,
+        password,
+        made
+    ];
+    connection.execute(sql, values)?;
+    Ok(())
+}
+
+fn note_made(
+    connection: &Connection,
+    command: Option<&CommandId>,
+    id: &str,
+    now: Timestamp,
+) -> Written {
+    let Some(command) = command else {
+        return Ok(());
+    };
+    let old = now.millis().saturating_sub(KNOWN.as_secs() * 1000);
+    connection.execute("DELETE FROM made WHERE at < ?1", [old])?;
+    let sql = "INSERT INTO made (command, id, at) VALUES (?1, ?2, ?3)";
+    connection.execute(sql, params![command.0, id, now.millis()])?;
+    Ok(())
+}
+
 fn all<T>(
     connection: &Connection,
     sql: &str,
@@ -375,6 +430,10 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         hash: row.get(0)?,
         user: id(row, 1)?,
         expires_at: time(row, 2)?,
+        token: match row.get_ref(3)? {
+            rusqlite::types::ValueRef::Null => None,
+            _ => Some(id(row, 3)?),
+        },
     })
 }
 

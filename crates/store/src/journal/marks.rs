@@ -23,17 +23,21 @@ impl SqliteJournal {
         })
     }
 
-    /// How far this user has read the thread of a run; 0: nothing.
+    /// How far this user has read the threads of these runs; 0: nothing.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn read_mark(&self, user: UserId, run: RunId) -> Result<u64, ReadError> {
+    pub fn read_marks(&self, user: UserId, runs: &[RunId]) -> Result<Vec<u64>, ReadError> {
+        let sql = "SELECT message FROM read_marks WHERE user = ?1 AND run = ?2";
+        let user = user.to_string();
         self.readers.with(|connection| {
-            let found: Option<u64> = connection
-                .prepare_cached("SELECT message FROM read_marks WHERE user = ?1 AND run = ?2")?
-                .query_row(params![user.to_string(), run.to_string()], |row| row.get(0))
-                .optional()?;
-            Ok(found.unwrap_or(0))
+            let snapshot = connection.unchecked_transaction()?;
+            let mut mark = snapshot.prepare_cached(sql)?;
+            let marks = runs.iter().map(|run| {
+                let mark = mark.query_row(params![user, run.to_string()], |row| row.get(0));
+                Ok(mark.optional()?.unwrap_or(0))
+            });
+            marks.collect()
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Read models in `views.db`: what lists and pages read. Made from the journal alone;
 //! when the file is deleted or of another version it is made again.
 
+mod find;
 mod outline;
 mod projection;
 mod queries;
@@ -22,9 +23,11 @@ use baton_engine::ports::{Journal, Position};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::watch;
 
+pub use find::{RunFilter, STATUSES};
 pub use outline::{Declared, Outline, Phase};
-pub use queries::{Page, RunFilter};
+pub use queries::{Listed, Page};
 pub use rows::{ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow};
+pub use steps::LISTED;
 
 use crate::folds::Folds;
 use crate::journal::{OpenError, make_private};
@@ -33,7 +36,7 @@ use projection::Projection;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 5;
+const VERSION: u32 = 7;
 
 /// Pages in the write-ahead log after which it is copied back: the same pages are written again and
 /// again, and once is enough.
@@ -138,6 +141,17 @@ impl Views {
         Ok(value)
     }
 
+    /// The same, of one moment: no commit comes between two statements.
+    fn at_once<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, baton_engine::ports::ReadError> {
+        self.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            read(&snapshot)
+        })
+    }
+
     /// Forgets a run that was removed from the journal.
     ///
     /// # Errors
@@ -152,6 +166,9 @@ impl Views {
                     |row| row.get(0),
                 )
                 .optional()?;
+            if let Some(number) = number {
+                find::forget(&transaction, number)?;
+            }
             for table in ["steps", "attempts", "messages", "checkpoints", "artifacts"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [number])?;
             }

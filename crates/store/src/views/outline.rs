@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_core::definition::{self, Definition};
+use baton_core::definition::{self, Action, Definition};
 use baton_core::run::Plan;
 use baton_core::run::big::hash;
 use rusqlite::Connection;
@@ -44,6 +44,12 @@ pub struct Declared {
     pub phase: Option<String>,
     /// The type's word.
     pub kind: String,
+    /// Of an agent step: which agent, as the definition names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Of an approval: `fail`, `approve` or `reject` when nobody answers in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_timeout: Option<String>,
     /// Keys of the steps it needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
@@ -80,6 +86,14 @@ impl Declared {
             name: step.name.clone(),
             phase: step.phase.clone(),
             kind: word(&step.action.kind()),
+            agent: match &step.action {
+                Action::Agent(agent) => Some(agent.agent.clone()),
+                _ => None,
+            },
+            on_timeout: match &step.action {
+                Action::Approval(approval) => Some(approval.on_timeout.word().into()),
+                _ => None,
+            },
             needs: needs.collect(),
             attempts: step.retry.attempts,
         }
@@ -91,12 +105,15 @@ impl Declared {
 #[derive(Default)]
 pub(super) struct Outlines {
     by_plan: HashMap<usize, (Arc<Plan>, i64)>,
+    /// Those of programs, whose plans grow with their runs, by the definition's version.
+    of_programs: HashMap<String, (Outline, i64)>,
 }
 
 impl Outlines {
     /// Forgets all, after what was written may have been undone.
     pub(super) fn clear(&mut self) {
         self.by_plan.clear();
+        self.of_programs.clear();
     }
 
     /// The number of this plan's outline, which is written when there is none.
@@ -105,22 +122,30 @@ impl Outlines {
         plan: &Arc<Plan>,
         connection: &Connection,
     ) -> rusqlite::Result<i64> {
+        let is_program = plan.definition.program.is_some();
         let address = Arc::as_ptr(plan).addr();
         if let Some((_, n)) = self.by_plan.get(&address) {
             return Ok(*n);
         }
-        let data = json(&Outline::of(&plan.definition))?;
+        let outline = Outline::of(&plan.definition);
+        let version = &plan.definition.hash;
+        let written = self.of_programs.get(version);
+        if let Some((_, n)) = written.filter(|(of, _)| is_program && *of == outline) {
+            return Ok(*n);
+        }
+        let data = json(&outline)?;
         let n = connection
             .prepare_cached(
                 "INSERT INTO outlines (hash, data) VALUES (?1, ?2)
                  ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING n",
             )?
             .query_row([hash(&data), data], |row| row.get(0))?;
-        if self.by_plan.len() >= CAPACITY {
-            self.by_plan.clear();
+        if self.by_plan.len() + self.of_programs.len() >= CAPACITY {
+            self.clear();
         }
-        // A program's plan grows with its run: it is another one each time.
-        if plan.definition.program.is_none() {
+        if is_program {
+            self.of_programs.insert(version.clone(), (outline, n));
+        } else {
             self.by_plan.insert(address, (plan.clone(), n));
         }
         Ok(n)

@@ -79,6 +79,9 @@ impl Projection {
             let Aggregate::Run(run) = commit.aggregate else {
                 continue;
             };
+            if let Some(before) = self.folds.before(run, commit) {
+                batch.note_wait(before, commit);
+            }
             let taken = self.folds.advance(run, commit, |index, event, after| {
                 batch.note(index, event, after, commit);
             });

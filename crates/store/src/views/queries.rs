@@ -1,9 +1,11 @@
 //! What readers ask of the views.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use baton_core::ids::{ArtifactId, AttemptId, DefinitionId, ProjectId, RunId, StepId, UserId};
+use baton_core::ids::{ArtifactId, AttemptId, DefinitionId, RunId, StepId, UserId};
 use baton_core::run::{At, Run, Step};
 use baton_engine::ports::ReadError;
 use rusqlite::types::Value;
@@ -11,29 +13,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use super::Views;
+use super::find::{self, RunFilter};
 use super::outline::Outline;
 use super::rows::{ArtifactRow, AttemptRow, CheckpointRow, MessageRow, RunRow, StepRow};
 use super::write::{bits, parse};
 use super::{runs, steps};
-
-/// Which runs are listed; empty lists and `None` are no condition.
-#[derive(Debug, Clone, Default)]
-pub struct RunFilter {
-    /// Of this project.
-    pub project: Option<ProjectId>,
-    /// Of one of these projects; `None` is all.
-    pub projects: Option<Vec<ProjectId>>,
-    /// With one of these status words.
-    pub statuses: Vec<String>,
-    /// In one of these phases.
-    pub phases: Vec<String>,
-    /// Of one of these definitions, by key or id.
-    pub definitions: Vec<String>,
-    /// Children and forks of this run.
-    pub parent: Option<RunId>,
-    /// Part of the name, the number, or the beginning of the id.
-    pub q: Option<String>,
-}
 
 /// Part of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +26,17 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// Where the next part begins; `None` at the end.
     pub next: Option<u64>,
+}
+
+/// A run with what lists show beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Itself.
+    pub run: RunRow,
+    /// Its steps in file order, without what they gave: not all, when they are very many.
+    pub steps: Vec<StepRow>,
+    /// See [`Views::estimate`].
+    pub estimate: Option<Duration>,
 }
 
 /// Outlines that are kept in memory.
@@ -61,36 +56,93 @@ impl Views {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Page<RunRow>, ReadError> {
-        let (condition, mut values) = condition(filter, before);
-        values.push(integer(limit as u64 + 1));
-        let sql = format!("SELECT {RUN} FROM runs {condition} ORDER BY number DESC LIMIT ?");
-        let mut rows: Vec<RunRow> = self.read(|connection| {
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows =
-                statement.query_map(params_from_iter(values), |row| self.row(connection, row));
-            rows?.collect()
-        })?;
-        let is_more = rows.len() > limit;
-        rows.truncate(limit);
+        self.at_once(|connection| self.page(connection, filter, before, limit))
+    }
+
+    /// The same, with what lists show beside each.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn listed(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Listed>, ReadError> {
+        self.at_once(|connection| {
+            let Page { rows, next } = self.page(connection, filter, before, limit)?;
+            let mut estimates: HashMap<DefinitionId, Option<Duration>> = HashMap::new();
+            let mut listed = Vec::with_capacity(rows.len());
+            for run in rows {
+                let estimate = match estimates.entry(run.definition) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(free) => *free.insert(estimate(connection, run.definition)?),
+                };
+                listed.push(Listed {
+                    steps: steps::listed(connection, &run)?,
+                    estimate,
+                    run,
+                });
+            }
+            Ok(Page { rows: listed, next })
+        })
+    }
+
+    /// One run as [`Self::listed`] has it.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn listed_one(&self, id: RunId) -> Result<Option<Listed>, ReadError> {
+        self.at_once(|connection| {
+            let Some(run) = self.one_run(connection, "id", text(id))? else {
+                return Ok(None);
+            };
+            Ok(Some(Listed {
+                steps: steps::listed(connection, &run)?,
+                estimate: estimate(connection, run.definition)?,
+                run,
+            }))
+        })
+    }
+
+    fn page(
+        &self,
+        connection: &Connection,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> rusqlite::Result<Page<RunRow>> {
+        let mut numbers = find::numbers(connection, filter, before, limit + 1)?;
+        let is_more = numbers.len() > limit;
+        numbers.truncate(limit);
+        let sql = format!("SELECT {RUN} FROM runs WHERE number = ?1");
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = numbers.into_iter();
+        let rows =
+            rows.map(|number| statement.query_row([number], |row| self.row(connection, row)));
+        let rows: Vec<RunRow> = rows.collect::<Result<_, _>>()?;
         let next = rows.last().filter(|_| is_more).map(|row| row.number);
         Ok(Page { rows, next })
     }
 
-    /// How many runs there are per status word and phase, for the board.
+    /// How many runs there are per status word, of one definition or of all.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn counts(
         &self,
-        filter: &RunFilter,
-    ) -> Result<Vec<(String, Option<String>, u64)>, ReadError> {
-        let (condition, values) = condition(filter, None);
-        let sql = format!("SELECT status, phase, count(*) FROM runs {condition} GROUP BY 1, 2");
+        definition: Option<DefinitionId>,
+    ) -> Result<HashMap<String, u64>, ReadError> {
+        let (condition, values) = match definition {
+            Some(id) => ("WHERE definition = ?1", vec![text(id)]),
+            None => ("", Vec::new()),
+        };
+        let sql = format!("SELECT status, count(*) FROM runs {condition} GROUP BY status");
         self.read(|connection| {
             connection
                 .prepare_cached(&sql)?
                 .query_map(params_from_iter(values), |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                    Ok((row.get(0)?, row.get(1)?))
                 })?
                 .collect()
         })
@@ -140,12 +192,12 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn whole(&self, id: RunId) -> Result<Option<(RunRow, Vec<StepRow>)>, ReadError> {
-        self.read(|connection| {
-            let snapshot = connection.unchecked_transaction()?;
-            let run = self.one_run(&snapshot, "id", text(id))?;
-            run.map(|run| Ok((steps::of_run(&snapshot, &run)?, run)))
-                .transpose()
-                .map(|found| found.map(|(steps, run)| (run, steps)))
+        self.at_once(|connection| {
+            let Some(run) = self.one_run(connection, "id", text(id))? else {
+                return Ok(None);
+            };
+            let steps = steps::of_run(connection, &run)?;
+            Ok(Some((run, steps)))
         })
     }
 
@@ -333,31 +385,27 @@ impl Views {
         Ok(found.and_then(|id| id.parse().ok()))
     }
 
-    /// How many messages of a run's thread after this one (its wire id) others wrote than this
-    /// user; no more than `most` are counted.
+    /// Of each of these runs, by its number: how many messages of its thread after this one (its wire
+    /// id) others wrote than this user. The newest `most` are looked at, so that a thread may be long.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn unread(
         &self,
-        run: RunId,
         user: UserId,
-        after: u64,
+        runs: &[(u64, u64)],
         most: usize,
-    ) -> Result<u64, ReadError> {
-        let sql = "SELECT count(*) FROM (SELECT 1 FROM messages
-             WHERE run = (SELECT number FROM runs WHERE id = ?1) AND id > ?2
-             AND author IS NOT ?3 LIMIT ?4)";
-        self.read(|connection| {
-            connection.prepare_cached(sql)?.query_row(
-                params![
-                    text(run),
-                    integer(after),
-                    user.to_string(),
-                    integer(most as u64)
-                ],
-                |row| row.get(0),
-            )
+    ) -> Result<Vec<u64>, ReadError> {
+        let sql = "SELECT count(*) FROM (SELECT author FROM messages
+             WHERE run = ?1 AND id > ?2 ORDER BY id DESC LIMIT ?4) WHERE author IS NOT ?3";
+        let user = user.to_string();
+        self.at_once(|connection| {
+            let mut count = connection.prepare_cached(sql)?;
+            let counts = runs.iter().map(|(run, after)| {
+                let (after, most) = (integer(*after), integer(most as u64));
+                count.query_row(params![integer(*run), after, user, most], |row| row.get(0))
+            });
+            counts.collect()
         })
     }
 
@@ -390,84 +438,24 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn estimate(&self, definition: DefinitionId) -> Result<Option<Duration>, ReadError> {
-        let mut lengths: Vec<u64> = self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT length FROM runs WHERE definition = ?1 AND status = 'completed'
-                     AND length IS NOT NULL ORDER BY number DESC LIMIT ?2",
-                )?
-                .query_map(params![definition.to_string(), ESTIMATE_FROM], |row| {
-                    row.get(0)
-                })?
-                .collect()
-        })?;
-        lengths.sort_unstable();
-        let Some(&upper) = lengths.get(lengths.len() / 2) else {
-            return Ok(None);
-        };
-        let lower = lengths[(lengths.len() - 1) / 2];
-        Ok(Some(Duration::from_millis(u64::midpoint(lower, upper))))
+        self.read(|connection| estimate(connection, definition))
     }
 }
 
-fn condition(filter: &RunFilter, before: Option<u64>) -> (String, Vec<Value>) {
-    let mut parts: Vec<String> = Vec::new();
-    let mut values = Vec::new();
-    let mut is = |part: &str, given: Vec<Value>| {
-        parts.push(part.to_owned());
-        values.extend(given);
+fn estimate(connection: &Connection, of: DefinitionId) -> rusqlite::Result<Option<Duration>> {
+    let mut lengths: Vec<u64> = connection
+        .prepare_cached(
+            "SELECT length FROM runs WHERE definition = ?1 AND status = 'completed'
+             AND length IS NOT NULL ORDER BY number DESC LIMIT ?2",
+        )?
+        .query_map(params![of.to_string(), ESTIMATE_FROM], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    lengths.sort_unstable();
+    let Some(&upper) = lengths.get(lengths.len() / 2) else {
+        return Ok(None);
     };
-    if let Some(before) = before {
-        is("number < ?", vec![integer(before)]);
-    }
-    if let Some(project) = filter.project {
-        is("project = ?", vec![text(project)]);
-    }
-    if let Some(projects) = &filter.projects {
-        let given = projects.iter().map(text).collect();
-        is(&format!("project IN ({})", marks(projects.len())), given);
-    }
-    if let Some(parent) = filter.parent {
-        is("parent = ?", vec![text(parent)]);
-    }
-    for (column, words) in [("status", &filter.statuses), ("phase", &filter.phases)] {
-        if !words.is_empty() {
-            let given = words.iter().map(text).collect();
-            is(&format!("{column} IN ({})", marks(words.len())), given);
-        }
-    }
-    if !filter.definitions.is_empty() {
-        let marks = marks(filter.definitions.len());
-        let given: Vec<Value> = filter.definitions.iter().map(text).collect();
-        let twice = [given.clone(), given].concat();
-        is(
-            &format!("(key IN ({marks}) OR definition IN ({marks}))"),
-            twice,
-        );
-    }
-    if let Some(q) = filter.q.as_deref().filter(|q| !q.is_empty()) {
-        let escaped = q
-            .replace('\\', "\\\\")
-            .replace('%', "\\%")
-            .replace('_', "\\_");
-        let number = q.trim_start_matches('#').parse().unwrap_or(0);
-        is(
-            "(name LIKE ? ESCAPE '\\' OR id LIKE ? ESCAPE '\\' OR number = ?)",
-            vec![
-                text(format!("%{escaped}%")),
-                text(format!("{escaped}%")),
-                integer(number),
-            ],
-        );
-    }
-    if parts.is_empty() {
-        return (String::new(), values);
-    }
-    (format!("WHERE {}", parts.join(" AND ")), values)
-}
-
-fn marks(count: usize) -> String {
-    vec!["?"; count].join(", ")
+    let lower = lengths[(lengths.len() - 1) / 2];
+    Ok(Some(Duration::from_millis(u64::midpoint(lower, upper))))
 }
 
 fn text(value: impl ToString) -> Value {
@@ -505,13 +493,15 @@ fn list<T: DeserializeOwned>(
 }
 
 /// The columns of a run.
-const RUN: &str = "data, state, outline, finished";
+const RUN: &str = "data, state, outline, finished, waits";
 
 impl Views {
     fn row(&self, connection: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRow> {
         let mut run = runs::join(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?)?;
         run.outline = self.outline(connection, row.get(2)?)?;
         run.finished = row.get_ref(3)?.as_str_or_null()?.map(parse).transpose()?;
+        let waits = row.get_ref(4)?.as_str_or_null()?.map(parse).transpose()?;
+        run.waits = waits.unwrap_or_default();
         Ok(run)
     }
 

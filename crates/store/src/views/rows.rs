@@ -1,6 +1,7 @@
 //! The rows readers get: plain structs, made from a folded run. How they look on the wire is the
 //! app's part.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use baton_core::activity::Usage;
@@ -57,6 +58,8 @@ pub struct RunRow {
     pub ended: usize,
     /// Declared steps.
     pub total: usize,
+    /// Steps and items.
+    pub known: usize,
     pub waiting: Option<Waiting>,
     /// The pause that is asked for or reached.
     pub pause: Option<PauseRow>,
@@ -69,6 +72,12 @@ pub struct RunRow {
     pub artifacts: usize,
     /// What its sessions have used.
     pub usage: Usage,
+    /// What those of each agent have used.
+    #[serde(default)]
+    pub agents: BTreeMap<String, Usage>,
+    /// How long it had waited for what by its last commit, in milliseconds.
+    #[serde(skip)]
+    pub waits: BTreeMap<WaitReason, u64>,
     /// What became of its branch.
     #[serde(default)]
     pub finished: Option<Finished>,
@@ -121,6 +130,10 @@ pub struct StepRow {
     pub phase: Option<String>,
     /// The type's word.
     pub kind: String,
+    /// Of an agent step: which agent, as the definition names it.
+    pub agent: Option<String>,
+    /// Of an approval: `fail`, `approve` or `reject` when nobody answers in time.
+    pub on_timeout: Option<String>,
     /// The status's word.
     pub status: String,
     /// Index among the declared steps, in file order.

@@ -1,16 +1,19 @@
 //! How runs are stored: what never changes of a run is written once, the rest with every batch that
 //! touches it.
 
+use std::collections::BTreeMap;
+
 use baton_core::activity::Usage;
 use baton_core::definition::Budget;
 use baton_core::ids::{DefinitionId, ProjectId, RunId};
 use baton_core::run::event::{Actor, Finished, RunError, SourceKind, Workspace};
-use baton_core::run::{Run, Status, Waiting};
+use baton_core::run::{Run, Status, WaitReason, Waiting};
 use baton_core::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::find;
 use super::outline::Outlines;
 use super::rows::{PauseRow, RunRow};
 use super::write::{json, parse};
@@ -48,6 +51,7 @@ struct Changing<'a> {
     current_phase: Option<&'a str>,
     ended: usize,
     total: usize,
+    known: usize,
     waiting: Option<Waiting>,
     pause: Option<PauseRow>,
     cancel_requested_at: Option<Timestamp>,
@@ -57,6 +61,8 @@ struct Changing<'a> {
     messages: u32,
     artifacts: usize,
     usage: Usage,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    agents: BTreeMap<&'a str, Usage>,
     updated_at: Timestamp,
     started_at: Option<Timestamp>,
     completed_at: Option<Timestamp>,
@@ -94,6 +100,13 @@ impl<'a> Fixed<'a> {
 }
 
 impl<'a> Changing<'a> {
+    /// As [`RunRow::length_ms`].
+    fn length_ms(&self, run: &Run) -> Option<u64> {
+        let end = self.completed_at.filter(|_| self.status == "completed")?;
+        let length = end.since(self.started_at.unwrap_or(run.created_at));
+        u64::try_from(length.as_millis()).ok()
+    }
+
     fn of(run: &'a Run) -> Self {
         let status = &run.status;
         let pause = match status {
@@ -112,6 +125,7 @@ impl<'a> Changing<'a> {
             current_phase: phase(run),
             ended: run.ended,
             total: run.steps.len(),
+            known: run.steps.iter().map(|step| 1 + step.items.len()).sum(),
             waiting: run.waiting(),
             pause: pause.map(|pause| PauseRow {
                 reason: pause.reason,
@@ -139,6 +153,7 @@ impl<'a> Changing<'a> {
             messages: run.messages,
             artifacts: run.artifacts.len(),
             usage: run.usage(),
+            agents: run.usage_by_agent(),
             updated_at: run.updated_at,
             started_at: run.started_at,
             completed_at,
@@ -178,6 +193,31 @@ pub(super) fn finish(
     Ok(())
 }
 
+/// Adds to how long a run has waited for what.
+pub(super) fn add_waits(
+    number: u64,
+    more: &BTreeMap<WaitReason, u64>,
+    connection: &Connection,
+) -> rusqlite::Result<()> {
+    let before: Option<Option<String>> = connection
+        .prepare_cached("SELECT waits FROM runs WHERE number = ?1")?
+        .query_row([number], |row| row.get(0))
+        .optional()?;
+    let before = before.flatten();
+    let mut waits: BTreeMap<WaitReason, u64> = before
+        .as_deref()
+        .map(parse)
+        .transpose()?
+        .unwrap_or_default();
+    for (reason, ms) in more {
+        *waits.entry(*reason).or_default() += ms;
+    }
+    connection
+        .prepare_cached("UPDATE runs SET waits = ?2 WHERE number = ?1")?
+        .execute(params![number, json(&waits)?])?;
+    Ok(())
+}
+
 /// Writes a run as it stands now. `is_moved`: its status may be another than before, or it is new.
 pub(super) fn write(
     run: &Run,
@@ -194,16 +234,27 @@ pub(super) fn write(
             .execute(params![number, changing.current_phase, state])?;
         return Ok(());
     }
+    let length = changing.length_ms(run);
+    let known = connection
+        .prepare_cached(
+            "UPDATE runs SET status = ?2, phase = ?3, length = ?4, state = ?5 WHERE number = ?1",
+        )?
+        .execute(params![
+            number,
+            changing.status,
+            changing.current_phase,
+            length,
+            state
+        ])?;
+    if known > 0 {
+        return Ok(());
+    }
     let fixed = Fixed::of(run);
-    let data = json(&fixed)?;
-    let length = join(&data, &state)?.length_ms();
     connection
         .prepare_cached(
-            "INSERT INTO runs (number, id, project, definition, key, name, status, phase, parent,
+            "INSERT INTO runs (number, id, project, definition, key, status, phase, parent,
              length, outline, data, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-             ON CONFLICT (number) DO UPDATE SET status = excluded.status, phase = excluded.phase,
-             length = excluded.length, state = excluded.state",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             number,
@@ -211,14 +262,13 @@ pub(super) fn write(
             fixed.project.to_string(),
             fixed.definition.to_string(),
             fixed.definition_key,
-            fixed.name,
             changing.status,
             changing.current_phase,
             fixed.parent.map(|parent| parent.to_string()),
             length,
             outlines.of(&run.plan, connection)?,
-            data,
+            json(&fixed)?,
             state,
         ])?;
-    Ok(())
+    find::note(connection, number, fixed.name)
 }

@@ -9,7 +9,6 @@ CREATE TABLE runs (
     project    TEXT NOT NULL,
     definition TEXT NOT NULL,
     key        TEXT NOT NULL,
-    name       TEXT NOT NULL,
     status     TEXT NOT NULL,
     phase      TEXT,
     parent     TEXT,
@@ -18,11 +17,28 @@ CREATE TABLE runs (
     data       TEXT NOT NULL,
     state      TEXT NOT NULL,
     -- What became of its branch, once that is settled.
-    finished   TEXT
+    finished   TEXT,
+    -- How long it has waited for what, in milliseconds, up to its last commit.
+    waits      TEXT
 );
-CREATE INDEX runs_project ON runs (project, number);
+-- Each has the numbers of one status in their order (a row's number is the end of every index): lists
+-- put these together. See `find.rs`.
+CREATE INDEX runs_status ON runs (status);
+CREATE INDEX runs_project ON runs (project, status);
 CREATE INDEX runs_definition ON runs (definition, status);
-CREATE INDEX runs_parent ON runs (parent) WHERE parent IS NOT NULL;
+CREATE INDEX runs_key ON runs (key, status);
+CREATE INDEX runs_phase ON runs (phase, status) WHERE phase IS NOT NULL;
+CREATE INDEX runs_parent ON runs (parent, status) WHERE parent IS NOT NULL;
+
+-- Names in lower case, and the runs of three characters in them.
+CREATE TABLE names (
+    number INTEGER PRIMARY KEY,
+    name   TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE grams USING fts5 (
+    name, content = 'names', content_rowid = 'number', columnsize = 0,
+    tokenize = 'trigram case_sensitive 1'
+);
 
 -- What a definition says of itself and its declared steps, shared by its runs.
 CREATE TABLE outlines (
@@ -34,12 +50,17 @@ CREATE TABLE outlines (
 -- Only steps that have begun or ended: the others are as the outline tells. A step's id is found
 -- by its run's time, which it begins with.
 CREATE TABLE steps (
-    run  INTEGER NOT NULL,
-    step INTEGER NOT NULL,
-    item INTEGER NOT NULL,
-    data TEXT NOT NULL,
+    run     INTEGER NOT NULL,
+    step    INTEGER NOT NULL,
+    item    INTEGER NOT NULL,
+    -- 2: it has not ended. 1: it has failed.
+    open    INTEGER NOT NULL,
+    data    TEXT NOT NULL,
+    -- What it gave, which lists do not show.
+    outcome TEXT,
     PRIMARY KEY (run, step, item)
 ) WITHOUT ROWID;
+CREATE INDEX steps_open ON steps (run, open) WHERE open > 0;
 
 CREATE TABLE attempts (
     run  INTEGER NOT NULL,

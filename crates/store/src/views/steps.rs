@@ -1,20 +1,22 @@
 //! How steps are stored: what runs of one definition share stands in an outline, what a step has
 //! come to in a row of its own. A step that has done nothing yet has no row.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+mod read;
 
-use baton_core::ids::{RunId, StepId};
+use std::borrow::Cow;
+
+use baton_core::ids::RunId;
 use baton_core::run::big::Big;
 use baton_core::run::event::{SkipReason, StepError};
 use baton_core::run::{At, Run, Session, State, Step, WaitReason, Waiting};
 use baton_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::outline::{Declared, Outline};
-use super::rows::{RunRow, StepRow};
-use super::write::{json, parse};
+use super::outline::Declared;
+use super::write::json;
+pub use read::LISTED;
+pub(super) use read::{listed, of_folded, of_id, of_run, one_of};
 
 /// The `item` of a step that is not an item.
 const WHOLE: i64 = -1;
@@ -40,6 +42,20 @@ struct Stored<'a> {
     skipped: Option<SkipReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Cow<'a, StepError>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    attempts: u32,
+    /// How many items it has.
+    #[serde(skip_serializing_if = "is_zero")]
+    items: u32,
+    /// What a step is that no outline tells of: one that a program asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<Declared>,
+}
+
+/// What a step gave: it may be long, and lists do not show it.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Outcome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Cow<'a, str>>,
     /// JSON text.
@@ -54,14 +70,6 @@ struct Stored<'a> {
     stderr: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: Cow<'a, [String]>,
-    #[serde(skip_serializing_if = "is_zero")]
-    attempts: u32,
-    /// How many items it has.
-    #[serde(skip_serializing_if = "is_zero")]
-    items: u32,
-    /// What a step is that no outline tells of: one that a program asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    declared: Option<Declared>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -80,8 +88,6 @@ fn is_new(step: &Step) -> bool {
 
 impl<'a> Stored<'a> {
     fn of(step: &'a Step) -> Self {
-        let output = &step.last_output;
-        let text = |big: &'a Option<Big>| Some(Cow::from(big.as_ref()?.as_str()));
         Self {
             status: step.state.word().into(),
             started_at: step.started_at,
@@ -105,12 +111,6 @@ impl<'a> Stored<'a> {
                 State::Backoff { .. } => step.failures.last().map(Cow::Borrowed),
                 _ => None,
             },
-            result: text(&output.result),
-            data: text(&output.data),
-            outputs: text(&output.outputs),
-            exit_code: output.exit_code,
-            stderr: output.stderr.as_deref().map(Cow::from),
-            warnings: Cow::from(&output.warnings),
             attempts: step.tries,
             items: u32::try_from(step.items.len()).unwrap_or(u32::MAX),
             declared: None,
@@ -124,6 +124,41 @@ impl<'a> Stored<'a> {
             declared: asked.then(|| Declared::of(&run.plan.definition, run.declared(at))),
             ..Self::of(step)
         }
+    }
+}
+
+impl<'a> Outcome<'a> {
+    fn of(step: &'a Step) -> Self {
+        let output = &step.last_output;
+        let text = |big: &'a Option<Big>| Some(Cow::from(big.as_ref()?.as_str()));
+        Self {
+            result: text(&output.result),
+            data: text(&output.data),
+            outputs: text(&output.outputs),
+            exit_code: output.exit_code,
+            stderr: output.stderr.as_deref().map(Cow::from),
+            warnings: Cow::from(&output.warnings),
+        }
+    }
+}
+
+/// The column `open`.
+fn openness(step: &Step) -> i64 {
+    match &step.state {
+        State::Completed | State::Skipped(_) | State::Cancelled => 0,
+        State::Failed(_) => 1,
+        State::Pending
+        | State::Working { .. }
+        | State::Settling
+        | State::Backoff { .. }
+        | State::UsageLimit { .. }
+        | State::Approval { .. }
+        | State::AskLost { .. }
+        | State::Timer { .. }
+        | State::Child { .. }
+        | State::Items { .. }
+        | State::AwaitsMerge { .. }
+        | State::Merging { .. } => 2,
     }
 }
 
@@ -244,7 +279,8 @@ impl Dirty {
             self.some.dedup();
         }
         let mut put = connection.prepare_cached(
-            "INSERT OR REPLACE INTO steps (run, step, item, data) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT OR REPLACE INTO steps (run, step, item, open, data, outcome)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         for at in &self.some {
             let Some(step) = run.step(*at) else { continue };
@@ -254,11 +290,15 @@ impl Dirty {
                     .prepare_cached("DELETE FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3")?
                     .execute(params![number, at.step, item])?;
             } else {
+                let outcome = Outcome::of(step);
+                let outcome = (outcome != Outcome::default()).then(|| json(&outcome));
                 put.execute(params![
                     number,
                     at.step,
                     item,
-                    json(&Stored::at(run, *at, step))?
+                    openness(step),
+                    json(&Stored::at(run, *at, step))?,
+                    outcome.transpose()?,
                 ])?;
             }
         }
@@ -268,170 +308,4 @@ impl Dirty {
 
 fn item_column(item: Option<usize>) -> i64 {
     item.map_or(WHOLE, |item| i64::try_from(item).unwrap_or(i64::MAX))
-}
-
-/// A row made of both.
-fn row(run: RunId, declared: &Declared, at: At, stored: Option<&Stored<'_>>) -> StepRow {
-    let new = Stored {
-        status: State::Pending.word().into(),
-        ..Stored::default()
-    };
-    let stored = stored.unwrap_or(&new);
-    let key = match at.item {
-        Some(item) => format!("{}.{item}", declared.key),
-        None => declared.key.clone(),
-    };
-    let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
-    let value = |text: &Option<Cow<'_, str>>| serde_json::from_str(text.as_deref()?).ok();
-    StepRow {
-        id: StepId::of(run, &key),
-        run,
-        name: declared.name.clone(),
-        phase: declared.phase.clone(),
-        kind: declared.kind.clone(),
-        needs: declared.needs.clone(),
-        max_attempts: declared.attempts,
-        status: stored.status.to_string(),
-        index: at.step,
-        item: at.item,
-        started_at: stored.started_at,
-        completed_at: stored.completed_at,
-        waiting: stored.waiting.clone(),
-        session: stored.session.as_deref().cloned().map(Box::new),
-        child: stored.child,
-        workflow: text(&stored.workflow),
-        skipped: stored.skipped,
-        error: stored.error.as_deref().cloned(),
-        result: text(&stored.result),
-        data: value(&stored.data),
-        outputs: value(&stored.outputs),
-        exit_code: stored.exit_code,
-        stderr: text(&stored.stderr),
-        warnings: stored.warnings.to_vec(),
-        attempts: stored.attempts,
-        key,
-    }
-}
-
-/// The rows of a folded run's steps and items, in file order.
-pub(super) fn of_folded(run: &Run) -> Vec<StepRow> {
-    run.all().map(|(at, step)| one_of(run, at, step)).collect()
-}
-
-/// The row of a folded run's step.
-pub(super) fn one_of(run: &Run, at: At, step: &Step) -> StepRow {
-    let declared = Declared::of(&run.plan.definition, run.declared(at));
-    let stored = Stored::of(step);
-    row(run.created.run, &declared, at, Some(&stored))
-}
-
-/// A run's steps and items, in file order.
-pub(super) fn of_run(connection: &Connection, run: &RunRow) -> rusqlite::Result<Vec<StepRow>> {
-    let mut stored: HashMap<(usize, i64), Stored<'static>> = HashMap::new();
-    let mut statement =
-        connection.prepare_cached("SELECT step, item, data FROM steps WHERE run = ?1")?;
-    let mut rows = statement.query([run.number])?;
-    while let Some(row) = rows.next()? {
-        let place = (row.get(0)?, row.get(1)?);
-        stored.insert(place, parse(row.get_ref(2)?.as_str()?)?);
-    }
-    let asked = asked(run.outline.steps.len(), &mut stored);
-    let mut found = Vec::with_capacity(run.total);
-    for (step, declared) in run.outline.steps.iter().chain(&asked).enumerate() {
-        let mut put = |item: Option<usize>| {
-            let own = stored.get(&(step, item_column(item)));
-            found.push(row(run.id, declared, At { step, item }, own));
-            own.map_or(0, |own| own.items as usize)
-        };
-        let items = put(None);
-        for item in 0..items {
-            put(Some(item));
-        }
-    }
-    Ok(found)
-}
-
-/// The steps that a program asked for, after so many that are declared.
-fn asked(declared: usize, stored: &mut HashMap<(usize, i64), Stored<'_>>) -> Vec<Declared> {
-    let mut found = Vec::new();
-    while let Some(asked) = stored.get_mut(&(declared + found.len(), WHOLE)) {
-        let Some(declared) = asked.declared.take() else {
-            break;
-        };
-        found.push(declared);
-    }
-    found
-}
-
-/// The step of this id.
-pub(super) fn of_id(connection: &Connection, id: StepId) -> rusqlite::Result<Option<StepRow>> {
-    // A step's id begins with the time of its run's.
-    let time = format!("run_{:012x}", id.bits() >> 80);
-    let mut statement = connection.prepare_cached(
-        "SELECT r.number, r.id, o.data FROM runs r JOIN outlines o ON o.n = r.outline
-         WHERE r.id >= ?1 AND r.id < ?1 || '~'",
-    )?;
-    let mut candidates = statement.query([time])?;
-    while let Some(candidate) = candidates.next()? {
-        let number: i64 = candidate.get(0)?;
-        let run = parse(&format!("\"{}\"", candidate.get_ref(1)?.as_str()?))?;
-        let outline: Outline = parse(candidate.get_ref(2)?.as_str()?)?;
-        let outline = outline.steps;
-        if let Some(at) = find(connection, (run, number), &outline, id)? {
-            let data: Option<String> = connection
-                .prepare_cached(
-                    "SELECT data FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3",
-                )?
-                .query_row(params![number, at.step, item_column(at.item)], |row| {
-                    row.get(0)
-                })
-                .optional()?;
-            let stored: Option<Stored<'_>> = data.as_deref().map(parse).transpose()?;
-            let own = stored.as_ref().and_then(|stored| stored.declared.as_ref());
-            let declared = outline.get(at.step).or(own);
-            return Ok(declared.map(|declared| row(run, declared, at, stored.as_ref())));
-        }
-    }
-    Ok(None)
-}
-
-fn find(
-    connection: &Connection,
-    (run, number): (RunId, i64),
-    outline: &[Declared],
-    id: StepId,
-) -> rusqlite::Result<Option<At>> {
-    let is_it = |declared: &Declared| StepId::of(run, &declared.key) == id;
-    if let Some(step) = outline.iter().position(is_it) {
-        return Ok(Some(At { step, item: None }));
-    }
-    let mut statement = connection.prepare_cached(
-        "SELECT step, data FROM steps WHERE run = ?1 AND item = -1 AND instr(data, '\"declared\":')",
-    )?;
-    let mut rows = statement.query([number])?;
-    while let Some(row) = rows.next()? {
-        let stored: Stored<'_> = parse(row.get_ref(1)?.as_str()?)?;
-        if stored.declared.as_ref().is_some_and(is_it) {
-            let step = row.get(0)?;
-            return Ok(Some(At { step, item: None }));
-        }
-    }
-    // Only steps that have items are asked for theirs.
-    let mut statement = connection.prepare_cached(
-        "SELECT step, data FROM steps WHERE run = ?1 AND item = -1 AND instr(data, '\"items\":')",
-    )?;
-    let mut rows = statement.query([number])?;
-    while let Some(row) = rows.next()? {
-        let step: usize = row.get(0)?;
-        let stored: Stored<'_> = parse(row.get_ref(1)?.as_str()?)?;
-        let Some(declared) = outline.get(step) else {
-            continue;
-        };
-        let is_it = |item: &u32| StepId::of(run, &format!("{}.{item}", declared.key)) == id;
-        if let Some(item) = (0..stored.items).find(is_it) {
-            let item = Some(item as usize);
-            return Ok(Some(At { step, item }));
-        }
-    }
-    Ok(None)
 }

@@ -1,10 +1,10 @@
 //! What one batch of commits changes in `views.db`: only the last form of each row is written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use baton_core::ids::{ArtifactId, RunId, StepId};
-use baton_core::run::Run;
 use baton_core::run::event::{Actor, Event, Finished, Key};
+use baton_core::run::{Run, WaitReason};
 use baton_engine::ports::Stored;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ struct Dirty {
     kept: Vec<Key>,
     /// What became of its branch, when that has changed.
     finished: Option<Option<Finished>>,
+    /// How long it has waited for what.
+    waits: BTreeMap<WaitReason, u64>,
 }
 
 /// See the module.
@@ -42,6 +44,20 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// A commit follows on the one that left the run so: what it waited for since then it has waited
+    /// for.
+    pub(super) fn note_wait(&mut self, before: &Run, commit: &Stored) {
+        let length = commit.at.since(before.updated_at).as_millis();
+        // What follows at once is not worth the look at what was waited for.
+        if length > 0
+            && let Some(waiting) = before.waiting()
+        {
+            let dirty = self.runs.entry(before.created.run).or_default();
+            let sum = dirty.waits.entry(waiting.reason).or_default();
+            *sum = sum.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        }
+    }
+
     /// An event has happened; `run` is the run after it.
     pub(super) fn note(&mut self, index: usize, event: &Event, run: &Run, commit: &Stored) {
         let id = run.created.run;
@@ -162,6 +178,9 @@ impl Batch {
         dirty.write_artifacts(run, connection)?;
         if let Some(finished) = &dirty.finished {
             runs::finish(run.created.number, finished.as_ref(), connection)?;
+        }
+        if !dirty.waits.is_empty() {
+            runs::add_waits(run.created.number, &dirty.waits, connection)?;
         }
         if dirty.checkpoints {
             write_checkpoints(run, connection)?;

@@ -1,13 +1,18 @@
 //! Who wants to be told what.
 
-use baton_core::ids::{ProjectId, WebhookId};
+use std::time::Duration;
+
+use baton_core::ids::{CommandId, ProjectId, WebhookId};
 use baton_core::time::Timestamp;
 use baton_engine::ports::ReadError;
 use rusqlite::types::Type;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Webhooks;
 use crate::beside::failed;
+
+/// How long it is known what a command has made: longer than a key stands for its request.
+const KNOWN: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 /// An address that is told of events.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,43 +87,45 @@ impl Webhooks {
         Ok(all.into_iter().find(|endpoint| endpoint.id == id))
     }
 
-    /// Keeps an endpoint, new or changed, durably.
+    /// The id of the endpoint that this command has made.
+    ///
+    /// # Errors
+    /// The disk said no.
+    pub fn made(&self, command: &CommandId) -> Result<Option<WebhookId>, ReadError> {
+        made(&self.lock(), command).map_err(failed)
+    }
+
+    /// Keeps a new endpoint durably, and that this command has made it; gives the id of the one
+    /// that a command like this made before, if it has.
+    ///
+    /// # Errors
+    /// The disk said no.
+    pub fn add(
+        &self,
+        endpoint: &Endpoint,
+        command: Option<&CommandId>,
+    ) -> Result<WebhookId, ReadError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction().map_err(failed)?;
+        if let Some(command) = command {
+            if let Some(before) = made(&transaction, command).map_err(failed)? {
+                return Ok(before);
+            }
+            note_made(&transaction, command, endpoint).map_err(failed)?;
+        }
+        put(&transaction, endpoint)?;
+        transaction.commit().map_err(failed)?;
+        Ok(endpoint.id)
+    }
+
+    /// Keeps a changed endpoint durably.
     ///
     /// # Errors
     /// The disk said no.
     pub fn put(&self, endpoint: &Endpoint) -> Result<(), ReadError> {
-        let events =
-            serde_json::to_string(&endpoint.events).map_err(|e| ReadError(e.to_string()))?;
         let mut connection = self.lock();
         let transaction = connection.transaction().map_err(failed)?;
-        let others: u64 = transaction
-            .query_row("SELECT count(*) FROM endpoint", [], |row| row.get(0))
-            .map_err(failed)?;
-        if others == 0 {
-            transaction
-                .execute(
-                    "INSERT OR REPLACE INTO cursor VALUES (1, ?1)",
-                    [endpoint.since],
-                )
-                .map_err(failed)?;
-        }
-        let sql = format!(
-            "INSERT INTO endpoint ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (id) DO UPDATE SET url = ?2, secret = ?3, events = ?4, project = ?5,
-                description = ?6, enabled = ?7"
-        );
-        let row = params![
-            endpoint.id.to_string(),
-            endpoint.url,
-            endpoint.secret,
-            events,
-            endpoint.project.map(|project| project.to_string()),
-            endpoint.description,
-            endpoint.enabled,
-            endpoint.since,
-            endpoint.created_at.millis(),
-        ];
-        transaction.execute(&sql, row).map_err(failed)?;
+        put(&transaction, endpoint)?;
         transaction.commit().map_err(failed)
     }
 
@@ -132,6 +139,58 @@ impl Webhooks {
         delete("DELETE FROM delivery WHERE endpoint = ?1")?;
         delete("DELETE FROM endpoint WHERE id = ?1").map(|count| count > 0)
     }
+}
+
+fn put(connection: &Connection, endpoint: &Endpoint) -> Result<(), ReadError> {
+    let events = serde_json::to_string(&endpoint.events).map_err(|e| ReadError(e.to_string()))?;
+    let others: u64 = connection
+        .query_row("SELECT count(*) FROM endpoint", [], |row| row.get(0))
+        .map_err(failed)?;
+    if others == 0 {
+        connection
+            .execute(
+                "INSERT OR REPLACE INTO cursor VALUES (1, ?1)",
+                [endpoint.since],
+            )
+            .map_err(failed)?;
+    }
+    let sql = format!(
+        "INSERT INTO endpoint ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (id) DO UPDATE SET url = ?2, secret = ?3, events = ?4, project = ?5,
+            description = ?6, enabled = ?7"
+    );
+    let row = params![
+        endpoint.id.to_string(),
+        endpoint.url,
+        endpoint.secret,
+        events,
+        endpoint.project.map(|project| project.to_string()),
+        endpoint.description,
+        endpoint.enabled,
+        endpoint.since,
+        endpoint.created_at.millis(),
+    ];
+    connection.execute(&sql, row).map_err(failed)?;
+    Ok(())
+}
+
+fn made(connection: &Connection, command: &CommandId) -> rusqlite::Result<Option<WebhookId>> {
+    let sql = "SELECT id FROM made WHERE command = ?1";
+    let read = |row: &Row<'_>| parsed(0, &row.get::<_, String>(0)?);
+    connection.query_row(sql, [&command.0], read).optional()
+}
+
+fn note_made(
+    connection: &Connection,
+    command: &CommandId,
+    endpoint: &Endpoint,
+) -> rusqlite::Result<()> {
+    let now = endpoint.created_at.millis();
+    let old = now.saturating_sub(KNOWN.as_secs() * 1000);
+    connection.execute("DELETE FROM made WHERE at < ?1", [old])?;
+    let sql = "INSERT INTO made (command, id, at) VALUES (?1, ?2, ?3)";
+    connection.execute(sql, params![command.0, endpoint.id.to_string(), now])?;
+    Ok(())
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Endpoint> {

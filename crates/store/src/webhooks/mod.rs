@@ -16,7 +16,7 @@ pub use endpoints::Endpoint;
 
 const FILE: &str = "webhooks.db";
 
-const VERSIONS: &[&str] = &[include_str!("v1.sql")];
+const VERSIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// See the module. Blocks on the disk.
 #[derive(Debug)]

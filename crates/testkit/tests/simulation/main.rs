@@ -8,3 +8,4 @@ mod every_commit;
 mod random;
 mod removal;
 mod samples;
+mod stubborn;

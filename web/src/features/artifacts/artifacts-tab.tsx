@@ -1,19 +1,16 @@
 /** The artifacts tab: files of the run by step, with previews of what can be looked at safely. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { send } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
 import type { Artifact, Run } from "~/api/types";
-import { useMe } from "~/features/project/use-project";
 import { bytes } from "~/lib/format";
 import { plain } from "~/lib/ansi";
-import { canAct } from "~/lib/run-can";
-import { Button } from "~/ui/button";
 import { Copy } from "~/ui/copy";
 import { Icon } from "~/ui/icon";
 import { Markdown } from "~/ui/markdown";
 import { Empty, Failure, Skeleton } from "~/ui/state";
-import { useRefusal } from "~/ui/toast";
+import { stepForFiles, UploadButton } from "./uploads";
 
 /** What a browser may show as a picture without running anything; SVG is shown as text. */
 const PICTURES = /^image\/(png|jpeg|gif|webp|avif|bmp)$/;
@@ -23,43 +20,13 @@ const TEXT_NAMES = /\.(md|txt|log|json|ya?ml|toml|csv|tsv|ts|tsx|js|jsx|rs|py|go
 const LARGEST_TEXT = 2 * 1024 * 1024;
 
 export default function ArtifactsTab({ run }: { run: Run }) {
-  const me = useMe();
   const all = run.artifacts ?? [];
   const [chosen, setChosen] = useState<string | null>(null);
-  const refused = useRefusal();
-  const cache = useQueryClient();
-  const input = useRef<HTMLInputElement>(null);
-  const [busy, setBusy] = useState(false);
   const keyOf = (artifact: Artifact) => artifact.id ?? artifact.file_path ?? artifact.name;
   const current = all.find((artifact) => keyOf(artifact) === chosen) ?? all[0];
   const stepOf = (artifact: Artifact) => run.steps.find((step) => step.step_id === artifact.step_id || step.id === artifact.step_id || step.id === artifact.workflow_run_step_id);
 
-  const upload = async (files: FileList | null) => {
-    const step = run.steps.find((each) => each.status === "running") ?? run.steps.findLast((each) => each.started_at) ?? run.steps[0];
-    if (!files || !step) return;
-    setBusy(true);
-    for (const file of files) {
-      try {
-        const form = new FormData();
-        form.append("step_id", step.id);
-        form.append("name", file.name);
-        form.append("file", file);
-        await send(endpoints.uploads(run.id), { method: "POST", body: form });
-      } catch (error) {
-        refused(error, `${file.name} was not uploaded`);
-      }
-    }
-    setBusy(false);
-    void cache.invalidateQueries({ queryKey: ["run"] });
-  };
-  const uploader = (
-    <>
-      <input ref={input} type="file" multiple hidden aria-label="Files to upload" onChange={(event) => void upload(event.target.files)} />
-      <Button size="sm" icon="plus" busy={busy} can={canAct(me)} onClick={() => input.current?.click()}>
-        Upload
-      </Button>
-    </>
-  );
+  const uploader = <UploadButton run={run} step={stepForFiles(run)} />;
   if (all.length === 0) {
     return (
       <Empty icon="file" title="There are no files yet" text="Steps keep what their `artifacts` name when they are done; you can add files too.">

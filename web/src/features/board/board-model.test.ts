@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Definition, Run } from "~/api/types";
-import { columns, counts, fits, neighbour } from "./board-model";
+import type { Definition, Insights, Run } from "~/api/types";
+import { columns, counts, family, fits, lately, longestWord, neighbour, numbersOf, withFound } from "./board-model";
 
 const base = {
   steps: [],
@@ -42,6 +42,33 @@ describe("the board", () => {
     expect(fits(found, { ...filter, q: "tokens 42" }, 0)).toBe(true);
     expect(fits(found, { ...filter, q: "tokens 43" }, 0)).toBe(false);
     expect(fits(found, { ...filter, definition: "other", q: "" }, 0)).toBe(false);
+  });
+
+  it("keeps its own row of a run that a search found too, and looks for the longest word", () => {
+    const known = run({ name: "As told since" });
+    const older = run({ name: "Older" });
+    expect(withFound([known], [{ ...known, name: "As it was" }, older])).toEqual([known, older]);
+    expect(longestWord(" #4 rotate tokens ")).toBe("rotate");
+    expect(longestWord("")).toBe("");
+  });
+
+  it("says whose child or fork a run is", () => {
+    const parent = run({});
+    const child = run({ parent_run_id: parent.id, parent_step_id: "stp_1" });
+    const fork = run({ parent_run_id: parent.id, parent_step_id: null });
+    const orphan = run({ parent_run_id: "run_gone", parent_step_id: "stp_2" });
+    const numbers = numbersOf([parent, child, fork, orphan]);
+    expect([parent, child, fork, orphan].map((each) => family(each, numbers))).toEqual([null, `in #${parent.number}`, `fork of #${parent.number}`, "in another run"]);
+  });
+
+  it("tells how it went lately of all runs, and today's cost also when runs of today are not loaded", () => {
+    const now = Date.parse("2026-03-05T12:00:00.000Z");
+    const sums = { runs: 400, success_rate: 0.9, median_ms: 1000, tokens: 5, groups: [{ key: "2026-03-05", cost_usd: 70 }] } as unknown as Insights;
+    const today = run({ status: "completed", cost_usd: 30, created_at: "2026-03-05T11:59:00.000Z" });
+    const before = run({ status: "completed", cost_usd: 9, created_at: "2026-03-01T09:00:00.000Z" });
+    expect(lately(sums, [today, before], true, now)).toEqual({ runs: 400, rate: 0.9, median: 1000, tokens: 5, today: 30 });
+    expect(lately(sums, [today], true, now).today).toBe(70);
+    expect(lately(sums, [today], false, now).today).toBe(30);
   });
 
   it("leads with the arrows over empty columns and stops at its edges", () => {

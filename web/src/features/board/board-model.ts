@@ -1,7 +1,7 @@
 /** Pure: which runs stand in which column, in which order, and where the arrow keys lead. */
-import type { Definition, Run } from "~/api/types";
+import type { Definition, Insights, Run } from "~/api/types";
 import { phaseLabel } from "~/lib/format";
-import { asks, isOver, runBadge } from "~/lib/run-state";
+import { asks, runBadge } from "~/lib/run-state";
 
 export type Show = "all" | "needs" | "running" | "waiting" | "failed" | "paused";
 
@@ -40,8 +40,37 @@ export function fits(run: Run, filter: Filter, now: number): boolean {
   if (filter.show !== "all" && (run.status === "completed" || run.status === "cancelled" || showOf(run, now) !== filter.show)) return false;
   const words = filter.q.trim().toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return true;
-  const text = `${run.name} ${run.number} ${run.workflow_definition.name} ${run.current_phase ?? ""} ${run.status} ${run.error_message ?? ""}`.toLowerCase();
+  const text = `${run.name} ${run.number} ${run.id} ${run.workflow_definition.name} ${run.current_phase ?? ""} ${run.status} ${run.error_message ?? ""}`.toLowerCase();
   return words.every((word) => text.includes(word));
+}
+
+/** The server looks for one piece of text; of what has it, `fits` keeps what has the other words too. */
+export function longestWord(q: string): string {
+  return q.trim().split(/\s+/).reduce((longest, word) => (word.length > longest.length ? word : longest), "");
+}
+
+export const isChild = (run: Run): boolean => !!run.parent_step_id;
+
+/** The numbers of the runs that others come from. */
+export function numbersOf(runs: Run[]): Map<string, number> {
+  const wanted = new Set(runs.flatMap((run) => (run.parent_run_id ? [run.parent_run_id] : [])));
+  return new Map(runs.filter((run) => wanted.has(run.id)).map((run) => [run.id, run.number]));
+}
+
+/** Whose child or fork a run is, in words; null of one that stands alone. */
+export function family(run: Run, numbers: Map<string, number>): string | null {
+  if (!run.parent_run_id) return null;
+  const number = numbers.get(run.parent_run_id);
+  const parent = number === undefined ? "another run" : `#${number}`;
+  return isChild(run) ? `in ${parent}` : `fork of ${parent}`;
+}
+
+/** What the board knows, and what was found beyond it; of a run that is in both, the board knows more. */
+export function withFound(runs: Run[], found: Run[] | undefined): Run[] {
+  if (!found || found.length === 0) return runs;
+  const known = new Set(runs.map((run) => run.id));
+  const others = found.filter((run) => !known.has(run.id));
+  return others.length === 0 ? runs : [...runs, ...others];
 }
 
 /** Needs-you first, then failed, then the newest. */
@@ -121,8 +150,24 @@ export function neighbour(all: Column[], from: string | null, direction: Directi
   return from;
 }
 
-/** The share of those that are over and done well, of the last so many. */
-export function successRate(runs: Run[]): number | null {
-  const over = runs.filter((run) => isOver(run) && run.status !== "cancelled");
-  return over.length === 0 ? null : over.filter((run) => run.status === "completed").length / over.length;
+export interface Lately {
+  runs: number;
+  rate: number | null;
+  median: number | null;
+  tokens: number;
+  /** What was spent today, in dollars. */
+  today: number;
+}
+
+/**
+ * The figures of the last days, from all runs. Today's cost is that of the rows, which are newer, unless rows of today
+ * are not among them.
+ */
+export function lately(insights: Insights, runs: Run[], hasOlder: boolean, now: number): Lately {
+  const day = new Date(now).toDateString();
+  const isOfToday = (run: Run) => new Date(run.created_at).toDateString() === day;
+  const isWhole = !hasOlder || runs.some((run) => isFinished(run) && !isOfToday(run));
+  const known = runs.filter(isOfToday).reduce((sum, run) => sum + (run.cost_usd ?? 0), 0);
+  const told = insights.groups.find((group) => group.key === new Date(now).toISOString().slice(0, 10))?.cost_usd ?? 0;
+  return { runs: insights.runs, rate: insights.success_rate, median: insights.median_ms, tokens: insights.tokens, today: isWhole ? known : Math.max(known, told) };
 }

@@ -1,22 +1,24 @@
 /** The board: columns of runs, what needs you first. */
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useCallback, useDeferredValue, useMemo, useRef, useState } from "react";
-import { queries } from "~/api/queries";
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { type Board, finished, keys, queries } from "~/api/queries";
 import type { Run } from "~/api/types";
 import { useMe, useProject } from "~/features/project/use-project";
 import { useOrderKeys } from "~/features/orders/use-order-keys";
 import { useMedia } from "~/lib/media";
-import { useNow } from "~/lib/now";
+import { useNow, useSettled } from "~/lib/now";
 import { canStart } from "~/lib/run-can";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
-import { Icon, Mark } from "~/ui/icon";
+import { Find } from "~/ui/find";
+import { Mark } from "~/ui/icon";
 import { Pick } from "~/ui/menu";
 import { Empty, Failure, Skeleton } from "~/ui/state";
-import { type Column, columns, counts, type Direction, fits, neighbour, type Show } from "./board-model";
+import { useRefusal } from "~/ui/toast";
+import { type Column, columns, counts, type Direction, family, fits, isChild, longestWord, neighbour, numbersOf, type Show, withFound } from "./board-model";
 import { Card } from "./card";
 import { CancelDialog } from "./card-menu";
 import { FirstRun } from "./first-run";
@@ -35,20 +37,32 @@ export function BoardPage() {
   const me = useMe();
   const search = useSearch({ from: "__root__" });
   const navigate = useNavigate();
+  const cache = useQueryClient();
+  const refused = useRefusal();
   const isNarrow = useMedia("(max-width: 720px)");
   const board = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
-  const input = useRef<HTMLInputElement>(null);
   const surface = useRef<HTMLDivElement>(null);
   const scrollers = useRef(new Map<string, (index: number) => void>());
   const [focused, setFocused] = useState<string | null>(null);
   const [cancelling, setCancelling] = useState<Run | null>(null);
+  /** The group that is gone to on a phone. */
+  const [goal, setGoal] = useState<Goal | null>(null);
   const now = useNow(false);
 
   const show = (shows.some((each) => each.key === search.show) ? search.show : "all") as Show;
   const q = useDeferredValue(search.q ?? "");
   const definition = definitions?.find((each) => each.key === search.definition);
-  const runs = board.data?.runs;
+  // What is looked for may be older than what is loaded.
+  const looked = useSettled(longestWord(search.q ?? ""), 250);
+  const hasOlder = !!board.data?.more;
+  const { data: beyond } = useQuery({ ...queries.found(project?.id ?? "", looked, search.definition), ...(hasOlder ? {} : { enabled: false }) });
+  const isLooking = (search.q ?? "") !== "" || search.definition !== undefined;
+  const all = useMemo(() => board.data && withFound(board.data.runs, isLooking ? beyond : undefined), [board.data, beyond, isLooking]);
+  const numbers = useMemo(() => numbersOf(all ?? []), [all]);
+  const hidesKids = search.kids === "hide";
+  const kids = useMemo(() => (all ?? []).filter(isChild).length, [all]);
+  const runs = useMemo(() => (hidesKids ? all?.filter((run) => !isChild(run)) : all), [all, hidesKids]);
   const shownRuns = useMemo(
     () => (runs ?? []).filter((run) => fits(run, { definition: search.definition, q, show }, now)),
     [runs, search.definition, q, show, now],
@@ -59,10 +73,23 @@ export function BoardPage() {
   const set = (change: Record<string, string | undefined>) =>
     void navigate({ to: "/", search: (before) => ({ ...before, ...change }), replace: true });
   const open = useCallback(
-    (run: Run) => void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: "conversation" } }),
+    (run: Run) => void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: "conversation" }, ...(asks(run).length > 0 ? { hash: "decide" } : {}) }),
     [navigate],
   );
   const current = () => shownRuns.find((run) => run.id === focused);
+  const [isFetching, setFetching] = useState(false);
+  const showOlder = async () => {
+    if (!project || !board.data?.more) return;
+    setFetching(true);
+    try {
+      const older = await finished(project.id, 1, board.data.more);
+      cache.setQueryData<Board>(keys.board(project.id), (known) => known && { runs: withFound(known.runs, older.runs), more: older.more, pages: known.pages + 1 });
+    } catch (error) {
+      refused(error, "Older runs were not read");
+    }
+    setFetching(false);
+  };
+  const older = hasOlder && show === "all" ? { isFetching, show: () => void showOlder() } : null;
   const effective = focused && shownRuns.some((run) => run.id === focused) ? focused : (cols.find((each) => each.runs.length > 0)?.runs[0]?.id ?? null);
 
   const move = (direction: Direction) => {
@@ -82,7 +109,6 @@ export function BoardPage() {
   };
 
   useShortcuts([
-    { keys: "/", does: "Search runs", run: () => input.current?.focus() },
     { keys: "j", does: "Down", run: () => move("down") },
     { keys: "k", does: "Up", run: () => move("up") },
     { keys: "h", does: "Left", run: () => move("left") },
@@ -133,30 +159,11 @@ export function BoardPage() {
               if (n === 0 && show !== each.key) return null;
               return <Chip key={each.key} n={n} label={each.label} isYou={each.key === "needs"} on={show === each.key} toggle={() => set({ show: show === each.key ? undefined : each.key })} />;
             })}
+            {kids > 0 || hidesKids ? <Chip n={kids} label="Child runs" on={!hidesKids} toggle={() => set({ kids: hidesKids ? undefined : "hide" })} /> : null}
           </div>
         )}
         <span className="grow" />
-        {isEmpty ? null : (
-          <label className="search">
-            <Icon name="search" size="sm" />
-            <span className="sr">Search runs</span>
-            <input
-              ref={input}
-              type="search"
-              placeholder="Search runs"
-              value={search.q ?? ""}
-              onChange={(event) => set({ q: event.target.value || undefined })}
-              onKeyDown={(event) => {
-                if (event.key === "Escape") {
-                  set({ q: undefined });
-                  event.currentTarget.blur();
-                }
-                if (event.key === "Enter") event.currentTarget.blur();
-              }}
-            />
-            <kbd aria-hidden="true">/</kbd>
-          </label>
-        )}
+        {isEmpty ? null : <Find label="Search runs" value={search.q ?? ""} onChange={(q) => set({ q: q || undefined })} />}
         <Button
           kind="pri"
           icon="plus"
@@ -169,6 +176,22 @@ export function BoardPage() {
       </header>
       {isEmpty || !isNarrow ? null : (
         <div className="chips only-phone">
+          <Pick
+            small
+            label="Definition"
+            value={search.definition ?? ""}
+            options={[{ value: "", label: "All definitions" }, ...(definitions ?? []).map((each) => ({ value: each.key, label: each.name }))]}
+            onPick={(key) => set({ definition: key || undefined })}
+          />
+          {definition
+            ? cols.slice(0, -1).map((column) =>
+                column.runs.length === 0 ? null : (
+                  <button key={column.key} type="button" className="chip" aria-label={`To ${column.label}, ${column.runs.length}`} onClick={() => setGoal({ key: column.key })}>
+                    {column.label} <b className="num">{column.runs.length}</b>
+                  </button>
+                ),
+              )
+            : null}
           <Chip n={found.needs} label="Needs you" isYou on={show === "needs"} toggle={() => set({ show: show === "needs" ? undefined : "needs" })} />
           <Chip n={found.open} label="All" on={show === "all"} toggle={() => set({ show: undefined })} />
           {shows.slice(1).map((each) =>
@@ -176,9 +199,10 @@ export function BoardPage() {
               <Chip key={each.key} n={found[each.key as keyof typeof found]} label={each.label} on={show === each.key} toggle={() => set({ show: each.key })} />
             ),
           )}
+          {kids > 0 || hidesKids ? <Chip n={kids} label="Child runs" on={!hidesKids} toggle={() => set({ kids: hidesKids ? undefined : "hide" })} /> : null}
         </div>
       )}
-      {isEmpty ? null : <Strip runs={runs} />}
+      {isEmpty ? null : <Strip project={project?.id ?? ""} runs={board.data?.runs} hasOlder={hasOlder} />}
       {projectError ? (
         <Failure error={projectError} what="The list of projects" />
       ) : isEmpty ? (
@@ -193,14 +217,15 @@ export function BoardPage() {
         </div>
       ) : shownRuns.length === 0 ? (
         <Empty icon="search" title="No run fits" text={search.q ? `Nothing with “${search.q}”.` : "Nothing stands like this now."}>
-          <Button onClick={() => set({ q: undefined, show: undefined, definition: undefined })}>Show all</Button>
+          <Button onClick={() => set({ q: undefined, show: undefined, definition: undefined, kids: undefined })}>Show all</Button>
+          {older ? <Older {...older} /> : null}
         </Empty>
       ) : isNarrow ? (
-        <NarrowBoard cols={cols} focused={effective} onFocus={setFocused} onOpen={open} />
+        <NarrowBoard cols={cols} goal={goal} older={older} numbers={numbers} focused={effective} onFocus={setFocused} onOpen={open} />
       ) : (
         <div className="board" ref={surface}>
           {cols.map((column) => (
-            <BoardColumn key={column.key} column={column} focused={effective} onFocus={setFocused} onOpen={open} register={register} />
+            <BoardColumn key={column.key} column={column} older={column.key === "finished" ? older : null} numbers={numbers} focused={effective} onFocus={setFocused} onOpen={open} register={register} />
           ))}
         </div>
       )}
@@ -217,7 +242,23 @@ function Chip({ n, label, on, toggle, isYou = false }: { n: number; label: strin
   );
 }
 
+interface Older {
+  isFetching: boolean;
+  show: () => void;
+}
+
+function Older({ isFetching, show }: Older) {
+  return (
+    <button type="button" className="fold-more" aria-disabled={isFetching || undefined} aria-busy={isFetching || undefined} onClick={isFetching ? undefined : show}>
+      Show older
+    </button>
+  );
+}
+
 interface ListProps {
+  older: Older | null;
+  /** Of runs by id, to name a child's parent by. */
+  numbers: Map<string, number>;
   focused: string | null;
   onFocus: (id: string) => void;
   onOpen: (run: Run) => void;
@@ -231,6 +272,8 @@ function estimate(run: Run): number {
 
 const BoardColumn = memo(function BoardColumn({
   column,
+  older,
+  numbers,
   focused,
   onFocus,
   onOpen,
@@ -251,7 +294,10 @@ const BoardColumn = memo(function BoardColumn({
     <section className="col" aria-label={column.label}>
       <div className="col-h">
         <h2>{column.label}</h2>
-        <span className="n num">{column.runs.length}</span>
+        <span className="n num">
+          {column.runs.length}
+          {older ? "+" : ""}
+        </span>
       </div>
       <div
         className="col-list"
@@ -265,20 +311,26 @@ const BoardColumn = memo(function BoardColumn({
             const run = column.runs[row.index]!;
             return (
               <div key={row.key} data-index={row.index} ref={rows.measureElement} className="virtual-row" style={{ transform: `translateY(${row.start}px)` }}>
-                <Card run={run} isFocused={focused === run.id} onFocus={onFocus} onOpen={onOpen} />
+                <Card run={run} family={family(run, numbers)} isFocused={focused === run.id} onFocus={onFocus} onOpen={onOpen} />
               </div>
             );
           })}
         </div>
+        {older ? <Older {...older} /> : null}
       </div>
     </section>
   );
 });
 
+/** Made anew each time, so that the same group can be gone to twice. */
+interface Goal {
+  key: string;
+}
+
 type Line = { key: string; head: { label: string; n: number } } | { key: string; run: Run };
 
 /** On a phone the columns stand one below the other, what needs you first. */
-function NarrowBoard({ cols, focused, onFocus, onOpen }: ListProps & { cols: Column[] }) {
+function NarrowBoard({ cols, goal, older, numbers, focused, onFocus, onOpen }: ListProps & { cols: Column[]; goal: Goal | null }) {
   const list = useRef<HTMLDivElement>(null);
   const lines = useMemo(() => {
     const isYours = (run: Run) => asks(run).length > 0;
@@ -305,6 +357,13 @@ function NarrowBoard({ cols, focused, onFocus, onOpen }: ListProps & { cols: Col
     useFlushSync: false,
     gap: 12,
   });
+  useEffect(() => {
+    if (!goal) return;
+    const at = lines.findIndex((line) => line.key === goal.key);
+    // Whose runs all need somebody stand at the top.
+    rows.scrollToIndex(Math.max(0, at), { align: "start" });
+    // Of each goal once.
+  }, [goal]);
   return (
     <div className="board-narrow" ref={list}>
       <div className="virtual" style={{ height: rows.getTotalSize() }}>
@@ -313,7 +372,7 @@ function NarrowBoard({ cols, focused, onFocus, onOpen }: ListProps & { cols: Col
           return (
             <div key={row.key} data-index={row.index} ref={rows.measureElement} className="virtual-row" style={{ transform: `translateY(${row.start}px)` }}>
               {"run" in line ? (
-                <Card run={line.run} isFocused={focused === line.run.id} onFocus={onFocus} onOpen={onOpen} />
+                <Card run={line.run} family={family(line.run, numbers)} isFocused={focused === line.run.id} onFocus={onFocus} onOpen={onOpen} />
               ) : (
                 <div className="col-h">
                   <h2>{line.head.label}</h2>
@@ -324,6 +383,7 @@ function NarrowBoard({ cols, focused, onFocus, onOpen }: ListProps & { cols: Col
           );
         })}
       </div>
+      {older ? <Older {...older} /> : null}
     </div>
   );
 }

@@ -3,11 +3,11 @@ import { memo } from "react";
 import type { Run } from "~/api/types";
 import { useOrders } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
-import { money } from "~/lib/format";
+import { count, money } from "~/lib/format";
 import { useNow } from "~/lib/now";
 import { paths } from "~/lib/paths";
 import { canRetry } from "~/lib/run-can";
-import { agentOf, isOver, nowLine, runBadge, runningShare, segments } from "~/lib/run-state";
+import { agentOf, barWords, isOver, nowLine, runBadge, runningShare, segments } from "~/lib/run-state";
 import { AgentTag, Badge, Bar } from "~/ui/badge";
 import { Button } from "~/ui/button";
 import { Coded } from "~/ui/coded";
@@ -17,12 +17,14 @@ import { CardMenu } from "./card-menu";
 
 interface Props {
   run: Run;
+  /** Whose child or fork it is, in words. */
+  family: string | null;
   isFocused: boolean;
   onFocus: (id: string) => void;
   onOpen: (run: Run) => void;
 }
 
-export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Props) {
+export const Card = memo(function Card({ run, family, isFocused, onFocus, onOpen }: Props) {
   const badge = <CardBadge run={run} />;
   const needsYou = runBadge(run, 0).state === "needs";
   const line = nowLine(run);
@@ -81,7 +83,7 @@ export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Prop
         </div>
       )}
       <div className="card-f">
-        <span className="cut">{agent ? <AgentTag agent={agent.name} model={agent.model} /> : null}</span>
+        <span className="cut">{family ? <span className="card-kin num">{family}</span> : null}{agent ? <AgentTag agent={agent.name} model={agent.model} /> : null}</span>
         <span className="end row">
           {run.cost_usd !== null && run.cost_usd > 0 ? (
             <span className="num" title={run.cost_is_estimate ? "An estimate, from list prices" : undefined}>
@@ -89,7 +91,13 @@ export const Card = memo(function Card({ run, isFocused, onFocus, onOpen }: Prop
               {money(run.cost_usd)}
               {run.budget?.usd ? <i>/{run.budget.usd}</i> : null}
             </span>
-          ) : (
+          ) : null}
+          {run.budget?.tokens ? (
+            <span className="num" title="Tokens used of its budget">
+              {count(run.usage.input + run.usage.output)}
+              <i>/{count(run.budget.tokens)}</i>
+            </span>
+          ) : run.cost_usd ? null : (
             <span className="num muted">#{run.number}</span>
           )}
         </span>
@@ -130,5 +138,5 @@ function CardBadge({ run }: { run: Run }) {
 
 function CardBar({ run }: { run: Run }) {
   const now = useNow(run.status === "running" && !isOver(run) && !!run.progress.estimate_ms);
-  return <Bar segments={segments(run)} share={runningShare(run, now)} label={`${run.progress.ended} of ${run.progress.known} steps`} />;
+  return <Bar segments={segments(run)} share={runningShare(run, now)} label={barWords(run, now)} />;
 }

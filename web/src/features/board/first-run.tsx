@@ -30,14 +30,16 @@ export function FirstRun({ project, definitions }: { project: Project | undefine
   const [busy, setBusy] = useState(false);
   const samples = definitions.filter(isSample);
   const sample = samples.find((each) => ["tour", "release", "hello"].includes(each.key)) ?? samples[0];
+  const canAdd = project !== undefined && definitions.length === 0;
   const ready = (agents ?? []).filter((agent) => agent.path && agent.login !== "none");
   const missing = (agents ?? []).filter((agent) => !agent.path || agent.login === "none");
 
   const start = async () => {
-    if (!sample || !project) return;
+    if (!project) return;
     setBusy(true);
     try {
-      const { data } = await write<{ data: Run }>("POST", endpoints.runs(), { project_id: project.id, definition: sample.key }, wish());
+      if (!sample) await write("POST", endpoints.examples(project.id), {});
+      const { data } = await write<{ data: Run }>("POST", endpoints.runs(), { project_id: project.id, definition: sample?.key ?? "tour" }, wish());
       void navigate({ to: "/runs/$run/$tab", params: { run: String(data.number), tab: "overview" } });
     } catch (error) {
       refused(error, "The sample did not start");
@@ -56,13 +58,17 @@ export function FirstRun({ project, definitions }: { project: Project | undefine
         <div className="first-h">
           <h2>Nothing is running yet</h2>
           <p className="lead">
-            A workflow hands work from agent to agent and to you. {sample ? "Start with a sample to see every screen move, or describe your own." : "Write a first definition, and it shows up here by itself."}
+            A workflow hands work from agent to agent and to you. {sample ? "Start with a sample to see every screen move, or describe your own." : canAdd ? "Begin with the samples, or write a definition of your own: it shows up here by itself." : "Write a first definition, and it shows up here by itself."}
           </p>
         </div>
         <div className="row wrap">
           {sample ? (
             <Button kind="pri" size="lg" icon="play" busy={busy} can={canAct(me)} onClick={() => void start()}>
               Run the sample
+            </Button>
+          ) : canAdd ? (
+            <Button kind="pri" size="lg" icon="play" busy={busy} can={canAct(me)} onClick={() => void start()}>
+              Add the samples and run one
             </Button>
           ) : null}
           {definitions.length > 0 ? (
@@ -71,6 +77,7 @@ export function FirstRun({ project, definitions }: { project: Project | undefine
             </Button>
           ) : null}
           {sample ? <span className="muted t12">“{sample.name}” calls no agent and costs nothing</span> : null}
+          {!sample && canAdd ? <span className="muted t12">Two files in .agent/workflows/definitions; they call no agent and cost nothing</span> : null}
         </div>
         <div className="ways">
           <Way

@@ -3,8 +3,10 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { useLive } from "~/api/live-react";
-import type { Run, Told } from "~/api/types";
+import { keys } from "~/api/queries";
+import type { Project, Run, Told } from "~/api/types";
 import { asks } from "~/lib/run-state";
+import { recalled, remember } from "~/lib/stored";
 import { useToast } from "~/ui/toast";
 
 export function useNotices(): void {
@@ -27,7 +29,7 @@ export function useNotices(): void {
       const here = location.pathname.split("/")[2];
       return location.pathname.startsWith("/runs/") && (here === String(run.number) || here === run.id);
     };
-    const open = (run: Run) => void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: "conversation" } });
+    const open = (run: Run) => void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: "conversation" }, ...(asks(run).length > 0 ? { hash: "decide" } : {}) });
 
     // What waits already when the page opens is on it, and no news.
     const boards = cache.getQueryCache().findAll({ queryKey: ["board"] });
@@ -37,7 +39,16 @@ export function useNotices(): void {
       }
     }
 
-    const needs = (run: Run) => {
+    const show = (run: Run, words: string, isElsewhere: boolean) => {
+      const project = isElsewhere ? cache.getQueryData<Project[]>(keys.projects)?.find((each) => each.id === run.project_id)?.name : undefined;
+      toast({ kind: "you", title: words, text: project ? `${project}: ${run.name}` : run.name, act: { label: "Look", run: () => open(run) } });
+      if (typeof Notification === "undefined" || Notification.permission !== "default" || recalled("notices")) return;
+      // Once: Settings has it as well.
+      remember("notices", "offered");
+      toast({ title: "Be told when this page is not in front?", act: { label: "Allow notifications", run: () => void Notification.requestPermission() } });
+    };
+
+    const needs = (run: Run, isElsewhere = false) => {
       for (const ask of asks(run)) {
         const key = `${ask.step.id}/${ask.since}`;
         if (told.current.has(key)) continue;
@@ -53,7 +64,7 @@ export function useNotices(): void {
           };
         }
         // On the board it stands first already, and beside it.
-        if (!isOpen(run) && location.pathname !== "/") toast({ kind: "you", title: ask.words, text: run.name, act: { label: "Look", run: () => open(run) } });
+        if (!isOpen(run) && (isElsewhere || location.pathname !== "/")) show(run, ask.words, isElsewhere);
       }
     };
 
@@ -77,7 +88,14 @@ export function useNotices(): void {
       if (event.type === "workflow.execution.status_changed") endOf(event);
     });
     const stopCache = cache.getQueryCache().subscribe((event) => {
-      if (event.type !== "updated" || event.query.queryKey[0] !== "board") return;
+      if (event.type !== "updated") return;
+      if (event.query.queryKey[0] === "elsewhere") {
+        for (const run of (event.query.state.data as Run[] | undefined) ?? []) {
+          if (event.query.state.dataUpdateCount > 1) needs(run, true);
+          else for (const ask of asks(run)) told.current.add(`${ask.step.id}/${ask.since}`);
+        }
+      }
+      if (event.query.queryKey[0] !== "board") return;
       const first = event.action.type === "success" && event.action.manual !== true && told.current.size === 0;
       for (const run of (event.query.state.data as { runs: Run[] } | undefined)?.runs ?? []) {
         if (first) for (const ask of asks(run)) told.current.add(`${ask.step.id}/${ask.since}`);

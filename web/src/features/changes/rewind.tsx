@@ -7,7 +7,7 @@ import { useMe } from "~/features/project/use-project";
 import { useOrders } from "~/features/orders/use-orders";
 import { ForkDialog } from "~/features/run/fork-dialog";
 import { duration, money, plural } from "~/lib/format";
-import { canRewind } from "~/lib/run-can";
+import { canFork, canRewind } from "~/lib/run-can";
 import { Button } from "~/ui/button";
 import { Icon } from "~/ui/icon";
 import { At } from "~/ui/time";
@@ -100,7 +100,7 @@ export function Rewind({ run, checkpoint, name, onClose }: { run: Run; checkpoin
         <Button kind="pri" size="sm" icon="rewind" busy={busy} can={preview.data ? canRewind(run, me) : "Looking what would be undone"} onClick={() => void rewind()}>
           Rewind and run
         </Button>
-        <Button size="sm" onClick={() => setForking(true)}>
+        <Button size="sm" can={canFork(run, me)} onClick={() => setForking(true)}>
           Fork instead
         </Button>
         <span className="grow" />

@@ -27,8 +27,9 @@ export function graph(run: Run, isNarrow: boolean): { nodes: Node[]; edges: Edge
   const steps = run.steps.filter((step) => !step.parent_step_id);
   const byKey = new Map(steps.map((step) => [step.step_id, step]));
   const declared = steps.flatMap((step) => step.needs.filter((need) => byKey.has(need)).map((need) => [need, step.step_id] as const));
-  // Without needs the steps run in order.
-  const pairs = declared.length > 0 ? declared : steps.slice(1).map((step, index) => [steps[index]!.step_id, step.step_id] as const);
+  // Without needs the steps run in order; those of a program after what had ended when they began.
+  const inOrder = () => steps.slice(1).map((step, index) => [steps[index]!.step_id, step.step_id] as const);
+  const pairs = run.workflow_definition.type === "code" ? begunAfter(steps) : declared.length > 0 ? declared : inOrder();
   const edges = pairs.map(([from, to]) => ({ id: `${from}>${to}`, from, to, isDone: byKey.get(from)?.status === "completed" }));
   const items = (step: Step) => run.steps.filter((each) => each.parent_step_id === step.id);
   const isChain = edges.length === steps.length - 1 && new Set(edges.map((edge) => edge.from)).size === edges.length && new Set(edges.map((edge) => edge.to)).size === edges.length;
@@ -52,6 +53,18 @@ export function graph(run: Run, isNarrow: boolean): { nodes: Node[]; edges: Edge
     return { id: step.step_id, step, items: items(step), x: place.x - WIDTH / 2, y: place.y - HEIGHT / 2 };
   });
   return { nodes, edges };
+}
+
+/** From each step to those that began when it had ended, leaving out what another between them says already. */
+export function begunAfter(steps: Step[]): (readonly [string, string])[] {
+  const ended = steps.filter((step) => step.started_at && step.completed_at).sort((a, b) => a.completed_at!.localeCompare(b.completed_at!));
+  return steps.flatMap((step) => {
+    const { started_at: began } = step;
+    if (!began) return [];
+    const before = ended.filter((each) => each !== step && each.completed_at! <= began);
+    const lastBegun = before.reduce((last, each) => (each.started_at! > last ? each.started_at! : last), "");
+    return before.filter((each) => each.completed_at! > lastBegun).map((each) => [each.step_id, step.step_id] as const);
+  });
 }
 
 /** What a window begins at: what needs somebody, broke, or is at work, else what comes next. */

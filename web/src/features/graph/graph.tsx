@@ -5,9 +5,8 @@ import type { Run, Step } from "~/api/types";
 import { phaseLabel } from "~/lib/format";
 import { useMedia } from "~/lib/media";
 import { stepState } from "~/lib/run-state";
-import { useShortcuts } from "~/lib/shortcuts";
 import { StepIcon, WorkerTag } from "~/ui/badge";
-import { Icon } from "~/ui/icon";
+import { Find } from "~/ui/find";
 import { Pick } from "~/ui/menu";
 import { Since } from "~/ui/time";
 import { useStored } from "~/lib/stored";
@@ -26,7 +25,6 @@ export default function GraphTab({ run, onStep }: { run: Run; onStep: (key: stri
   const theme = useStored("theme");
   const made = useMemo(() => graph(run, isNarrow), [run, isNarrow]);
   const flow = useRef<ReactFlowInstance<StepNode, Edge> | null>(null);
-  const field = useRef<HTMLInputElement>(null);
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
   const isMany = made.nodes.length > MANY;
@@ -42,7 +40,6 @@ export default function GraphTab({ run, onStep }: { run: Run; onStep: (key: stri
     goTo(matches[next]);
   };
   const goToPhase = (phase: string) => void flow.current?.fitView({ nodes: made.nodes.filter((node) => node.step.phase === phase), maxZoom: 1, minZoom: 0.45, padding: 0.1, duration: 150 });
-  useShortcuts(isMany ? [{ keys: "/", does: "Find a step", run: () => field.current?.focus() }] : []);
   const nodes: StepNode[] = made.nodes.map((node) => ({
     id: node.id,
     type: "step",
@@ -66,31 +63,19 @@ export default function GraphTab({ run, onStep }: { run: Run; onStep: (key: stri
     <div className="graph">
       {isMany ? (
         <div className="tlx-bar graph-find">
-          <label className="search search--sm">
-            <Icon name="search" size="sm" />
-            <span className="sr">Find a step</span>
-            <input
-              ref={field}
-              type="search"
-              placeholder={`Find one of ${made.nodes.length} steps`}
-              value={query}
-              onChange={(event) => {
-                setQuery(event.target.value);
-                setAt(0);
-                goTo(found(made.nodes, event.target.value)[0]);
-              }}
-              onKeyDown={(event) => {
-                if (event.key === "Enter") goToMatch(at + (event.shiftKey ? -1 : 1));
-                if (event.key !== "Escape") return;
-                setQuery("");
-                event.currentTarget.blur();
-              }}
-            />
-            <span className="muted t11 num" role="status">
-              {query.trim() === "" ? "" : matches.length === 0 ? "nothing" : `${Math.min(at, matches.length - 1) + 1} of ${matches.length}`}
-            </span>
-            <kbd aria-hidden="true">/</kbd>
-          </label>
+          <Find
+            small
+            label="Find a step"
+            placeholder={`Find one of ${made.nodes.length} steps`}
+            value={query}
+            onChange={(value) => {
+              setQuery(value);
+              setAt(0);
+              goTo(found(made.nodes, value)[0]);
+            }}
+            onNext={(step) => goToMatch(at + step)}
+            status={query.trim() === "" ? "" : matches.length === 0 ? "nothing" : `${Math.min(at, matches.length - 1) + 1} of ${matches.length}`}
+          />
           {phases.length > 1 ? (
             <Pick
               small

@@ -2,7 +2,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { write } from "~/api/client";
-import { tellDeleted } from "~/api/deleted";
 import { endpoints } from "~/api/endpoints";
 import { keys } from "~/api/queries";
 import type { Action, Run, Step } from "~/api/types";
@@ -64,7 +63,7 @@ export function useOrders() {
       resume: (run: Run, options: Resume = {}) => order(run, "resume", options, "It did not go on"),
       cancel: (run: Run, reason?: string) => order(run, "cancel", reason ? { reason } : {}, "It was not cancelled"),
       retry: (run: Run, message?: string) => order(run, "retry", message ? { message } : {}, "It was not retried"),
-      fork: async (run: Run, body: { from_step?: string; message?: string; args?: unknown }): Promise<Run | null> => {
+      fork: async (run: Run, body: { from_step?: string; message?: string; name?: string; args?: unknown }): Promise<Run | null> => {
         try {
           const { data } = await write<{ data: Run }>("POST", endpoints.order(run.id, "fork"), body, wish());
           return data;
@@ -76,7 +75,6 @@ export function useOrders() {
       remove: async (run: Run): Promise<boolean> => {
         try {
           await write("DELETE", endpoints.run(run.id));
-          tellDeleted(run.id);
           cache.setQueryData<{ runs: Run[]; more: string | null }>(
             keys.board(run.project_id),
             (board) => board && { ...board, runs: board.runs.filter((each) => each.id !== run.id) },

@@ -7,23 +7,37 @@ import { queries } from "~/api/queries";
 import type { Run } from "~/api/types";
 import { useMe, useProject } from "~/features/project/use-project";
 import { useOrders } from "~/features/orders/use-orders";
-import { type Can, canCancel, canPause, canResume, canRetry } from "~/lib/run-can";
-import { paths } from "~/lib/paths";
+import { useRefresh } from "~/features/project/use-refresh";
+import { type Can, canAct, canCancel, canFork, canPause, canResume, canRetry, canRewind, canSkipWait, canStart } from "~/lib/run-can";
+import { paths, type Tab } from "~/lib/paths";
 import { asks, runBadge } from "~/lib/run-state";
 import { applyTheme, remember } from "~/lib/stored";
 import { Badge } from "~/ui/badge";
 import { Icon, type IconName } from "~/ui/icon";
 
-export default function Palette({ words: first, onClose, onHelp }: { words: string; onClose: () => void; onHelp: () => void }) {
+interface Props {
+  /** What is typed in it already. */
+  words: string;
+  onClose: () => void;
+  onHelp: () => void;
+  /** Asks before this is done. */
+  onAsk: (what: "cancel" | "fork", run: Run) => void;
+}
+
+export default function Palette({ words: first, onClose, onHelp, onAsk }: Props) {
   const navigate = useNavigate();
   const { pathname } = useLocation();
-  const { project } = useProject();
+  const { project, projects, choose } = useProject();
   const orders = useOrders();
   const me = useMe();
   const [q, setQ] = useState(first);
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
   const { data: definitions } = useQuery(queries.definitions(project?.id ?? ""));
-  const here = pathname.startsWith("/runs/") ? board?.runs.find((run) => [String(run.number), run.id].includes(pathname.split("/")[2] ?? "")) : undefined;
+  const refresh = useRefresh();
+  const id = pathname.startsWith("/runs/") ? decodeURIComponent(pathname.split("/")[2] ?? "") : "";
+  const { data: here } = useQuery({ ...queries.run(id), enabled: id !== "" });
+  const rests = here?.steps.find((step) => canSkipWait(step, me) === true);
+  const go = (run: Run, tab: Tab, hash?: string) => navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab }, ...(hash ? { hash } : {}) });
   const run = (act: () => unknown) => () => {
     onClose();
     void act();
@@ -45,22 +59,28 @@ export default function Palette({ words: first, onClose, onHelp }: { words: stri
         <Command.Empty className="pal-none">Nothing is called that.</Command.Empty>
         {here ? (
           <Command.Group heading={`Run ${here.number}, ${here.name.slice(0, 60)}`}>
-            <Item icon="pause" text="Pause" can={canPause(here, me)} run={run(() => orders.pause(here))} />
-            <Item icon="play" text="Resume" can={canResume(here, me)} run={run(() => orders.resume(here))} />
+            <Item icon="message" text="Write a message" end="R" run={run(() => go(here, "conversation", "reply"))} />
+            <Item icon="pause" text="Pause" end="P" can={canPause(here, me)} run={run(() => orders.pause(here))} />
+            <Item icon="pause" text="Pause now" can={canPause(here, me)} run={run(() => orders.pause(here, { immediate: true }))} />
+            <Item icon="play" text="Resume" end="P" can={canResume(here, me)} run={run(() => orders.resume(here))} />
+            {rests ? <Item icon="play" text="Go on now" run={run(() => orders.skipWait(rests))} /> : null}
             <Item icon="retry" text="Retry" can={canRetry(here, me)} run={run(() => orders.retry(here))} />
-            <Item icon="stop" text="Cancel run" can={canCancel(here, me)} run={run(() => orders.cancel(here))} />
+            <Item icon="rewind" text="Rewind…" can={canRewind(here, me)} run={run(() => go(here, "changes"))} />
+            <Item icon="fork" text="Fork…" can={canFork(here, me)} run={run(() => onAsk("fork", here))} />
+            <Item icon="stop" text="Cancel run…" end="X" can={canCancel(here, me)} run={run(() => onAsk("cancel", here))} />
           </Command.Group>
         ) : null}
         {found.length > 0 ? (
           <Command.Group heading="Runs">
             {found.map((each) => (
-              <RunItem key={each.id} run={each} onSelect={run(() => navigate({ to: "/runs/$run/$tab", params: { run: String(each.number), tab: "conversation" } }))} />
+              <RunItem key={each.id} run={each} onSelect={run(() => go(each, "conversation"))} />
             ))}
           </Command.Group>
         ) : null}
         <Command.Group heading="Start">
+          <Item icon="plus" text="New run…" end="C" can={project ? canStart(null, me) : "There is no project yet"} run={run(() => navigate({ to: ".", search: (before: Record<string, unknown>) => ({ ...before, new: "pick" }) }))} />
           {(definitions ?? [])
-            .filter((each) => each.is_valid)
+            .filter((each) => canStart(each, me) === true)
             .map((each) => (
               <Item
                 key={each.id}
@@ -79,7 +99,13 @@ export default function Palette({ words: first, onClose, onHelp }: { words: stri
           <Item icon="insights" text="Insights" end="G I" run={run(() => navigate({ to: paths.insights() }))} />
           <Item icon="settings" text="Settings" end="G S" run={run(() => navigate({ to: paths.settings() }))} />
         </Command.Group>
-        <Command.Group heading="This page">
+        <Command.Group heading="Everywhere">
+          {projects
+            .filter((each) => each.id !== project?.id)
+            .map((each) => (
+              <Item key={each.id} icon="board" text={`Project ${each.name}`} end="switch to it" run={run(() => choose(each.id))} />
+            ))}
+          {project ? <Item icon="retry" text="Read the definitions again" can={canAct(me)} run={run(refresh)} /> : null}
           <Item icon="keyboard" text="All keys" end="?" run={run(onHelp)} />
           <Item icon="sun" text="Light theme" run={run(() => theme("light"))} />
           <Item icon="sun" text="Dark theme" run={run(() => theme("dark"))} />

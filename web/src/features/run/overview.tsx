@@ -1,43 +1,21 @@
 /** All steps of a run with their attempts and items, as a table that stays readable when there are many. */
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
+import { queries } from "~/api/queries";
 import type { Run, Step } from "~/api/types";
-import { count, cut, dayAndTime, localTimes, money, phaseLabel, plural, sentence } from "~/lib/format";
-import { stepState } from "~/lib/run-state";
+import { count, cut, dayAndTime, localTimes, money, plural, sentence } from "~/lib/format";
+import { stepState, todoState, todoText } from "~/lib/run-state";
 import { StepIcon, WorkerTag } from "~/ui/badge";
 import { Icon } from "~/ui/icon";
 import { Since } from "~/ui/time";
-
-type Line = { kind: "phase"; label: string; steps: Step[] } | { kind: "step"; step: Step; items: number; depth: number } | { kind: "attempts"; step: Step };
-
-function linesOf(run: Run, open: Set<string>): Line[] {
-  const labels = run.workflow_definition.phase_labels ?? {};
-  const lines: Line[] = [];
-  const items = new Map<string, Step[]>();
-  for (const step of run.steps) if (step.parent_step_id) items.set(step.parent_step_id, [...(items.get(step.parent_step_id) ?? []), step]);
-  let phase: string | null | undefined;
-  for (const step of run.steps) {
-    if (step.parent_step_id) continue;
-    if (step.phase && step.phase !== phase) {
-      lines.push({ kind: "phase", label: phaseLabel(step.phase, labels), steps: run.steps.filter((each) => each.phase === step.phase && !each.parent_step_id) });
-    }
-    phase = step.phase;
-    const own = items.get(step.id) ?? [];
-    lines.push({ kind: "step", step, items: own.length, depth: 0 });
-    if (!open.has(step.id)) continue;
-    if ((step.attempts ?? []).length > 0) lines.push({ kind: "attempts", step });
-    for (const item of own) {
-      lines.push({ kind: "step", step: item, items: 0, depth: 1 });
-      if (open.has(item.id) && (item.attempts ?? []).length > 0) lines.push({ kind: "attempts", step: item });
-    }
-  }
-  return lines;
-}
+import { NoSteps } from "./no-steps";
+import { hasMore, isOpenAtFirst, type Line, linesOf } from "./overview-model";
 
 export default function Overview({ run, onStep }: { run: Run; onStep: (key: string) => void }) {
   const box = useRef<HTMLDivElement>(null);
-  const [open, setOpen] = useState<Set<string>>(() => new Set(run.steps.filter((step) => step.status === "failed" || (step.status === "running" && step.attempt > 1)).map((step) => step.id)));
+  const [open, setOpen] = useState<Set<string>>(() => new Set(run.steps.filter(isOpenAtFirst).map((step) => step.id)));
   const lines = useMemo(() => linesOf(run, open), [run, open]);
   const rows = useVirtualizer({
     count: lines.length,
@@ -54,6 +32,7 @@ export default function Overview({ run, onStep }: { run: Run; onStep: (key: stri
   return (
     <div className="overview">
       <div className="ov-list" ref={box} tabIndex={0} role="region" aria-label="Steps">
+        {run.steps.length === 0 ? <NoSteps run={run} /> : null}
         <div className="virtual" style={{ height: rows.getTotalSize() }}>
           {rows.getVirtualItems().map((row) => {
             const line = lines[row.index]!;
@@ -68,8 +47,10 @@ export default function Overview({ run, onStep }: { run: Run; onStep: (key: stri
                   </div>
                 ) : line.kind === "step" ? (
                   <Row run={run} line={line} isOpen={open.has(line.step.id)} toggle={() => toggle(line.step.id)} onStep={onStep} />
-                ) : (
+                ) : line.kind === "attempts" ? (
                   <Attempts step={line.step} />
+                ) : (
+                  <Todos step={line.step} />
                 )}
               </div>
             );
@@ -85,15 +66,15 @@ function Row({ run, line, isOpen, toggle, onStep }: { run: Run; line: Extract<Li
   const { step, items, depth } = line;
   const todos = step.session?.todos ?? [];
   const current = todos.find((todo) => todo.status === "in_progress");
-  const hasMore = items > 0 || (step.attempts ?? []).length > 0;
+  const unfolds = hasMore(step, items);
   const about =
     step.status === "failed"
       ? (step.error_message ?? "failed")
       : (step.waiting?.detail ?? current?.active_form ?? current?.content ?? (step.status === "running" ? step.session?.tool?.title : null) ?? (step.skip_reason ? `skipped: ${sentence(step.skip_reason).toLowerCase()}` : null));
   return (
     <div className={`ov-row ${depth > 0 ? "ov-row--sub" : ""}`} data-status={step.status}>
-      <button type="button" className={`ov-fold ${isOpen ? "is-open" : ""}`} aria-expanded={isOpen} aria-label={`Attempts of ${step.name}`} disabled={!hasMore} onClick={toggle}>
-        {hasMore ? <Icon name="right" size="xs" /> : null}
+      <button type="button" className={`ov-fold ${isOpen ? "is-open" : ""}`} aria-expanded={isOpen} aria-label={`More of ${step.name}`} disabled={!unfolds} onClick={toggle}>
+        {unfolds ? <Icon name="right" size="xs" /> : null}
       </button>
       <StepIcon state={stepState(step, run)} />
       <button type="button" className="ov-main" onClick={() => onStep(step.step_id)}>
@@ -142,6 +123,19 @@ function Attempts({ step }: { step: Step }) {
   );
 }
 
+function Todos({ step }: { step: Step }) {
+  return (
+    <ul className="ov-attempts" aria-label={`Todos of ${step.name}`}>
+      {(step.session?.todos ?? []).map((todo, index) => (
+        <li key={index}>
+          <StepIcon state={todoState(todo)} />
+          <span className="anywhere">{todoText(todo)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function Aside({ run }: { run: Run }) {
   const args = Object.entries(run.args ?? {});
   const tokens = run.usage;
@@ -159,10 +153,8 @@ function Aside({ run }: { run: Run }) {
           <Pair name="Created">{dayAndTime(run.created_at)}</Pair>
           {run.completed_at ? <Pair name="Ended">{dayAndTime(run.completed_at)}</Pair> : null}
           {run.parent_run_id ? (
-            <Pair name="Parent">
-              <Link className="link" to="/runs/$run/$tab" params={{ run: run.parent_run_id, tab: "overview" }}>
-                its run
-              </Link>
+            <Pair name={run.parent_step_id ? "Child of" : "Fork of"}>
+              <Parent id={run.parent_run_id} />
             </Pair>
           ) : null}
           {run.worktree?.branch ? <Pair name="Branch"><span className="m11 anywhere">{run.worktree.branch}</span></Pair> : null}
@@ -217,6 +209,15 @@ function Aside({ run }: { run: Run }) {
         </section>
       ) : null}
     </aside>
+  );
+}
+
+function Parent({ id }: { id: string }) {
+  const { data } = useQuery(queries.run(id));
+  return (
+    <Link className="link" to="/runs/$run/$tab" params={{ run: id, tab: "overview" }}>
+      {data ? `#${data.number} ${data.name}` : "another run"}
+    </Link>
   );
 }
 

@@ -1,5 +1,5 @@
 /** What a run came to: its outputs, the last words of its agents, and what happened to its branch. */
-import type { Run } from "~/api/types";
+import type { Run, Worktree } from "~/api/types";
 import { cut, duration, money, plural } from "~/lib/format";
 import { elapsed, isOver } from "~/lib/run-state";
 import { agentName, Badge, StepIcon } from "~/ui/badge";
@@ -45,7 +45,7 @@ export default function Result({ run }: { run: Run }) {
             <Output text={step.error_message ?? ""} most={8000} />
           </section>
         ))}
-        {run.outputs !== undefined && run.outputs !== null ? (
+        {hasOutputs(run.outputs) ? (
           <section className="part">
             <div className="row">
               <h2>Outputs</h2>
@@ -64,8 +64,17 @@ export default function Result({ run }: { run: Run }) {
                   <code className="m11">{finished.branch}</code>{" "}
                 </>
               ) : null}
-              <Coded text={finished.branch ? (finished.detail ?? "").replace(finished.branch, `\`${finished.branch}\``) : (finished.detail ?? "")} />
+              <Coded text={aboutBranch(finished)} />
             </p>
+            {finished.conflicts.length > 0 ? (
+              <ul className="conflicts" aria-label="Files in conflict">
+                {finished.conflicts.map((path) => (
+                  <li key={path} className="m11 anywhere">
+                    {path}
+                  </li>
+                ))}
+              </ul>
+            ) : null}
           </section>
         ) : null}
         {said.toReversed().map((step) => (
@@ -82,6 +91,17 @@ export default function Result({ run }: { run: Run }) {
       </div>
     </div>
   );
+}
+
+/** The server's sentence, without the files that are listed below it. */
+function aboutBranch({ branch, detail, conflicts }: NonNullable<Worktree["finished"]>): string {
+  const text = (detail ?? "").replace(`: ${conflicts.join(", ")}.`, ":");
+  return branch ? text.replace(branch, `\`${branch}\``) : text;
+}
+
+function hasOutputs(value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  return typeof value !== "object" || Object.keys(value).length > 0;
 }
 
 function Outputs({ value }: { value: unknown }) {

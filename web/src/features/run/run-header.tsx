@@ -5,10 +5,11 @@ import type { Run } from "~/api/types";
 import { useOrders } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
 import { clock, count, duration, localTimes, money, timeOfDay } from "~/lib/format";
+import { spent as spentOf } from "~/lib/budget";
 import { useNow } from "~/lib/now";
 import { paths } from "~/lib/paths";
 import { canCancel, canDelete, canFork, canPause, canResume, canRetry, canSkipWait } from "~/lib/run-can";
-import { asks, elapsed, isOver, runBadge, runningShare, segments } from "~/lib/run-state";
+import { asks, barWords, elapsed, estimateWords, isOver, runBadge, runningShare, segments } from "~/lib/run-state";
 import { Badge, Bar } from "~/ui/badge";
 import { Button } from "~/ui/button";
 import { Coded } from "~/ui/coded";
@@ -218,40 +219,43 @@ function Facts({ run }: { run: Run }) {
   const total = run.progress.known || run.steps.length;
   const tokens = run.usage.input + run.usage.output;
   const spent = elapsed(run, now);
-  const left = run.progress.estimate_ms && !isOver(run) ? run.progress.estimate_ms - spent : null;
-  const share = run.budget?.usd && run.cost_usd ? Math.min(1, run.cost_usd / run.budget.usd) : null;
+  const estimate = estimateWords(run, now);
+  const budgets = spentOf(run, now);
   return (
     <div className="facts">
-      <span className="row">
-        <Bar large segments={segments(run)} share={runningShare(run, now)} label={`${run.progress.ended} of ${total} steps`} />
-        <b className="num">
-          {run.progress.ended} of {total}
-        </b>
-      </span>
-      {left !== null ? (
+      {total > 0 ? (
+        <span className="row">
+          <Bar large segments={segments(run)} share={runningShare(run, now)} label={barWords(run, now)} />
+          <b className="num">
+            {run.progress.ended} of {total}
+          </b>
+        </span>
+      ) : null}
+      {estimate ? (
         <span>
-          <b>{left > 0 ? `about ${duration(left)}` : "longer than usual"}</b>
-          {left > 0 ? " left" : ""}
+          <b>{estimate.time}</b> {estimate.then}
         </span>
       ) : null}
       <span>
         <b className="num">{duration(spent)}</b>
       </span>
-      {run.cost_usd !== null && run.cost_usd > 0 ? (
+      {run.cost_usd !== null && run.cost_usd > 0 && !run.budget?.usd ? (
         <span title={run.cost_is_estimate ? "An estimate, from list prices" : undefined}>
           <b className="num">
             {run.cost_is_estimate ? "≈ " : ""}
             {money(run.cost_usd)}
           </b>
-          {run.budget?.usd ? ` of ${money(run.budget.usd)}` : ""}
-          {share === null ? null : (
-            <span className={`meter ${share > 0.8 ? "meter--warn" : ""}`}>
-              <i style={{ width: `${share * 100}%` }} />
-            </span>
-          )}
         </span>
       ) : null}
-      {tokens > 0 ? (
+      {budgets.map(({ kind, used, of, share }) => (
+        <span key={kind} title={kind === "usd" && run.cost_is_estimate ? "An estimate, from list prices" : undefined}>
+          <b className="num">{used}</b> of {of}
+          <span className={`meter ${share > 0.8 ? "meter--warn" : ""}`}>
+            <i style={{ width: `${share * 100}%` }} />
+          </span>
+        </span>
+      ))}
+      {tokens > 0 && !run.budget?.tokens ? (
         <span className="no-phone">
           <b className="num">{count(tokens)}</b> tokens
         </span>

@@ -1,7 +1,7 @@
 /** A run: what it is at, why it waits, and its tabs. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useLocation, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Problem, write } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
 import { useTopic } from "~/api/live-react";
@@ -9,11 +9,13 @@ import { keys, queries } from "~/api/queries";
 import type { Run } from "~/api/types";
 import { CancelDialog } from "~/features/board/card-menu";
 import { useOrderKeys } from "~/features/orders/use-order-keys";
+import { useVisible } from "~/lib/media";
 import { paths, type Tab, tabs } from "~/lib/paths";
 import { asks } from "~/lib/run-state";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Empty, Failure, Skeleton } from "~/ui/state";
 import { Conversation } from "./conversation";
+import { NoSteps } from "./no-steps";
 import { RunHeader } from "./run-header";
 
 const Overview = lazy(() => import("./overview"));
@@ -77,24 +79,36 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
   const go = (next: Tab, at?: string) =>
     void navigate({ to: "/runs/$run/$tab", params: { run: String(run.number), tab: next }, ...(at ? { hash: at } : {}) });
   const openStep = (key: string | null) => void navigate({ to: ".", search: (before) => ({ ...before, step: key ?? undefined }) });
-  useMarkRead(run, tab);
+  const isSeen = useVisible() && tab === "conversation";
+  useMarkRead(run, isSeen);
 
   useShortcuts([
     ...tabs.map((each, index) => ({ keys: String(index + 1), does: labels[each], run: () => go(each) })),
-    { keys: "r", does: "Write a message", run: () => (tab === "conversation" ? focusComposer() : go("conversation", "reply")) },
+    { keys: "r", does: "Write a message", run: () => go("conversation", "reply") },
     ...useOrderKeys(
       () => run,
       () => setCancelling(true),
     ),
   ]);
 
+  const isAsking = asks(run).length > 0;
   useEffect(() => {
-    if (tab === "conversation" && hash === "reply") focusComposer();
-  }, [tab, hash]);
+    if (tab !== "conversation" || (hash !== "reply" && hash !== "decide")) return;
+    // What was closed on the way here gives the focus back first.
+    const timer = setTimeout(() => {
+      const there = document.querySelector<HTMLElement>(hash === "reply" ? "[data-composer]" : "[data-ask]");
+      if (!there) return;
+      there.focus();
+      // Once: the next time it is wanted it is news again.
+      void navigate({ to: ".", search: (before) => before, hash: "", replace: true });
+    });
+    return () => clearTimeout(timer);
+  }, [tab, hash, isAsking, navigate]);
 
   const waiting = asks(run);
+  const hasSteps = run.steps.length > 0;
   const numbers: Partial<Record<Tab, { n: number; isYou?: boolean }>> = {
-    conversation: waiting.length > 0 ? { n: waiting.length, isYou: true } : { n: run.unread },
+    conversation: waiting.length > 0 ? { n: waiting.length, isYou: true } : { n: isSeen ? 0 : run.unread },
     changes: { n: (run.checkpoints ?? []).length },
     artifacts: { n: (run.artifacts ?? []).length || run._count.artifacts },
   };
@@ -124,8 +138,9 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
       <Suspense fallback={<Skeleton rows={8} />}>
         {tab === "conversation" ? <Conversation run={run} onStep={openStep} /> : null}
         {tab === "overview" ? <Overview run={run} onStep={openStep} /> : null}
-        {tab === "timeline" ? <Timeline run={run} onStep={openStep} /> : null}
-        {tab === "graph" ? <Graph run={run} onStep={openStep} /> : null}
+        {(tab === "timeline" || tab === "graph") && !hasSteps ? <NoSteps run={run} /> : null}
+        {tab === "timeline" && hasSteps ? <Timeline run={run} onStep={openStep} /> : null}
+        {tab === "graph" && hasSteps ? <Graph run={run} onStep={openStep} /> : null}
         {tab === "logs" ? <LogsTab run={run} /> : null}
         {tab === "changes" ? <Changes run={run} /> : null}
         {tab === "artifacts" ? <Artifacts run={run} /> : null}
@@ -137,20 +152,26 @@ function Loaded({ run, tab }: { run: Run; tab: Tab }) {
   );
 }
 
-function focusComposer(): void {
-  document.querySelector<HTMLElement>("[data-composer]")?.focus();
-}
+/** Messages that come one after the other are told read together. */
+const TELL_AFTER_MS = 500;
 
-/** Tells the server what has been seen, where it keeps that. */
-function useMarkRead(run: Run, tab: Tab): void {
+/** What has been seen is read here at once, and soon where the server keeps that. */
+function useMarkRead(run: Run, isSeen: boolean): void {
   const cache = useQueryClient();
-  const { data: thread } = useQuery({ ...queries.messages(run.id), enabled: tab === "conversation" });
+  const { data: thread } = useQuery({ ...queries.messages(run.id), enabled: isSeen });
   const last = thread?.at(-1)?.id;
+  const { id, project_id: project, unread } = run;
+  const seen = useRef<number>(undefined);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {
-    if (tab !== "conversation" || last === undefined || run.unread === 0 || document.visibilityState === "hidden") return;
-    write("PUT", endpoints.read(run.id), { message_id: last })
-      .then(() => cache.setQueryData<{ runs: Run[]; more: string | null }>(keys.board(run.project_id), (board) => board && { ...board, runs: board.runs.map((each) => (each.id === run.id ? { ...each, unread: 0 } : each)) }))
-      .catch(() => undefined);
-  }, [cache, run.id, run.project_id, run.unread, tab, last]);
+    if (!isSeen || last === undefined || unread === 0) return;
+    const isRead = (each: Run) => (each.id === id ? { ...each, unread: 0 } : each);
+    cache.setQueryData<{ runs: Run[]; more: string | null }>(keys.board(project), (board) => board && { ...board, runs: board.runs.map(isRead) });
+    cache.setQueriesData<Run>({ queryKey: ["run"] }, (each) => each && isRead(each));
+    seen.current = last;
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      write("PUT", endpoints.read(id), { message_id: seen.current }).catch(() => undefined);
+    }, TELL_AFTER_MS);
+  }, [cache, id, project, unread, isSeen, last]);
 }
-

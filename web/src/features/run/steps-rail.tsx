@@ -3,7 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
 import type { Run, Step } from "~/api/types";
 import { cut, localTimes, money, phaseLabel, plural, sentence } from "~/lib/format";
-import { stepState } from "~/lib/run-state";
+import { stepState, todoState, todoText } from "~/lib/run-state";
 import { StepIcon, WorkerTag } from "~/ui/badge";
 import { Since } from "~/ui/time";
 
@@ -35,9 +35,12 @@ export function railRows(run: Run): Row[] {
       if (done > 3) rows.push({ kind: "kid", key: `${step.id}-done`, state: "done", text: `${plural(done, "todo")} done`, from: null, to: null });
       for (const [index, todo] of todos.entries()) {
         if (todo.status === "completed" && done > 3) continue;
-        const state = todo.status === "completed" ? "done" : todo.status === "in_progress" ? "run" : "todo";
-        rows.push({ kind: "kid", key: `${step.id}-todo-${index}`, state, text: todo.status === "in_progress" ? (todo.active_form ?? todo.content) : todo.content, from: null, to: null });
+        rows.push({ kind: "kid", key: `${step.id}-todo-${index}`, state: todoState(todo), text: todoText(todo), from: null, to: null });
       }
+    } else if (todos.length > 0) {
+      const done = todos.filter((todo) => todo.status === "completed").length;
+      const text = done === todos.length ? `${plural(done, "todo")} done` : `${done} of ${plural(todos.length, "todo")} done`;
+      rows.push({ kind: "kid", key: `${step.id}-done`, state: done === todos.length ? "done" : "todo", text, from: null, to: null });
     }
     for (const item of children.get(step.id) ?? []) {
       rows.push({ kind: "kid", key: item.id, state: stepState(item, run), text: item.step_id, from: item.started_at, to: item.completed_at });

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { queries } from "~/api/queries";
 import { useProject } from "~/features/project/use-project";
+import { spent } from "~/lib/budget";
 import { money, plural } from "~/lib/format";
 import { paths } from "~/lib/paths";
 import { Ago } from "~/ui/time";
@@ -23,7 +24,7 @@ export function Budgets() {
               <Link to={paths.run(run.number, "overview")} className="link grow cut">
                 #{run.number} {run.name}
               </Link>
-              <span className="muted num">{money(run.cost_usd)}</span>
+              <span className="muted num">{spent(run, 0).filter((each) => each.kind !== "minutes").map((each) => `${each.used} of ${each.of}`).join(", ") || money(run.cost_usd)}</span>
               <Ago at={run.paused_at ?? run.updated_at} />
             </li>
           ))}

@@ -11,21 +11,19 @@ import { Badge } from "~/ui/badge";
 import { Button } from "~/ui/button";
 import { Json } from "~/ui/json";
 import { Ago } from "~/ui/time";
+import { SOON, untilNext } from "./deliveries-model";
 import { Listing, useListing } from "./part";
 
 const words = { waiting: "Waiting", delivered: "Delivered", failed: "Failed" } as const;
 const looks = { waiting: "retry", delivered: "done", failed: "failed" } as const;
-
-/** How long after an event its delivery is looked for, in milliseconds. */
-const SOON = 600;
 
 export function Deliveries({ hook }: { hook: Webhook }) {
   const cache = useQueryClient();
   const live = useLive();
   const path = endpoints.deliveries(hook.id);
   const deliveries = useListing<Delivery>(path);
-  // The socket does not tell of deliveries: one is looked for after each event, and again when it is due.
-  useQuery({ ...queries.data<Delivery[]>(path), refetchInterval: ({ state }) => untilNext(state.data) });
+  // The socket does not tell of deliveries: one is looked for after each event, and when it is due.
+  useQuery({ ...queries.data<Delivery[]>(path), refetchInterval: ({ state }) => untilNext(state.data, Date.now()) });
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = live.onTold(() => {
@@ -74,10 +72,4 @@ export function Deliveries({ hook }: { hook: Webhook }) {
 function outcome(delivery: Delivery): string {
   if (delivery.last_status) return String(delivery.last_status);
   return delivery.last_error ? "no answer" : "";
-}
-
-/** Milliseconds until the next attempt of one that waits has been made. */
-function untilNext(deliveries: Delivery[] | undefined): number | false {
-  const due = (deliveries ?? []).filter((each) => each.state === "waiting").map((each) => Date.parse(each.next_attempt_at ?? "") || Date.now());
-  return due.length === 0 ? false : Math.max(1000, Math.min(...due) - Date.now() + SOON);
 }

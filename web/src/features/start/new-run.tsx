@@ -8,7 +8,7 @@ import { queries } from "~/api/queries";
 import type { Definition, Project, Run } from "~/api/types";
 import { wish } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
-import { duration, money, phaseLabel } from "~/lib/format";
+import { duration, money, phaseLabel, plural } from "~/lib/format";
 import { canAct } from "~/lib/run-can";
 import { commandLine, type FieldProblem, filled, initial, labelOf, problems } from "~/lib/schema";
 import { shown } from "~/lib/shortcuts";
@@ -20,6 +20,7 @@ import { Icon } from "~/ui/icon";
 import { Pick } from "~/ui/menu";
 import { Empty, Skeleton } from "~/ui/state";
 import { Segmented } from "~/ui/tabs";
+import { draftOf, dropDraft, keepDraft } from "./drafts";
 import { Field } from "./field";
 
 interface Props {
@@ -69,11 +70,14 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
   const me = useMe();
   const navigate = useNavigate();
   const schema = definition.args_schema ?? { type: "object", properties: {} };
-  const [args, setArgs] = useState<unknown>(() => initial(schema) ?? {});
-  const [name, setName] = useState("");
+  const draftKey = `${project.id}/${definition.id}/${definition.hash}`;
+  const [draft] = useState(() => draftOf(draftKey));
+  const [args, setArgs] = useState<unknown>(() => draft?.args ?? initial(schema) ?? {});
+  const [name, setName] = useState(draft?.name ?? "");
   const [mode, setMode] = useState<Mode>("default");
-  const [usd, setUsd] = useState("");
-  const [minutes, setMinutes] = useState("");
+  const [usd, setUsd] = useState(draft?.usd ?? "");
+  const [minutes, setMinutes] = useState(draft?.minutes ?? "");
+  const [tokens, setTokens] = useState(draft?.tokens ?? "");
   const [touched, setTouched] = useState<Set<string>>(new Set());
   const [tried, setTried] = useState(false);
   const [refused, setRefused] = useState<{ args: string; problems: FieldProblem[]; detail: string } | null>(null);
@@ -89,10 +93,14 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
   const inSummary = tried ? shownProblems : fromServer;
   const properties = Object.entries(schema.properties ?? {});
 
+  useEffect(() => {
+    keepDraft(draftKey, schema, { args, name, usd, minutes, tokens });
+  }, [draftKey, schema, args, name, usd, minutes, tokens]);
+
   // What is asked has changed, so a new try is a new wish.
   useEffect(() => {
     once.current = wish();
-  }, [state, name, mode, usd, minutes]);
+  }, [state, name, mode, usd, minutes, tokens]);
 
   const start = async () => {
     if (canAct(me) !== true) return;
@@ -103,7 +111,7 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
     }
     setBusy(true);
     try {
-      const budget = { ...(usd ? { usd: Number(usd) } : {}), ...(minutes ? { minutes: Number(minutes) } : {}) };
+      const budget = { ...(usd ? { usd: Number(usd) } : {}), ...(minutes ? { minutes: Number(minutes) } : {}), ...(tokens ? { tokens: Number(tokens) } : {}) };
       const { data } = await write<{ data: Run }>(
         "POST",
         endpoints.runs(),
@@ -117,6 +125,7 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
         },
         once.current,
       );
+      dropDraft(draftKey);
       void navigate({ to: "/runs/$run/$tab", params: { run: String(data.number), tab: "conversation" } });
     } catch (error) {
       const problem = error instanceof Problem ? error : null;
@@ -217,6 +226,7 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
               </span>
               <div className="row">
                 <input className="input num" aria-label="Dollars at which it pauses" inputMode="decimal" placeholder="$" value={usd} onChange={(event) => setUsd(event.target.value.replace(/[^\d.]/g, ""))} />
+                <input className="input num" aria-label="Tokens at which it pauses" inputMode="numeric" placeholder="tokens" value={tokens} onChange={(event) => setTokens(event.target.value.replace(/\D/g, ""))} />
                 <input className="input num" aria-label="Minutes at which it pauses" inputMode="decimal" placeholder="minutes" value={minutes} onChange={(event) => setMinutes(event.target.value.replace(/[^\d.]/g, ""))} />
               </div>
               <span className="hint">Parks the run, loses nothing</span>
@@ -240,9 +250,9 @@ function Form({ project, definition, all, onPick, onClose }: { project: Project;
         </div>
         <aside className="fields">
           <Plan definition={definition} />
-          {definition.stats && definition.stats.runs > 0 ? (
+          {definition.stats?.median_ms ? (
             <div className="form-part">
-              <div className="eyebrow">From {definition.stats.runs} runs like this</div>
+              <div className="eyebrow">From {plural(definition.stats.completed, "run")} like this</div>
               <dl className="kv">
                 {definition.stats.median_ms ? (
                   <>

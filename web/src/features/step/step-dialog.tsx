@@ -5,35 +5,32 @@ import { write } from "~/api/client";
 import { endpoints } from "~/api/endpoints";
 import { keys, queries } from "~/api/queries";
 import type { ActivityRow, Run, Step } from "~/api/types";
-import { ArtifactChip } from "~/features/artifacts/artifact-chip";
-import { DownloadLog } from "~/features/logs/download-log";
+import { CopyLog, DownloadLog } from "~/features/logs/download-log";
 import { LogView } from "~/features/logs/log-view";
 import { Session } from "~/features/logs/log-pane";
-import type { LogType } from "~/features/logs/use-log";
 import { useOrders, wish } from "~/features/orders/use-orders";
-import { AskDock } from "~/features/thread/ask";
 import { ThreadItem } from "~/features/thread/thread-item";
 import { thread } from "~/features/thread/thread-model";
 import { useMe } from "~/features/project/use-project";
-import { count, cut, localTimes, money, sentence } from "~/lib/format";
-import { canSkipWait } from "~/lib/run-can";
+import { count, cut, money } from "~/lib/format";
+import { canAct, canSkipWait } from "~/lib/run-can";
 import { stepState } from "~/lib/run-state";
-import { agentName, Badge, StepIcon, WorkerTag } from "~/ui/badge";
+import { agentName, StepIcon, WorkerTag } from "~/ui/badge";
 import { Button } from "~/ui/button";
 import { Copy, CopyButton } from "~/ui/copy";
 import { Dialog } from "~/ui/dialog";
 import { Json } from "~/ui/json";
-import { Output } from "~/ui/output";
-import { Markdown } from "~/ui/markdown";
+import { Pick } from "~/ui/menu";
 import { Empty, Failure, Skeleton } from "~/ui/state";
 import { useRefusal } from "~/ui/toast";
-import { At } from "~/ui/time";
+import { Summary } from "./summary";
 
 type View = "summary" | "input" | "output" | "session" | "events" | "raw" | "comments";
 
 export default function StepDialog({ run, stepKey, onClose }: { run: Run; stepKey: string; onClose: () => void }) {
   const row = run.steps.find((step) => step.step_id === stepKey || step.id === stepKey);
   const [view, setView] = useState<View>("summary");
+  const [chosen, setChosen] = useState<number | null>(null);
   const orders = useOrders();
   const me = useMe();
   if (!row) {
@@ -54,6 +51,9 @@ export default function StepDialog({ run, stepKey, onClose }: { run: Run; stepKe
     { value: "comments", label: "Comments" },
   ];
   const state = stepState(row, run);
+  // The newest is not named, so that it stays the newest when another begins.
+  const attempt = chosen !== null && chosen < row.attempt ? chosen : undefined;
+  const isLog = view === "input" || view === "output" || view === "events" || view === "raw";
   return (
     <Dialog
       open
@@ -67,10 +67,21 @@ export default function StepDialog({ run, stepKey, onClose }: { run: Run; stepKe
         </span>
       }
       head={
-        <span className="row muted t12 no-phone">
-          <WorkerTag step={row} />
-          {row.session?.model}
-        </span>
+        <>
+          <span className="row muted t12 no-phone">
+            <WorkerTag step={row} />
+            {row.session?.model}
+          </span>
+          {row.attempt > 1 && (isLog || view === "session") ? (
+            <Pick
+              small
+              label="Attempt"
+              value={String(attempt ?? row.attempt)}
+              options={Array.from({ length: row.attempt }, (_, index) => ({ value: String(index + 1), label: `Attempt ${index + 1} of ${row.attempt}` }))}
+              onPick={(value) => setChosen(Number(value))}
+            />
+          ) : null}
+        </>
       }
       footer={
         <>
@@ -81,7 +92,9 @@ export default function StepDialog({ run, stepKey, onClose }: { run: Run; stepKe
               Go on now
             </Button>
           ) : null}
-          {view === "input" || view === "output" || view === "events" || view === "raw" ? <DownloadLog step={row} type={view as LogType} /> : null}
+          {view === "output" || view === "events" || view === "raw" ? <CopyLog step={row} type={view} attempt={attempt} /> : null}
+          {isLog ? <DownloadLog step={row} type={view} attempt={attempt} /> : null}
+          {view === "summary" && row.completed_at ? <DownloadLog step={row} type="summary" label="Download the summary" /> : null}
         </>
       }
     >
@@ -95,130 +108,17 @@ export default function StepDialog({ run, stepKey, onClose }: { run: Run; stepKe
       </div>
       <div className="step-body" role="tabpanel" aria-label={views.find((each) => each.value === view)?.label}>
         {view === "summary" ? <Summary run={run} row={row} /> : null}
-        {view === "input" ? <Input step={row} /> : null}
-        {view === "output" || view === "events" || view === "raw" ? <LogView key={view} step={row} type={view} /> : null}
-        {view === "session" ? <SessionView run={run} step={row} /> : null}
+        {view === "input" ? <Input step={row} attempt={attempt} /> : null}
+        {view === "output" || view === "events" || view === "raw" ? <LogView key={`${view}-${attempt ?? ""}`} step={row} type={view} attempt={attempt} /> : null}
+        {view === "session" ? <SessionView run={run} step={row} attempt={attempt ?? row.attempt} /> : null}
         {view === "comments" ? <Comments run={run} step={row} /> : null}
       </div>
     </Dialog>
   );
 }
 
-function Summary({ run, row }: { run: Run; row: Step }) {
-  const step = run.steps.find((each) => each.id === row.id) ?? row;
-  const todos = step.session?.todos ?? [];
-  return (
-    <div className="step-sum">
-      <div className="row wrap">
-        <Badge state={badgeOf(step)} words={stepState(step) === "need" ? "Waiting for you" : step.waiting ? "Waiting" : sentence(step.status)} />
-        {step.waiting && stepState(step) !== "need" ? <span className="soft">{cut(localTimes(step.waiting.detail ?? sentence(step.waiting.reason)), 300)}</span> : null}
-        {step.skip_reason ? <span className="soft">{sentence(step.skip_reason)}</span> : null}
-      </div>
-      <AskDock run={{ ...run, steps: [step] }} />
-      {step.error_message ? (
-        <section className="part">
-          <h3>What went wrong</h3>
-          <Output text={step.error_message} most={8000} bad />
-        </section>
-      ) : null}
-      {todos.length > 0 ? (
-        <section className="part">
-          <h3>Todos</h3>
-          <ul className="todos">
-            {todos.map((todo, index) => (
-              <li key={index} data-status={todo.status}>
-                <StepIcon state={todo.status === "completed" ? "done" : todo.status === "in_progress" ? "run" : "todo"} />
-                <span className="anywhere">{todo.status === "in_progress" ? (todo.active_form ?? todo.content) : todo.content}</span>
-              </li>
-            ))}
-          </ul>
-        </section>
-      ) : null}
-      {step.result ? (
-        <section className="part">
-          <div className="row">
-            <h3>Result</h3>
-            <span className="grow" />
-            <CopyButton text={step.result} label="Copy the result" />
-          </div>
-          {step.type === "agent" || step.type === "approval" ? <Markdown text={step.result} /> : <Output text={step.result} />}
-        </section>
-      ) : null}
-      {step.data !== undefined && step.data !== null ? (
-        <section className="part">
-          <div className="row">
-            <h3>Data</h3>
-            <span className="grow" />
-            <CopyButton text={JSON.stringify(step.data, null, 2)} label="Copy the data" />
-          </div>
-          <Json value={step.data} />
-        </section>
-      ) : null}
-      {step.outputs !== undefined && step.outputs !== null ? (
-        <section className="part">
-          <h3>Outputs</h3>
-          <Json value={step.outputs} />
-        </section>
-      ) : null}
-      {step.stderr ? (
-        <section className="part">
-          <h3>Errors it printed</h3>
-          <Output text={step.stderr} most={8000} />
-        </section>
-      ) : null}
-      {(step.warnings ?? []).length > 0 ? (
-        <section className="part">
-          <h3>Warnings</h3>
-          {(step.warnings ?? []).map((warning) => (
-            <p key={warning} className="soft anywhere">
-              {warning}
-            </p>
-          ))}
-        </section>
-      ) : null}
-      {(step.attempts ?? []).length > 0 ? (
-        <section className="part">
-          <h3>Attempts</h3>
-          <ul className="attempts">
-            {(step.attempts ?? []).map((attempt) => (
-              <li key={attempt.id}>
-                <b className="num medium">{attempt.number}</b>
-                <span className="grow">
-                  {sentence(attempt.status)}
-                  <span className="muted">
-                    {attempt.cause === "first" ? "" : `, after ${sentence(attempt.cause).toLowerCase()}`}
-                    {attempt.exit_code !== null ? `, exit ${attempt.exit_code}` : ""}
-                  </span>
-                  {attempt.error ? <span className="block-line soft anywhere">{cut(attempt.error.message, 600)}</span> : null}
-                </span>
-                <At at={attempt.started_at} seconds />
-              </li>
-            ))}
-          </ul>
-        </section>
-      ) : null}
-      {(step.artifacts ?? []).length > 0 ? (
-        <section className="part">
-          <h3>Artifacts</h3>
-          <div className="row wrap">
-            {(step.artifacts ?? []).map((artifact) => (
-              <ArtifactChip key={artifact.id ?? artifact.name} artifact={artifact} />
-            ))}
-          </div>
-        </section>
-      ) : null}
-      {!step.result && !step.error_message && (step.attempts ?? []).length === 0 && todos.length === 0 && !step.waiting ? <p className="muted">It has not begun. {step.needs.length > 0 ? `It needs ${step.needs.join(", ")}.` : ""}</p> : null}
-    </div>
-  );
-}
-
-function badgeOf(step: Step) {
-  const state = stepState(step);
-  return ({ done: "done", fail: "failed", run: "running", need: "needs", wait: "waiting", retry: "retry", hold: "paused", todo: "queued", skip: "skipped" } as const)[state];
-}
-
-function Input({ step }: { step: Step }) {
-  const log = useQuery(queries.log(step.id, "input"));
+function Input({ step, attempt }: { step: Step; attempt: number | undefined }) {
+  const log = useQuery(queries.log(step.id, "input", attempt));
   if (log.error) return <Failure error={log.error} what="The input" />;
   if (!log.data) return <Skeleton />;
   if (log.data.content === "") return <Empty title="It has not begun" />;
@@ -253,12 +153,12 @@ function Input({ step }: { step: Step }) {
   );
 }
 
-function SessionView({ run, step }: { run: Run; step: Step }) {
-  const acts = useQuery({ ...queries.activities(step.id, step.attempt), enabled: step.attempt > 0 });
+function SessionView({ run, step, attempt }: { run: Run; step: Step; attempt: number }) {
+  const acts = useQuery({ ...queries.activities(step.id, attempt), enabled: attempt > 0 });
   const { session } = step;
   if (!session) return <Empty title="The session has not begun" />;
   const rows: ActivityRow[] = acts.data ?? [];
-  const items = thread([], [{ step, rows }]);
+  const items = thread([], [{ step, attempt: step.attempt, rows }]);
   const { usage } = session;
   return (
     <div className="step-sum">
@@ -306,12 +206,13 @@ function SessionView({ run, step }: { run: Run; step: Step }) {
 function Comments({ run, step }: { run: Run; step: Step }) {
   const messages = useQuery(queries.messages(run.id));
   const cache = useQueryClient();
+  const me = useMe();
   const refused = useRefusal();
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
   const own = (messages.data ?? []).filter((message) => message.step_id === step.step_id);
   const send = async () => {
-    if (!text.trim()) return;
+    if (!text.trim() || canAct(me) !== true) return;
     setBusy(true);
     try {
       await write("POST", endpoints.comments(run.id), { text: text.trim(), step_id: step.step_id, comment_type: "user" }, wish());
@@ -344,7 +245,7 @@ function Comments({ run, step }: { run: Run; step: Step }) {
         />
       </div>
       <div>
-        <Button kind="pri" icon="send" busy={busy} can={text.trim() ? true : "Write something first"} onClick={() => void send()}>
+        <Button kind="pri" icon="send" busy={busy} can={canAct(me) !== true ? canAct(me) : text.trim() ? true : "Write something first"} onClick={() => void send()}>
           Comment
         </Button>
       </div>

@@ -1,5 +1,7 @@
 /** Pure: how a definition's runs went: the server's figures, and the newest runs as a picture. */
-import type { Definition, Run } from "~/api/types";
+import type { Definition, Run, RunStatus } from "~/api/types";
+import { duration, money } from "~/lib/format";
+import type { BadgeState } from "~/lib/run-state";
 
 export interface Figures {
   history: { kind: "done" | "failed" | "cancelled" | "open"; height: number }[];
@@ -28,4 +30,23 @@ export function figures(definition: Definition, all: Run[]): Figures {
     running: runs.filter((run) => run.status === "running" || run.status === "pending").length,
     last: runs[0]?.created_at ?? stats?.last_runs[0]?.created_at ?? null,
   };
+}
+
+/** How it usually goes, in a line; empty when it has never run to an end. */
+export function usually(stats: Definition["stats"]): string {
+  if (!stats) return "";
+  const parts = [
+    stats.success_rate === null ? "" : `${Math.round(stats.success_rate * 100)} % done`,
+    stats.median_ms === null ? "" : duration(stats.median_ms),
+    stats.median_cost_usd === null ? "" : money(stats.median_cost_usd),
+  ];
+  return parts.filter(Boolean).join(", ");
+}
+
+const words = { pending: "Queued", running: "Running", paused: "Paused", completed: "Done", failed: "Failed", cancelled: "Cancelled" } as const;
+const looks = { pending: "queued", running: "running", paused: "paused", completed: "done", failed: "failed", cancelled: "cancelled" } as const;
+
+/** The badge of a run of which only its status is known. */
+export function statusBadge(status: RunStatus): { state: BadgeState; words: string } {
+  return { state: looks[status], words: words[status] };
 }

@@ -1,53 +1,46 @@
 /** The definitions of the project: how they do, what is wrong with them, and their text. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo, useRef, useState } from "react";
-import { write } from "~/api/client";
-import { endpoints } from "~/api/endpoints";
-import { keys, queries } from "~/api/queries";
+import { useMemo, useState } from "react";
+import { queries } from "~/api/queries";
 import type { Definition, JsonSchema, Run } from "~/api/types";
 import { useMe, useProject } from "~/features/project/use-project";
+import { useRefresh } from "~/features/project/use-refresh";
 import { useMedia } from "~/lib/media";
 import { canStart } from "~/lib/run-can";
 import { duration, money, phaseLabel, plural } from "~/lib/format";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Badge } from "~/ui/badge";
 import { Button } from "~/ui/button";
+import { CopyButton } from "~/ui/copy";
+import { Find } from "~/ui/find";
 import { Icon } from "~/ui/icon";
 import { Empty, Failure, Skeleton } from "~/ui/state";
-import { useRefusal } from "~/ui/toast";
 import { Ago } from "~/ui/time";
 import { Source } from "./source";
-import { figures, type Figures } from "./template-model";
+import { Rules, Runs } from "./template-facts";
+import { figures, type Figures, usually } from "./template-model";
 
 export function TemplatesPage() {
   const { project } = useProject();
   const me = useMe();
   const search = useSearch({ from: "__root__" });
   const navigate = useNavigate();
-  const cache = useQueryClient();
-  const refused = useRefusal();
   const isNarrow = useMedia("(max-width: 720px)");
   const [q, setQ] = useState("");
-  const input = useRef<HTMLInputElement>(null);
+  const [first, setFirst] = useState<string>();
   const definitions = useQuery(queries.definitions(project?.id ?? ""));
   const { data: board } = useQuery(queries.board(project?.id ?? ""));
-  useShortcuts([{ keys: "/", does: "Search templates", run: () => input.current?.focus() }]);
 
   const all = definitions.data ?? [];
   const shown = all.filter((each) => `${each.name} ${each.key} ${each.description ?? ""}`.toLowerCase().includes(q.trim().toLowerCase()));
-  const open = all.find((each) => each.key === search.open) ?? (isNarrow || search.open ? undefined : (all.find((each) => !each.is_valid) ?? all[0]));
+  // What is shown without having been chosen stays, also when it was shown for its errors and they are mended.
+  const usual = all.find((each) => each.key === first) ?? all.find((each) => !each.is_valid) ?? all[0];
+  if (usual && usual.key !== first) setFirst(usual.key);
+  const open = all.find((each) => each.key === search.open) ?? (isNarrow || search.open ? undefined : usual);
   const run = (each: Definition) => void navigate({ to: ".", search: (before) => ({ ...before, new: each.key }) });
   const show = (each: Definition | null) => void navigate({ to: ".", search: (before) => ({ ...before, open: each?.key }), replace: true });
-  const refresh = async () => {
-    if (!project) return;
-    try {
-      await write("POST", endpoints.refresh(project.id), {});
-      await cache.invalidateQueries({ queryKey: keys.definitions(project.id) });
-    } catch (error) {
-      refused(error, "The folder was not read");
-    }
-  };
+  const refresh = useRefresh();
 
   return (
     <main className="main" id="main">
@@ -56,12 +49,7 @@ export function TemplatesPage() {
         <span className="m11 muted no-phone cut">.agent/workflows/definitions</span>
         <Button kind="ghost" size="sm" icon="retry" label="Read the folder again" onClick={() => void refresh()} />
         <span className="grow" />
-        <label className="search no-phone">
-          <Icon name="search" size="sm" />
-          <span className="sr">Search templates</span>
-          <input ref={input} type="search" placeholder="Search templates" value={q} onChange={(event) => setQ(event.target.value)} />
-          <kbd aria-hidden="true">/</kbd>
-        </label>
+        <Find label="Search templates" value={q} onChange={setQ} />
         <Button kind="pri" icon="plus" keys="C" can={canStart(null, me)} onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, new: "pick" }) })}>
           New run
         </Button>
@@ -78,7 +66,7 @@ export function TemplatesPage() {
             <button type="button" className="back" onClick={() => show(null)}>
               <Icon name="right" className="flip" size="sm" /> All templates
             </button>
-            <Detail definition={open} runs={board?.runs ?? []} />
+            <Detail key={open.id} definition={open} runs={board?.runs ?? []} />
           </div>
         ) : (
           <ul className="tpl-list">
@@ -88,6 +76,7 @@ export function TemplatesPage() {
                   <span className="grow">
                     <span className="medium anywhere">{each.name}</span>
                     <span className="sub">{each.description}</span>
+                    {usually(each.stats) ? <span className="sub num">{usually(each.stats)}</span> : null}
                     <Health definition={each} />
                   </span>
                   <Icon name="right" size="sm" />
@@ -125,7 +114,7 @@ export function TemplatesPage() {
               </tbody>
             </table>
           </div>
-          {open ? <Detail definition={open} runs={board?.runs ?? []} /> : null}
+          {open ? <Detail key={open.id} definition={open} runs={board?.runs ?? []} /> : null}
         </>
       )}
     </main>
@@ -223,7 +212,7 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
             </Button>
           ) : null}
         </div>
-        {whole.error && !whole.data ? <Failure error={whole.error} what="The text" /> : whole.data ? <Source text={whole.data.source ?? ""} diagnostics={found} goTo={bad[error]} /> : <Skeleton rows={12} height={16} />}
+        {whole.error && !whole.data ? <Failure error={whole.error} what="The text" /> : whole.data ? <Source text={whole.data.source ?? ""} diagnostics={found} goTo={bad[error % bad.length]} /> : <Skeleton rows={12} height={16} />}
       </section>
       <aside className="pane tpl-side">
         {bad.length > 0 ? (
@@ -232,6 +221,7 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
             <p className="soft">New runs are refused. {active > 0 ? `The ${plural(active, "run")} under way keep the text they started with.` : "Runs under way keep the text they started with."}</p>
           </div>
         ) : null}
+        <Runs definition={definition} />
         {definition.phases.length > 0 ? (
           <div>
             <h3 className="eyebrow">Phases</h3>
@@ -249,6 +239,7 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
           <h3 className="eyebrow">Arguments</h3>
           <Arguments schema={definition.args_schema} />
         </div>
+        <Rules definition={definition} />
         <div>
           <h3 className="eyebrow">File</h3>
           <dl className="kv">
@@ -258,7 +249,10 @@ function Detail({ definition, runs }: { definition: Definition; runs: Run[] }) {
             </div>
             <div className="kv-row">
               <dt>Path</dt>
-              <dd className="m11 anywhere">{definition.path}</dd>
+              <dd className="row">
+                <span className="m11 anywhere">{definition.path}</span>
+                <CopyButton text={definition.path} label="Copy the path" />
+              </dd>
             </div>
             {definition.hash ? (
               <div className="kv-row">

@@ -21,7 +21,7 @@ export function AskDock({ run }: { run: Run }) {
   if (!ask) return null;
   const question = ask.questions[0];
   return (
-    <div className="ask" role="group" aria-label={ask.kind === "approval" ? "Approval" : "Question"} key={`${ask.step.id}-${question?.id ?? ""}`}>
+    <div className="ask" data-ask tabIndex={-1} role="group" aria-label={ask.kind === "approval" ? "Approval" : "Question"} key={`${ask.step.id}-${question?.id ?? ""}`}>
       {all.length > 1 ? (
         <div className="ask-pages">
           <span>
@@ -37,13 +37,27 @@ export function AskDock({ run }: { run: Run }) {
   );
 }
 
+/** What happens when nobody answers. */
+function then({ step }: Ask): string {
+  switch (step.waiting?.then) {
+    case "approve":
+      return ", then it is approved";
+    case "reject":
+      return ", then it is rejected";
+    case "fail":
+      return ", then the step fails";
+    default:
+      return "";
+  }
+}
+
 function Head({ title, ask }: { title: string; ask: Ask }) {
   return (
     <div className="ask-h">
       <Icon name="baton" />
       <b className="strong ask-title">{title}</b>
       <span className="at">
-        {ask.until ? `open until ${dayAndTime(ask.until)}` : null}
+        {ask.until ? `open until ${dayAndTime(ask.until)}${then(ask)}` : null}
         {ask.until ? null : <Since from={ask.since} />}
       </span>
     </div>
@@ -93,7 +107,7 @@ function Decide({ yes, no, onYes, onNo, extra }: { yes: string; no: string; onYe
   }
   return (
     <div className="ask-f">
-      <Button kind="pri" icon="check" busy={busy === "yes"} can={can} onClick={() => void send("yes")} data-decide>
+      <Button kind="pri" icon="check" busy={busy === "yes"} can={can} onClick={() => void send("yes")}>
         {yes}
       </Button>
       {extra}
@@ -119,7 +133,9 @@ function Approval({ ask }: { ask: Ask }) {
         </div>
       ) : (
         <div className="ask-b ask-b--thin muted t12">
-          Step <code>{ask.step.step_id}</code> waits for you{ask.until ? ", and decides by itself when the time is over" : " as long as it takes"}.
+          <p>
+            Step <code>{ask.step.step_id}</code> waits for you{ask.until ? "" : " as long as it takes"}.
+          </p>
         </div>
       )}
       <Decide

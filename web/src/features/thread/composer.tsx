@@ -1,22 +1,19 @@
 /** The message box: says before sending where the words will go. */
 import { useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
-import { send, write } from "~/api/client";
-import { endpoints } from "~/api/endpoints";
 import { keys } from "~/api/queries";
-import type { Action, Artifact, Run } from "~/api/types";
+import type { Action, Run } from "~/api/types";
+import { stepForFiles, UploadList, useUploads } from "~/features/artifacts/uploads";
 import { useOrders } from "~/features/orders/use-orders";
 import { useMe } from "~/features/project/use-project";
-import { bytes } from "~/lib/format";
 import { canSay } from "~/lib/run-can";
 import { isOver } from "~/lib/run-state";
 import { remember } from "~/lib/stored";
 import { shown } from "~/lib/shortcuts";
 import { agentName } from "~/ui/badge";
 import { Button } from "~/ui/button";
-import { Icon } from "~/ui/icon";
 import { Pick } from "~/ui/menu";
-import { useRefusal, useToast } from "~/ui/toast";
+import { useToast } from "~/ui/toast";
 
 const actions: { value: Action; label: string }[] = [
   { value: "instruction", label: "Instruction" },
@@ -55,12 +52,13 @@ export function destination(run: Run, action: Action): string {
 export function Composer({ run }: { run: Run }) {
   const orders = useOrders();
   const cache = useQueryClient();
-  const refused = useRefusal();
   const toast = useToast();
   const me = useMe();
   const [text, setText] = useState(() => draft(run.id));
   const [wanted, setWanted] = useState<Action | null>(null);
-  const [files, setFiles] = useState<File[]>([]);
+  const uploads = useUploads(run, stepForFiles(run));
+  // One that was refused belongs to the message it was sent with.
+  const fresh = uploads.all.filter((each) => each.message === null);
   const [busy, setBusy] = useState(false);
   const pick = useRef<HTMLInputElement>(null);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -68,7 +66,7 @@ export function Composer({ run }: { run: Run }) {
   const fallback: Action = isOver(run) || !hasAgents ? "comment" : "instruction";
   const action = wanted && canSay(run, wanted, me) === true ? wanted : fallback;
   const can = canSay(run, action, me);
-  const needsWords = !(action in usual) && files.length === 0;
+  const needsWords = !(action in usual) && fresh.length === 0;
 
   const change = (value: string) => {
     setText(value);
@@ -76,39 +74,18 @@ export function Composer({ run }: { run: Run }) {
   };
 
   const submit = async () => {
-    const words = text.trim() || usual[action] || (files.length > 0 ? files.map((file) => file.name).join(", ") : "");
+    const words = text.trim() || usual[action] || fresh.map((each) => each.file.name).join(", ");
     if (!words || busy) return;
     setBusy(true);
     const id = await orders.say(run, words, action);
     if (id !== null) {
       change("");
       setWanted(null);
-      await upload(id);
+      await uploads.send(uploads.all, id);
       void cache.invalidateQueries({ queryKey: keys.messages(run.id) });
     }
     setBusy(false);
     box.current?.focus();
-  };
-
-  const upload = async (message: number) => {
-    const step = run.steps.find((each) => each.status === "running") ?? run.steps.findLast((each) => each.started_at) ?? run.steps[0];
-    for (const file of files) {
-      try {
-        const form = new FormData();
-        form.append("step_id", step?.id ?? "");
-        form.append("name", file.name);
-        form.append("file", file);
-        const answer = await send(endpoints.uploads(run.id), { method: "POST", body: form });
-        const { data } = (await answer.json()) as { data: Artifact };
-        if (data.id) await write("PATCH", endpoints.attach(data.id), { comment_id: message });
-      } catch (error) {
-        refused(error, `${file.name} was not uploaded`);
-      }
-    }
-    if (files.length > 0) {
-      setFiles([]);
-      void cache.invalidateQueries({ queryKey: ["run"] });
-    }
   };
 
   return (
@@ -121,7 +98,7 @@ export function Composer({ run }: { run: Run }) {
       onDragOver={(event) => event.preventDefault()}
       onDrop={(event) => {
         event.preventDefault();
-        setFiles((before) => [...before, ...event.dataTransfer.files]);
+        uploads.add(event.dataTransfer.files);
       }}
     >
       <textarea
@@ -142,23 +119,10 @@ export function Composer({ run }: { run: Run }) {
         }}
         onPaste={(event) => {
           const pasted = [...event.clipboardData.files];
-          if (pasted.length > 0) setFiles((before) => [...before, ...pasted]);
+          if (pasted.length > 0) uploads.add(pasted);
         }}
       />
-      {files.length > 0 ? (
-        <div className="composer-files">
-          {files.map((file, index) => (
-            <span key={`${file.name}-${index}`} className="art">
-              <Icon name="file" />
-              <span className="cut">{file.name}</span>
-              <span className="muted num">{bytes(file.size)}</span>
-              <button type="button" aria-label={`Do not send ${file.name}`} onClick={() => setFiles(files.filter((_, at) => at !== index))}>
-                <Icon name="close" size="xs" />
-              </button>
-            </span>
-          ))}
-        </div>
-      ) : null}
+      <UploadList uploads={uploads} />
       <div className="f">
         <Pick
           small
@@ -183,7 +147,7 @@ export function Composer({ run }: { run: Run }) {
           onChange={(event) => {
             const chosen = [...(event.target.files ?? [])];
             if (chosen.some((file) => file.size > 100 * 1024 * 1024)) toast({ kind: "bad", title: "A file is larger than 100 MB", text: "The server may refuse it." });
-            setFiles((before) => [...before, ...chosen]);
+            uploads.add(chosen);
             event.target.value = "";
           }}
         />

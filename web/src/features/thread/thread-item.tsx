@@ -3,7 +3,8 @@ import { Link } from "@tanstack/react-router";
 import { lazy, memo, type ReactNode, Suspense, useState } from "react";
 import type { Message, Run, ToolUse } from "~/api/types";
 import { ArtifactChip } from "~/features/artifacts/artifact-chip";
-import { clock, cut, timeOfDay } from "~/lib/format";
+import { useMe } from "~/features/project/use-project";
+import { clock, cut, initials, timeOfDay } from "~/lib/format";
 import { plain } from "~/lib/ansi";
 import { agentLetters, agentName } from "~/ui/badge";
 import { Icon, type IconName } from "~/ui/icon";
@@ -16,9 +17,9 @@ const MiniDiff = lazy(() => import("~/features/changes/mini-diff"));
 export const ThreadItem = memo(function ThreadItem({ item, run, onStep }: { item: Item; run: Run; onStep: (key: string) => void }) {
   switch (item.kind) {
     case "message":
-      return <Said message={item.message} run={run} onStep={onStep} />;
+      return <Said message={item.message} lasted={item.lasted} run={run} onStep={onStep} />;
     case "said": {
-      const agent = item.step.session?.agent ?? "agent";
+      const agent = item.step.session?.agent ?? item.step.agent ?? "agent";
       return (
         <div className="msg">
           <span className="ava" aria-hidden="true">
@@ -74,7 +75,7 @@ export const ThreadItem = memo(function ThreadItem({ item, run, onStep }: { item
 /** Who does a step: its agent, else what kind of step it is. */
 function workerOf(run: Run, key: string | null): string {
   const step = run.steps.find((each) => each.step_id === key);
-  return step?.session?.agent ?? step?.type ?? "agent";
+  return step?.session?.agent ?? step?.agent ?? step?.type ?? "agent";
 }
 
 function System({ icon, isGap, at, children }: { icon: IconName; isGap: boolean; at: string; children: ReactNode }) {
@@ -89,29 +90,33 @@ function System({ icon, isGap, at, children }: { icon: IconName; isGap: boolean;
 
 const actionTags: Record<string, string> = { instruction: "Instruction", pause: "Pause", resume: "Resume", cancel: "Cancel", redirect: "Redirect" };
 
-function Said({ message, run, onStep }: { message: Message; run: Run; onStep: (key: string) => void }) {
+function Said({ message, lasted, run, onStep }: { message: Message; lasted: string | undefined; run: Run; onStep: (key: string) => void }) {
+  const me = useMe();
   if (message.message_type === "system") {
     const icon: IconName = /paus/i.test(message.content) ? "pause" : /resum/i.test(message.content) ? "play" : /cancel/i.test(message.content) ? "cancelled" : /limit|wait/i.test(message.content) ? "clock" : "message";
     return (
       <System icon={icon} isGap={icon === "pause" || icon === "clock"} at={message.created_at}>
         <Linked text={message.content} />
+        {lasted ? <span className="num">, {lasted}</span> : null}
       </System>
     );
   }
-  const isYou = message.message_type === "user";
+  const isPerson = message.message_type === "user";
+  const isYou = isPerson && (message.author === null || message.author?.id === me?.id);
+  const name = message.author?.name ?? "Somebody";
   const step = message.step_id ? run.steps.find((each) => each.step_id === message.step_id) : undefined;
-  const agent = message.agent_type ?? step?.session?.agent ?? "agent";
+  const agent = message.agent_type ?? step?.session?.agent ?? step?.agent ?? "agent";
   const action = actionWords(message);
   const tag = actionTags[message.action_type];
   return (
     <div className="msg">
-      <span className={`ava ${isYou ? "ava--you" : ""}`} aria-hidden="true">
-        {isYou ? "Y" : agentLetters(agent)}
+      <span className={`ava ${isYou ? "ava--you" : isPerson ? "ava--person" : ""}`} aria-hidden="true">
+        {isYou ? "Y" : isPerson ? initials(name) : agentLetters(agent)}
       </span>
       <div className="msg-b">
         <div className="msg-h">
-          <b>{isYou ? "You" : agentName(agent)}</b>
-          {tag && isYou ? <span className="tag">{tag}</span> : null}
+          <b className="cut">{isYou ? "You" : isPerson ? name : agentName(agent)}</b>
+          {tag && isPerson ? <span className="tag">{tag}</span> : null}
           {step ? (
             <button type="button" className="msg-step cut" onClick={() => onStep(step.step_id)}>
               {step.name}
@@ -119,9 +124,13 @@ function Said({ message, run, onStep }: { message: Message; run: Run; onStep: (k
           ) : null}
           <At at={message.created_at} seconds />
         </div>
-        <div className={isYou ? "said" : ""}>
-          <Markdown text={message.content} />
-        </div>
+        {message.metadata?.kind === "answer" ? (
+          <Answer message={message} />
+        ) : (
+          <div className={isPerson ? "said" : ""}>
+            <Markdown text={message.content} />
+          </div>
+        )}
         {(run.artifacts ?? []).filter((artifact) => artifact.workflow_comment_id === String(message.id)).map((artifact) => (
           <ArtifactChip key={artifact.id ?? artifact.name} artifact={artifact} />
         ))}
@@ -131,6 +140,20 @@ function Said({ message, run, onStep }: { message: Message; run: Run; onStep: (k
             <span>{action.text}</span>
           </div>
         ) : null}
+      </div>
+    </div>
+  );
+}
+
+/** What was asked, and what was decided. */
+function Answer({ message }: { message: Message }) {
+  const { asked, approved } = message.metadata as { asked?: string; approved?: boolean };
+  return (
+    <div className="said">
+      {asked ? <div className="muted t12 asked anywhere">{cut(asked, 600)}</div> : null}
+      <div className="answer">
+        {approved === undefined ? null : <Icon name={approved ? "check" : "close"} size="sm" />}
+        <Markdown text={message.content} />
       </div>
     </div>
   );

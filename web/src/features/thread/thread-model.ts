@@ -1,18 +1,47 @@
 /** Pure: messages and what the sessions did, as one thread in time, with activity folded. */
 import type { ActivityRow, Message, Step, ToolUse } from "~/api/types";
-import { bytes, plural } from "~/lib/format";
+import { isCut } from "~/api/patch";
+import { bytes, clock, plural } from "~/lib/format";
 
 export type Item =
-  | { kind: "message"; key: string; at: string; message: Message }
+  | { kind: "message"; key: string; at: string; message: Message; lasted?: string }
   | { kind: "said"; key: string; at: string; step: Step; text: string; tone: "message" | "plan" }
   | { kind: "tools"; key: string; at: string; until: string; step: Step | null; tools: ToolUse[]; notes: string[] }
   | { kind: "comments"; key: string; at: string; until: string; agent: string | null; step: string | null; messages: Message[] }
   | { kind: "note"; key: string; at: string; message: Message }
   | { kind: "system"; key: string; at: string; icon: "clock" | "retry" | "warn" | "message"; text: string; isGap: boolean };
 
+/** What the session of one attempt did. */
 export interface Acts {
   step: Step;
+  attempt: number;
   rows: ActivityRow[];
+}
+
+interface Begun {
+  step: Step;
+  number: number;
+  /** When it began. */
+  from: string;
+}
+
+/** The attempts of a step that have begun, the first first. */
+function begun(step: Step): Begun[] {
+  const known = step.attempts ?? [];
+  const all = known.map((each) => ({ step, number: each.number, from: each.started_at }));
+  const last = known.at(-1);
+  // One that has just begun is not in the list yet.
+  const from = last ? (last.ended_at ?? last.started_at) : step.started_at;
+  return from && step.attempt > (last?.number ?? 0) ? [...all, { step, number: step.attempt, from }] : all;
+}
+
+/** The attempts of all sessions of a run in the order of time: not more than so many, the newest. */
+export function sessions(steps: Step[], most: number): Begun[] {
+  return steps
+    .filter((step) => step.session)
+    .flatMap(begun)
+    .sort((a, b) => a.from.localeCompare(b.from))
+    .slice(-most);
 }
 
 /** A message of an agent that only says what it did. */
@@ -40,10 +69,14 @@ function lastOfEach(rows: ActivityRow[]): ActivityRow[] {
   });
 }
 
-function ofSession({ step, rows }: Acts): Item[] {
+function ofSession({ step, attempt, rows }: Acts): Item[] {
   const items: Item[] = [];
   let fold: Extract<Item, { kind: "tools" }> | null = null;
-  for (const row of lastOfEach(rows)) {
+  const from = attempt > 1 ? begun(step).find((each) => each.number === attempt)?.from : undefined;
+  // Until an attempt has a file of its own, that of the one before is read in its place.
+  const own = from ? rows.filter((row) => !row.at || row.at >= from) : rows;
+  if (isCut(rows)) items.push({ kind: "system", key: `cut-${step.id}-${attempt}`, at: own[0]?.at ?? "", icon: "message", text: `${step.name}: what it did before is in the step's Events`, isGap: true });
+  for (const row of lastOfEach(own)) {
     const at = row.at ?? step.started_at ?? "";
     const key = `${row.attempt}-${row.offset}`;
     const { activity } = row;
@@ -86,23 +119,40 @@ function ofActivity(row: ActivityRow, step: Step, key: string, at: string): Item
   }
 }
 
+/** Of the messages that say that a run is paused: how long it was, by their ids. */
+function pauses(messages: Message[]): Map<number, string> {
+  const found = new Map<number, string>();
+  let open: Message | undefined;
+  for (const message of messages) {
+    if (message.message_type !== "system") continue;
+    if (/^Workflow paused(?! for more than)/.test(message.content)) open = message;
+    const end = /^Workflow (resumed|cancelled)/.exec(message.content)?.[1];
+    if (!end || !open) continue;
+    found.set(open.id, `${end} ${clock(Date.parse(message.created_at) - Date.parse(open.created_at), true)} later`);
+    open = undefined;
+  }
+  return found;
+}
+
 /** Neighbouring automatic comments are one fold. */
-function ofMessages(messages: Message[], covered: Set<string>): Item[] {
+function ofMessages(messages: Message[], isShown: (message: Message) => boolean): Item[] {
   const items: Item[] = [];
+  const paused = pauses(messages);
   for (const message of messages) {
     if (!isAutomatic(message)) {
-      items.push({ kind: "message", key: `m-${message.id}`, at: message.created_at, message });
+      const lasted = paused.get(message.id);
+      items.push({ kind: "message", key: `m-${message.id}`, at: message.created_at, message, ...(lasted ? { lasted } : {}) });
       continue;
     }
     if (KEPT.includes(String(message.metadata?.kind))) {
       // What it came to stands above already, in its own words.
-      const isRepeat = message.metadata?.kind === "completed" && message.step_id !== null && covered.has(message.step_id);
+      const isRepeat = message.metadata?.kind === "completed" && isShown(message);
       const content = isRepeat ? message.content.split(":", 1)[0]! : message.content;
       items.push({ kind: "note", key: `m-${message.id}`, at: message.created_at, message: { ...message, content } });
       continue;
     }
     // Where the session itself is shown, it says this better.
-    if (message.step_id && covered.has(message.step_id)) continue;
+    if (isShown(message)) continue;
     const last = items.at(-1);
     if (last?.kind === "comments" && last.step === message.step_id) {
       last.messages.push(message);
@@ -115,8 +165,16 @@ function ofMessages(messages: Message[], covered: Set<string>): Item[] {
 }
 
 export function thread(messages: Message[], acts: Acts[]): Item[] {
-  const covered = new Set(acts.filter((each) => each.rows.length > 0).map((each) => each.step.step_id));
-  const items = [...ofMessages(messages, covered), ...acts.flatMap(ofSession)];
+  const full = acts.filter((each) => each.rows.length > 0);
+  const steps = new Map(full.map(({ step }) => [step.step_id, begun(step)]));
+  const shown = new Set(full.map((each) => `${each.step.step_id}/${each.attempt}`));
+  /** Whether the session in which this was commented on is there itself. */
+  const isShown = (message: Message) => {
+    const attempts = message.step_id === null ? undefined : steps.get(message.step_id);
+    const its = attempts?.findLast((each) => each.from <= message.created_at) ?? attempts?.[0];
+    return its !== undefined && shown.has(`${its.step.step_id}/${its.number}`);
+  };
+  const items = [...ofMessages(messages, isShown), ...acts.flatMap(ofSession)];
   // A stable sort: what happened in the same millisecond stays in its order.
   return items.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
 }

@@ -7,29 +7,22 @@ import type { Run } from "~/api/types";
 import { Button } from "~/ui/button";
 import { Empty, Failure, Skeleton } from "~/ui/state";
 import { ThreadItem } from "./thread-item";
-import { type Acts, thread } from "./thread-model";
+import { type Acts, sessions, thread } from "./thread-model";
 
-/** Sessions that are shown in full; of older ones the messages are. */
+/** Attempts whose sessions are shown in full; of older ones the messages are. */
 const SESSIONS = 24;
 
 export function Thread({ run, onStep }: { run: Run; onStep: (key: string) => void }) {
   const messages = useQuery(queries.messages(run.id));
-  const sessions = useMemo(
-    () =>
-      run.steps
-        .filter((step) => step.session && step.started_at && step.attempt > 0)
-        .sort((a, b) => (a.started_at ?? "").localeCompare(b.started_at ?? ""))
-        .slice(-SESSIONS),
-    [run.steps],
-  );
+  const shown = useMemo(() => sessions(run.steps, SESSIONS), [run.steps]);
   const acts = useQueries({
-    queries: sessions.map((step) => queries.activities(step.id, step.attempt)),
+    queries: shown.map(({ step, number }) => queries.activities(step.id, number)),
     combine: (all) => all.map((each) => each.data),
   });
   const items = useMemo(() => {
-    const known: Acts[] = sessions.flatMap((step, index) => (acts[index] ? [{ step, rows: acts[index] }] : []));
+    const known: Acts[] = shown.flatMap(({ step, number }, index) => (acts[index] ? [{ step, attempt: number, rows: acts[index] }] : []));
     return thread(messages.data ?? [], known);
-  }, [messages.data, sessions, acts]);
+  }, [messages.data, shown, acts]);
 
   const box = useRef<HTMLDivElement>(null);
   const [isAtEnd, setAtEnd] = useState(true);

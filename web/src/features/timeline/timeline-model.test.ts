@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "~/api/types";
-import { foldedAtFirst, shownRows, ticks, timeline, union } from "./timeline-model";
+import { checkpointBefore, foldedAtFirst, shownRows, ticks, timeline, union } from "./timeline-model";
 
 const second = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, n)).toISOString();
 const attempt = (number: number, from: number, to: number | null, status: string) => ({ id: `a${number}`, number, cause: number === 1 ? "first" : "retry", status, error: null, exit_code: null, started_at: second(from), ended_at: to === null ? null : second(to) });
@@ -22,6 +22,25 @@ describe("a run in time", () => {
     expect(model.rows.map((row) => row.kind)).toEqual(["phase", "step", "step"]);
     const first = model.rows[1]!;
     expect(first.kind === "step" && first.bars.map((bar) => bar.kind)).toEqual(["fail", "retry", "done"]);
+  });
+
+  it("draws what is to come within the time that it usually takes, side by side what waits for the same", () => {
+    const coming = (id: string, needs: string[]) => ({ id, step_id: id, name: id, phase: "build", type: "agent", agent: "codex", status: "pending", started_at: null, completed_at: null, waiting: null, session: null, attempts: [], needs });
+    const going = { ...run, status: "running", completed_at: null, progress: { ended: 1, known: 5, estimate_ms: 60_000 }, steps: [{ ...run.steps[0]!, status: "running", completed_at: null, attempts: [attempt(1, 0, null, "running")] }, coming("x", ["a"]), coming("y", ["a"]), coming("z", ["x", "y"])] } as unknown as Run;
+    const plan = (model: ReturnType<typeof timeline>) => model.rows.flatMap((row) => (row.kind === "step" && row.bars[0]?.kind === "plan" ? [[row.step.step_id, (row.bars[0].from - model.from) / 1000, (row.bars[0].to - model.from) / 1000]] : []));
+    const now = Date.parse(second(30));
+    expect(plan(timeline(going, [], now))).toEqual([["x", 40, 50], ["y", 40, 50], ["z", 50, 60]]);
+    // Nobody knows how long one takes that is late.
+    expect(plan(timeline(going, [], Date.parse(second(61))))).toEqual([]);
+    expect(timeline(going, [], now).reasons.find((reason) => reason.key === "work")?.ms).toBe(30_000);
+  });
+
+  it("marks checkpoints at their step, and knows the one before a step", () => {
+    const kept = { ...run, checkpoints: [{ number: 1, step_id: "a", created_at: second(30) }, { number: 2, step_id: "ok", created_at: second(50) }] } as unknown as Run;
+    const marks = timeline(kept, [], 0).rows.map((row) => (row.kind === "step" ? row.checkpoints.length : 0));
+    expect(marks).toEqual([0, 1, 1]);
+    expect(checkpointBefore(kept, kept.steps[1]!)?.number).toBe(1);
+    expect(checkpointBefore(kept, kept.steps[0]!)).toBeUndefined();
   });
 
   it("says where the time went, each second once", () => {

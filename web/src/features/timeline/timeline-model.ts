@@ -1,7 +1,8 @@
 /** Pure: a run in time: phases as bands, steps as rows, attempts and waits as bars, and where the time went. */
-import type { Run, Step } from "~/api/types";
+import type { Checkpoint, Run, Step } from "~/api/types";
 import { phaseLabel } from "~/lib/format";
 import { stepState } from "~/lib/run-state";
+import { agentName } from "~/ui/badge";
 
 export type BarKind = "done" | "run" | "fail" | "need" | "answered" | "wait" | "retry" | "plan";
 
@@ -14,7 +15,7 @@ export interface Bar {
 
 export type Row =
   | { kind: "phase"; key: string; label: string; from: number | null; to: number | null; steps: number; done: number; isEnded: boolean; isOver: boolean }
-  | { kind: "step"; key: string; step: Step; bars: Bar[]; isItem: boolean };
+  | { kind: "step"; key: string; step: Step; bars: Bar[]; isItem: boolean; checkpoints: number[] };
 
 export interface Pause {
   from: number;
@@ -50,6 +51,7 @@ export function timeline(run: Run, events: JournalEvent[], now: number): Model {
   const estimate = run.progress.estimate_ms;
   const to = Math.max(last, !isOver && estimate ? from + estimate : 0, from + 1000);
   const rows = rowsOf(run, last);
+  if (!isOver && estimate) addPlan(rows, last, from + estimate);
   const pauses = pausesOf(events, last);
   return { from, to, now: isOver ? to : now, rows, pauses, reasons: reasons(rows, pauses) };
 }
@@ -57,6 +59,8 @@ export function timeline(run: Run, events: JournalEvent[], now: number): Model {
 function rowsOf(run: Run, now: number): Row[] {
   const labels = run.workflow_definition.phase_labels ?? {};
   const rows: Row[] = [];
+  const taken = new Map<string, number[]>();
+  for (const { step_id: key, created_at: at } of run.checkpoints ?? []) taken.set(key, [...(taken.get(key) ?? []), time(at)]);
   let phase: string | null | undefined;
   for (const step of run.steps) {
     if (step.phase && step.phase !== phase && !step.parent_step_id) {
@@ -73,9 +77,41 @@ function rowsOf(run: Run, now: number): Row[] {
       });
     }
     if (!step.parent_step_id) phase = step.phase;
-    rows.push({ kind: "step", key: step.id, step, bars: bars(step, now), isItem: step.parent_step_id !== undefined });
+    rows.push({ kind: "step", key: step.id, step, bars: bars(step, now), isItem: step.parent_step_id !== undefined, checkpoints: taken.get(step.step_id) ?? [] });
   }
   return rows;
+}
+
+/**
+ * What is to come, within what the run usually takes. How long each step takes is not known: those that wait for the
+ * same share alike, what is at work counts as one of them.
+ */
+function addPlan(rows: Row[], now: number, until: number): void {
+  const coming = rows.flatMap((row) => (row.kind === "step" && row.step.status === "pending" && !row.isItem ? [row] : []));
+  if (coming.length === 0 || until <= now) return;
+  const pending = new Map(coming.map((row) => [row.step.step_id, row.step]));
+  const layers = new Map<string, number>();
+  const layer = (step: Step): number => {
+    const known = layers.get(step.step_id);
+    if (known !== undefined) return known;
+    const found = Math.max(-1, ...step.needs.flatMap((key) => (pending.has(key) ? [layer(pending.get(key)!)] : []))) + 1;
+    layers.set(step.step_id, found);
+    return found;
+  };
+  const isAtWork = rows.some((row) => row.kind === "step" && row.step.status === "running");
+  const deepest = Math.max(...coming.map((row) => layer(row.step)));
+  const share = (until - now) / (deepest + 1 + (isAtWork ? 1 : 0));
+  for (const row of coming) {
+    const begin = now + share * (layer(row.step) + (isAtWork ? 1 : 0));
+    row.bars = [{ kind: "plan", from: begin, to: begin + share, text: row.step.agent ? agentName(row.step.agent) : "" }];
+  }
+}
+
+/** The checkpoint that holds what was before a step, if there is one. */
+export function checkpointBefore(run: Run, step: Step): Checkpoint | undefined {
+  const { started_at: begin } = step;
+  if (!begin) return undefined;
+  return (run.checkpoints ?? []).filter((each) => each.step_id !== step.step_id && time(each.created_at) <= time(begin)).reduce<Checkpoint | undefined>((last, each) => (!last || each.number > last.number ? each : last), undefined);
 }
 
 function tally(steps: Step[]): { steps: number; done: number; isEnded: boolean; isOver: boolean } {

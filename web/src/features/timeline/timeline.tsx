@@ -1,5 +1,5 @@
 /** The timeline tab. */
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { queries } from "~/api/queries";
@@ -11,36 +11,30 @@ import { isOver, stepState } from "~/lib/run-state";
 import { StepIcon } from "~/ui/badge";
 import { useShortcuts } from "~/lib/shortcuts";
 import { Button } from "~/ui/button";
+import { Find } from "~/ui/find";
 import { Icon } from "~/ui/icon";
 import { Since } from "~/ui/time";
-import { type Bar, foldedAtFirst, MANY, type Model, type Reason, shownRows, ticks, timeline } from "./timeline-model";
+import { Dock } from "./timeline-dock";
+import { type Bar, foldedAtFirst, MANY, shownRows, ticks, timeline } from "./timeline-model";
 
-/** Pages of the journal that are read for the pauses. */
-const PAGES = 6;
 const MOST_ZOOM = 200;
 /** What is written behind the last bar has this much room, in pixels. */
 const RESERVE = 76;
 
-const words: Record<Reason["key"], string> = { work: "work", you: "waiting for you", limit: "limits and timers", paused: "paused", retry: "retries" };
-
 export default function Timeline({ run, onStep }: { run: Run; onStep: (key: string) => void }) {
   const now = useNow(!isOver(run));
-  const events = useInfiniteQuery(queries.events(run.id));
-  const { hasNextPage, isFetchingNextPage, fetchNextPage, data } = events;
-  useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && (data?.pages.length ?? 0) < PAGES) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage, data]);
+  const pauses = useQuery(queries.pauses(run.id));
   const paused = run.paused_at;
   useEffect(() => {
-    void events.refetch();
+    void pauses.refetch();
     // When it is paused or goes on, the journal has more to say.
   }, [paused]);
 
-  const known = useMemo(() => (data?.pages ?? []).flatMap((page) => page.data), [data]);
-  const model = useMemo(() => timeline(run, known, now), [run, known, now]);
+  const { data } = pauses;
+  const model = useMemo(() => timeline(run, data ?? [], now), [run, data, now]);
   const [zoom, setZoom] = useState(1);
   const [query, setQuery] = useState("");
-  const field = useRef<HTMLInputElement>(null);
+  const [selected, setSelected] = useState<string | null>(null);
   const [folded, setFolded] = useState<Set<string>>(() => foldedAtFirst(model.rows));
   const all = useMemo(() => shownRows(model.rows, folded, query), [model.rows, folded, query]);
   const isMany = run.steps.length > MANY;
@@ -53,10 +47,11 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
   const more = () => setZoom((before) => Math.min(MOST_ZOOM, before * 1.6));
   const less = () => setZoom((before) => Math.max(1, before / 1.6));
   useShortcuts([
-    ...(isMany ? [{ keys: "/", does: "Find a step", run: () => field.current?.focus() }] : []),
     { keys: "+", does: "More detail", run: more },
     { keys: "-", does: "Less detail", run: less },
     { keys: "0", does: "All of it", run: () => setZoom(1) },
+    { keys: "j", does: "Next step", run: () => move(1) },
+    { keys: "k", does: "Step before", run: () => move(-1) },
   ]);
   const box = useRef<HTMLDivElement>(null);
   const isNarrow = useMedia("(max-width: 720px)");
@@ -89,6 +84,14 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
     paddingStart: 32,
   });
   const height = Math.max(rows.getTotalSize(), 0);
+  const move = (by: number) => {
+    const steps = all.flatMap((row, index) => (row.kind === "step" ? [{ id: row.step.id, index }] : []));
+    const at = steps.findIndex((each) => each.id === selected);
+    const next = steps[at < 0 ? 0 : Math.min(steps.length - 1, Math.max(0, at + by))];
+    if (!next) return;
+    setSelected(next.id);
+    rows.scrollToIndex(next.index, { align: "auto" });
+  };
   // Of many steps it begins at what is going on.
   useEffect(() => {
     const at = isMany ? all.findIndex((row) => row.kind === "step" && row.step.status === "running") : -1;
@@ -118,27 +121,15 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
           <span>
             <i className="tb--need" /> you
           </span>
+          <span>
+            <i className="tb--plan" /> estimate
+          </span>
+          <span>
+            <i className="cpm" /> checkpoint
+          </span>
         </div>
         <span className="grow" />
-        {isMany ? (
-          <label className="search search--sm">
-            <Icon name="search" size="sm" />
-            <span className="sr">Find a step</span>
-            <input
-              ref={field}
-              type="search"
-              placeholder="Find a step"
-              value={query}
-              onChange={(event) => setQuery(event.target.value)}
-              onKeyDown={(event) => {
-                if (event.key !== "Escape") return;
-                setQuery("");
-                event.currentTarget.blur();
-              }}
-            />
-            <kbd aria-hidden="true">/</kbd>
-          </label>
-        ) : null}
+        {isMany ? <Find small label="Find a step" value={query} onChange={setQuery} /> : null}
         <div className="row">
           <Button size="sm" label="Less detail" can={zoom > 1 ? true : "All of it is shown"} onClick={less}>
             −
@@ -209,7 +200,12 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
             const { step } = row;
             const last = row.bars.at(-1);
             return (
-              <div key={row.key} className={`tlx-row ${row.isItem ? "tl-row--sub" : "tl-row"}`} style={{ transform: `translateY(${item.start}px)`, height: item.size }}>
+              <div
+                key={row.key}
+                className={`tlx-row ${row.isItem ? "tl-row--sub" : "tl-row"} ${step.id === selected ? "sel" : ""}`}
+                style={{ transform: `translateY(${item.start}px)`, height: item.size }}
+                onClick={() => setSelected(step.id)}
+              >
                 <button type="button" className="tlx-name tlx-step" style={{ width: names }} onClick={() => onStep(step.step_id)}>
                   <StepIcon state={stepState(step, run)} />
                   <span className="tlx-t" title={step.name}>{row.isItem ? step.step_id : step.name}</span>
@@ -218,7 +214,10 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
                 {row.bars.map((bar, index) => (
                   <Piece key={index} bar={bar} left={names + x(bar.from)} width={x(bar.to) - x(bar.from)} title={`${step.name}: ${clock(bar.to - bar.from, true)}`} />
                 ))}
-                {last && step.status !== "running" && (step.session?.cost_usd || step.error_message) ? (
+                {row.checkpoints.map((at) => (
+                  <span key={at} className="cpm" style={{ left: names + x(at) }} title={`Checkpoint, ${timeOfDay(new Date(at).toISOString(), true)}`} />
+                ))}
+                {last && last.kind !== "plan" && step.status !== "running" && (step.session?.cost_usd || step.error_message) ? (
                   <span className="tb-l" style={{ left: names + Math.max(x(last.to), x(last.from) + 14) }}>
                     {step.error_message ? step.error_message.split("\n", 1)[0]!.slice(0, 60) : money(step.session?.cost_usd)}
                   </span>
@@ -229,7 +228,7 @@ export default function Timeline({ run, onStep }: { run: Run; onStep: (key: stri
           {all.length === 0 ? <p className="tlx-none muted">No step is called like this.</p> : null}
         </div>
       </div>
-      <Dock model={model} isOver={isOver(run)} />
+      <Dock run={run} model={model} step={run.steps.find((each) => each.id === selected)} />
     </div>
   );
 }
@@ -239,37 +238,5 @@ function Piece({ bar, left, width, title }: { bar: Bar; left: number; width: num
     <span className={`tb tb--${bar.kind}`} style={{ left, width: Math.max(3, width) }} title={title}>
       {width > 14 + bar.text.length * 6 ? bar.text : ""}
     </span>
-  );
-}
-
-function Dock({ model, isOver }: { model: Model; isOver: boolean }) {
-  const time = (ms: number) => clock(ms, isOver);
-  const total = model.reasons.reduce((sum, reason) => sum + reason.ms, 0);
-  const work = model.reasons.find((reason) => reason.key === "work")?.ms ?? 0;
-  if (total === 0) return null;
-  return (
-    <div className="dock dock--time">
-      <div>
-        <h3 className="eyebrow">Where {time(model.now - model.from)} went</h3>
-        <div className="dock-n">{duration(work)} work</div>
-        <div className="muted t12">{duration(Math.max(0, total - work))} waiting</div>
-      </div>
-      <div>
-        <h3 className="eyebrow">By reason</h3>
-        <div className="stack" role="img" aria-label={model.reasons.filter((reason) => reason.ms > 0).map((reason) => `${words[reason.key]} ${time(reason.ms)}`).join(", ")}>
-          {model.reasons.map((reason) => (reason.ms > 0 ? <i key={reason.key} className={`why-${reason.key}`} style={{ flexGrow: reason.ms / total, flexBasis: 0, minWidth: 3 }} /> : null))}
-        </div>
-        <div className="dock-l soft t12">
-          {model.reasons.map((reason) =>
-            reason.ms > 0 ? (
-              <span key={reason.key}>
-                <i className={`dot why-${reason.key}`} aria-hidden="true" />
-                {words[reason.key]} <span className="num">{time(reason.ms)}</span>
-              </span>
-            ) : null,
-          )}
-        </div>
-      </div>
-    </div>
   );
 }

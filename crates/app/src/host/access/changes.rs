@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use baton_core::ids::{ProjectId, TokenId, UserId};
+use baton_core::ids::{CommandId, ProjectId, TokenId, UserId};
 use baton_core::time::Timestamp;
 use baton_store::access::{AccessError, Member, Token, User};
 
@@ -39,6 +39,8 @@ pub struct NewUser {
     pub role: Role,
     /// Its password; without one it signs in by tokens only.
     pub password: Option<String>,
+    /// What asks for it: the same asks for the same user.
+    pub command: Option<CommandId>,
 }
 
 /// What changes about a user.
@@ -65,6 +67,9 @@ pub struct NewToken {
     pub role: Role,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+    /// What asks for it, and the value that only this data directory makes of that: the same asks
+    /// for the same token.
+    pub command: Option<(CommandId, String)>,
 }
 
 fn checked_name(pointer: &'static str, name: &str) -> Result<String, Change> {
@@ -96,7 +101,7 @@ impl Access {
         users
     }
 
-    /// Makes a user. Takes a while, and blocks.
+    /// Makes a user, or gives the one that its command has made. Takes a while, and blocks.
     ///
     /// # Errors
     /// [`Change`].
@@ -118,10 +123,14 @@ impl Access {
             username,
         };
         let mut state = self.lock();
+        if let Some(made) = self.made(new.command.as_ref())? {
+            let made = made.parse().ok().and_then(|id| state.users.get(&id));
+            return made.cloned().ok_or(Change::None("user"));
+        }
         if state.named(&user.username).is_some() {
             return Err(Change::Taken(user.username));
         }
-        self.store.put_user(&user)?;
+        self.store.add_user(&user, new.command.as_ref())?;
         state.users.insert(user.id, user.clone());
         Ok(user)
     }
@@ -194,12 +203,22 @@ impl Access {
         tokens
     }
 
-    /// Makes a token: it, and its value, which is known to nobody afterwards. Blocks.
+    /// Makes a token, or gives the one that its command has made: it, and its value, which is kept
+    /// nowhere. Blocks.
     ///
     /// # Errors
     /// [`Change`].
     pub fn add_token(&self, new: NewToken) -> Result<(Token, String), Change> {
-        let value = secret_token();
+        let (command, value) = match new.command {
+            Some((command, value)) => (Some(command), value),
+            None => (None, secret_token()),
+        };
+        let mut state = self.lock();
+        if let Some(made) = self.made(command.as_ref())? {
+            let token = state.tokens.get(&super::hashed(&value));
+            let token = token.filter(|token| token.id.to_string() == made).cloned();
+            return Ok((token.ok_or(Change::None("token"))?, value));
+        }
         let now = super::super::now();
         if new.expires_at.is_some_and(|ends| ends <= now) {
             return Err(Change::Field("/expires_at", "this is in the past".into()));
@@ -213,16 +232,24 @@ impl Access {
             created_at: now,
             expires_at: new.expires_at,
         };
-        let mut state = self.lock();
         if !state.users.contains_key(&new.user) {
             return Err(Change::None("user"));
         }
-        self.store.put_token(&token)?;
+        self.store.put_token(&token, command.as_ref())?;
         state.tokens.insert(token.hash, token.clone());
         Ok((token, value))
     }
 
-    /// Takes a token back; only one of this user, if one is given. Blocks.
+    /// The id of what this command has made.
+    fn made(&self, command: Option<&CommandId>) -> Result<Option<String>, AccessError> {
+        match command {
+            Some(command) => self.store.made(command),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a token back, and the sessions that were made of it; only one of this user, if one is
+    /// given. Blocks.
     ///
     /// # Errors
     /// [`Change`].
@@ -233,6 +260,9 @@ impl Access {
         let hash = found.ok_or(Change::None("token"))?.hash;
         self.store.remove_token(id)?;
         state.tokens.remove(&hash);
+        state
+            .sessions
+            .retain(|_, session| session.token != Some(id));
         // The next start makes another one.
         let kept = std::fs::read_to_string(&self.token_file).unwrap_or_default();
         if super::hashed(kept.trim()) == hash {

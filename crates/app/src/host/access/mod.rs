@@ -34,11 +34,17 @@ use super::files;
 /// The first token's file in the data directory.
 const TOKEN: &str = "token";
 
+/// How a token's value begins, so that people and scanners of secrets know it.
+pub const TOKEN_PREFIX: &str = "baton_";
+
 /// How long a sign-in link may be used.
 const LINK: Duration = Duration::from_secs(15 * 60);
 
 /// How long a browser stays signed in.
 pub const SESSION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Names of users that only signed tokens know, at most.
+const FOREIGN: usize = 10_000;
 
 /// Who somebody has shown to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +57,8 @@ pub struct Shown {
     pub most: Role,
     /// The role of one whom only their token knows.
     pub given: Option<Role>,
+    /// The token that was shown, if it was one that is kept here.
+    pub token: Option<TokenId>,
 }
 
 /// Why nobody is signed in.
@@ -80,6 +88,8 @@ struct State {
     sessions: HashMap<Hashed, Session>,
     members: HashMap<ProjectId, HashMap<UserId, Role>>,
     links: HashMap<Hashed, Timestamp>,
+    /// The names of those whom only signed tokens know, as far as they have come by.
+    foreign: HashMap<UserId, String>,
 }
 
 /// Why the store could not be opened.
@@ -166,7 +176,7 @@ impl Access {
                 created_at: now,
                 expires_at: None,
             };
-            self.store.put_token(&token)?;
+            self.store.put_token(&token, None)?;
             free.insert(token);
         }
         Ok(())
@@ -174,16 +184,22 @@ impl Access {
 
     /// Whose token this is.
     pub fn token(&self, value: &str) -> Option<Shown> {
-        let state = self.lock();
+        let mut state = self.lock();
         match state.tokens.get(&hashed(value)) {
             Some(token) => {
                 let ended = token.expires_at.is_some_and(|ends| super::now() >= ends);
                 let most = Role::of(&token.role)?;
-                (!ended).then(|| state.shown(token.user, most)).flatten()
+                let shown = state.shown(token.user, most).filter(|_| !ended)?;
+                Some(Shown {
+                    token: Some(token.id),
+                    ..shown
+                })
             }
             None if value.split('.').count() == 3 => {
                 let claims = self.signers.read_token(value)?;
-                state.claimed(&claims.sub, claims.role)
+                let shown = state.claimed(&claims.sub, claims.role)?;
+                state.remember(&shown);
+                Some(shown)
             }
             None => None,
         }
@@ -197,6 +213,14 @@ impl Access {
         holds
             .then(|| state.shown(session.user, Role::Admin))
             .flatten()
+    }
+
+    /// A user's name for people; the id, when nobody knows it (any more).
+    pub fn name(&self, user: UserId) -> String {
+        let state = self.lock();
+        let known = state.users.get(&user).map(|user| &user.name);
+        let known = known.or_else(|| state.foreign.get(&user));
+        known.cloned().unwrap_or_else(|| user.to_string())
     }
 
     /// What somebody may do where no project is meant. Asked anew each time: what is taken away is
@@ -303,13 +327,19 @@ impl Access {
     pub fn sign_in(&self, who: &Shown) -> Result<String, AccessError> {
         let value = secret();
         let now = super::now();
+        let mut state = self.lock();
+        let mut tokens = state.tokens.values();
+        let token = who.token.and_then(|id| tokens.find(|token| token.id == id));
         let session = Session {
             hash: hashed(&value),
             user: who.user,
-            expires_at: now.plus(SESSION),
+            expires_at: token
+                .and_then(|token| token.expires_at)
+                .map_or(now.plus(SESSION), |ends| ends.min(now.plus(SESSION))),
+            // One that was taken back meanwhile is refused by the disk.
+            token: who.token,
         };
         self.store.put_session(&session, now)?;
-        let mut state = self.lock();
         state.sessions.retain(|_, session| now < session.expires_at);
         state.sessions.insert(session.hash, session);
         Ok(value)
@@ -361,6 +391,7 @@ impl State {
             username: user.username.clone(),
             most,
             given: None,
+            token: None,
         })
     }
 
@@ -376,7 +407,16 @@ impl State {
             username: subject.chars().take(100).collect(),
             most: role,
             given: Some(role),
+            token: None,
         })
+    }
+
+    /// Keeps the name of one whom only their token knows.
+    fn remember(&mut self, shown: &Shown) {
+        if shown.given.is_some() && self.foreign.len() < FOREIGN {
+            let name = || shown.username.clone();
+            self.foreign.entry(shown.user).or_insert_with(name);
+        }
     }
 
     fn role(&self, who: &Shown) -> Role {
@@ -410,7 +450,7 @@ fn secret() -> String {
     format!("{}{}", half(), half())
 }
 
-/// A token's value: begins so that people and scanners of secrets know it.
+/// A token's value.
 fn secret_token() -> String {
-    format!("baton_{}", secret())
+    format!("{TOKEN_PREFIX}{}", secret())
 }

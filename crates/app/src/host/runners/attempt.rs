@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::agent::{self, Activities, Begin, Commentary, Limits, Places, Prepared, Talk, Who};
 use super::environment::Vendor;
-use super::{ShepherdRunners, artifacts, environment, logs};
+use super::{ShepherdRunners, artifacts, environment, logs, outputs};
 use crate::host::attempt_tokens::TOKEN_FILE;
 use crate::host::clock::SystemClock;
 use crate::host::environments::Environment;
@@ -139,7 +139,7 @@ impl ShepherdRunners {
         }
     }
 
-    fn dir(&self, attempt: AttemptId) -> Result<AttemptDir, Box<AttemptEnd>> {
+    pub(super) fn dir(&self, attempt: AttemptId) -> Result<AttemptDir, Box<AttemptEnd>> {
         AttemptDir::new(&self.inner.data_dir, &attempt.to_string())
             .map_err(|error| Box::new(not_started(error.to_string())))
     }
@@ -214,6 +214,11 @@ impl ShepherdRunners {
         dir: &AttemptDir,
     ) -> Result<AttemptSpec, Box<AttemptEnd>> {
         let log_dir = self.log_dir(launch)?;
+        let goes_on = work.resume.is_some();
+        outputs::bring(&self.inner.data_dir, launch, goes_on, &dir.output()).map_err(|error| {
+            let message = format!("the output that was set before: {error}");
+            Box::new(failed(ErrorCode::Disk, message))
+        })?;
         let prepared = self.converse(launch, work, dir, log_dir, false)?;
         // What it writes to standard error is for the attempt's end, not for its answer.
         let common = self.spec(

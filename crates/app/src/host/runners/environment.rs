@@ -101,4 +101,25 @@ mod tests {
             .collect();
         assert_eq!(left, ["OPENAI_API_KEY", "PATH"]);
     }
+
+    #[test]
+    fn each_vendors_keys_go_to_its_own_agent_and_to_no_other() {
+        for (key, owner) in VENDOR_KEYS {
+            for vendor in [
+                Vendor::Anthropic,
+                Vendor::OpenAi,
+                Vendor::Google,
+                Vendor::Nobody,
+            ] {
+                let all = Environment::from([(key.to_owned(), "secret".to_owned())]);
+                let gets = inherited(all, vendor).contains_key(key);
+                let may = owner == vendor && vendor != Vendor::Nobody;
+                assert_eq!(gets, may, "{key} for {vendor:?}");
+            }
+        }
+        let owner = |key: &str| VENDOR_KEYS.iter().find(|(known, _)| *known == key);
+        assert_eq!(owner("ANTHROPIC_API_KEY").unwrap().1, Vendor::Anthropic);
+        assert_eq!(owner("OPENAI_API_KEY").unwrap().1, Vendor::OpenAi);
+        assert_eq!(owner("GEMINI_API_KEY").unwrap().1, Vendor::Google);
+    }
 }

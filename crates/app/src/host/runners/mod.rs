@@ -12,6 +12,7 @@ mod glob;
 mod kinds;
 mod logs;
 mod names;
+mod outputs;
 mod workspace;
 
 use std::collections::{HashMap, HashSet};
@@ -37,6 +38,7 @@ pub use artifacts::artifact_path;
 pub use kinds::kind_of;
 pub use logs::{directories as log_directories, executions};
 pub use names::{numbered, safe_name};
+pub use outputs::forget as forget_outputs;
 pub use workspace::{discard as discard_workspace, spec as workspace_spec};
 
 /// Enough for launching, waiting and concluding; only what is touched takes memory.
@@ -199,6 +201,12 @@ impl ShepherdRunners {
             (Some(end), ..) => end,
             (None, ..) => return,
         };
+        if launch.terms.is_agent
+            && let Ok(dir) = self.dir(launch.attempt)
+        {
+            // Its directory is there until the end is in the journal.
+            outputs::carry(&self.inner.data_dir, launch, &end, &dir.output());
+        }
         reports.ended(launch.attempt, end);
     }
 

@@ -114,7 +114,8 @@ async fn enter(
     if let Some(from) = from {
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let id = protection::identify(&mut response);
-        tracing::info!(target: "baton::access", request = id, %from, user, %method, path, status, ms);
+        let run = run_of(path);
+        tracing::info!(target: "baton::access", request = id, %from, user, %method, path, run, status, ms);
     }
     // What was refused for want of credentials is in the access log: strangers write no trail.
     // What tools of the MCP server do is noted where they do it.
@@ -136,6 +137,16 @@ async fn enter(
         host.access.trail().note(crate::host::now(), &deed);
     }
     response
+}
+
+/// The run that a path names.
+fn run_of(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/api/")?;
+    let (_, rest) = rest
+        .split_once("workflow-executions/")
+        .or_else(|| rest.split_once("workflows/"))
+        .filter(|(before, _)| before.is_empty())?;
+    rest.split('/').next()
 }
 
 async fn may(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri) -> Answer<()> {

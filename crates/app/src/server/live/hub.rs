@@ -125,10 +125,15 @@ impl Hub {
 
     /// Says something of a project that is in no journal.
     pub fn tell(&self, project: ProjectId, kind: &'static str, data: Value) {
+        self.tell_of_run(project, NO_RUN, kind, data);
+    }
+
+    /// Says something of a run that is in no journal.
+    pub fn tell_of_run(&self, project: ProjectId, run: RunId, kind: &'static str, data: Value) {
         let piece = Piece {
             kind,
             data,
-            run: NO_RUN,
+            run,
             project,
         };
         let _ = self.said.send(Said::Output(loose(piece)));

@@ -137,6 +137,11 @@ impl Reader {
         Ok(())
     }
 
+    /// Whose events it may give.
+    pub fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
     /// Does not want these topics any more.
     pub fn unsubscribe(&mut self, topics: &Topics) {
         let now = Arc::new(self.topics.without(topics));

@@ -123,7 +123,7 @@ async fn hear(host: &Arc<Host>, reader: &mut Reader, text: &str) -> Option<Messa
     if names.is_empty() {
         return Some(error("bad_topic", "`topics` names none"));
     }
-    let done = match Topics::parse(host, names).await {
+    let done = match Topics::parse(host, names, reader.audience()).await {
         Ok(topics) => match &word {
             Word::Subscribe { after, .. } => reader.subscribe(topics, *after),
             _ => {

@@ -14,9 +14,7 @@ use baton_engine::ports::{Aggregate, Position, Stored};
 use super::progress::{Piece, Progress, Started};
 use crate::host::Host;
 use crate::server::story::Story;
-use crate::server::wire::event::{
-    Look, Outlook, Told, position, sent, step_word, told, told_by_commit,
-};
+use crate::server::wire::event::{Before, Outlook, Told, position, sent, told, told_by_commit};
 
 /// Runs whose state is kept between their commits.
 const KEPT: usize = 1024;
@@ -96,9 +94,8 @@ impl Teller {
         let outlook = story.as_ref().map(|story| Outlook::at(&story.run));
         let outlook = outlook.unwrap_or_default();
         for (index, event) in events.iter().enumerate() {
-            let look = story.as_ref().map(|story| Look::at(&story.run));
-            let step = story.as_ref();
-            let step = step.and_then(|story| step_word(&story.run, event));
+            let before = story.as_ref().map(|story| Before::of(&story.run, event));
+            let before = before.unwrap_or_default();
             let plans = self.host.engine.plans();
             if let Err(error) = Story::apply_one(&mut story, plans, stored, index, event) {
                 tracing::warn!(%run, %error, "a commit cannot be told");
@@ -107,7 +104,7 @@ impl Teller {
             let Some(story) = story.as_ref() else {
                 continue;
             };
-            all.extend(told(story, event, look.as_ref(), step));
+            all.extend(told(story, event, &before, &self.host.access));
             let project = story.run.created.project.id;
             if let Some(progress) = progress.as_deref_mut()
                 && wants(run, Some(project)) == Some(true)

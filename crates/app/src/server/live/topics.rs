@@ -7,6 +7,8 @@ use baton_core::ids::{ProjectId, RunId};
 
 use super::super::error::{Answer, Problem};
 use super::super::find;
+use super::super::story::Story;
+use super::audience::Audience;
 use crate::host::Host;
 
 /// At most so many topics per connection.
@@ -33,11 +35,15 @@ impl Topics {
     }
 
     /// The topics of these names: `run:<id or number>`, `project:<id>`; those of later parts are
-    /// taken and say nothing yet.
+    /// taken and say nothing yet. So is the id of what is not there, or may not be seen.
     ///
     /// # Errors
-    /// `bad_topic`, or that there is no such run.
-    pub async fn parse<T: AsRef<str>>(host: &Arc<Host>, names: &[T]) -> Answer<Self> {
+    /// `bad_topic`, or that there is no run of this number that this audience may see.
+    pub async fn parse<T: AsRef<str>>(
+        host: &Arc<Host>,
+        names: &[T],
+        audience: &Audience,
+    ) -> Answer<Self> {
         if names.len() > MOST {
             return Err(too_many());
         }
@@ -54,7 +60,12 @@ impl Topics {
             };
             match name.split_once(':') {
                 Some(("run", run)) => {
-                    topics.runs.insert(find::run_id(host, run).await?);
+                    let id = find::run_id(host, run).await?;
+                    let is_number = run.parse::<RunId>().is_err();
+                    if is_number && !sees(host, id, audience).await? {
+                        return Err(find::no_run(run));
+                    }
+                    topics.runs.insert(id);
                 }
                 Some(("project", id)) => {
                     topics.projects.insert(id.parse().map_err(|_| wrong())?);
@@ -120,6 +131,15 @@ impl Topics {
     pub fn projects(&self) -> impl Iterator<Item = ProjectId> {
         self.projects.iter().copied()
     }
+}
+
+async fn sees(host: &Arc<Host>, run: RunId, audience: &Audience) -> Answer<bool> {
+    let audience = audience.clone();
+    find::blocking(host, move |host| {
+        let story = Story::load_created(host.journal.as_ref(), host.engine.plans(), run)?;
+        Ok(story.is_some_and(|story| audience.sees(story.run.created.project.id)))
+    })
+    .await
 }
 
 fn too_many() -> Problem {

@@ -70,10 +70,10 @@ async fn create(
     let reply = host.engine.send(run, command, caller.command).await?;
     let posted = reply.message_id().unwrap_or(0);
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    let data = find::blocking(&host, move |_| {
+    let data = find::blocking(&host, move |host| {
         let said = views.message(posted)?;
         let said = said.ok_or_else(|| Problem::internal(&"the comment is not in the thread"))?;
-        shown(&views, &said)
+        shown(host, &views, &said)
     })
     .await?;
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))
@@ -99,7 +99,7 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
     let step = params.get("step_id").map(str::to_owned);
     let run = find::run_id(&host, &id).await?;
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    let found = find::blocking(&host, move |_| {
+    let found = find::blocking(&host, move |host| {
         let row = find::row(&views, run)?;
         let mut said = match step {
             Some(step) => {
@@ -111,15 +111,15 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
         let is_more = said.len() > limit;
         said.truncate(limit);
         let next = said.last().filter(|_| is_more).map(|last| last.id);
-        let data: Answer<Vec<Value>> = said.iter().map(|said| shown(&views, said)).collect();
+        let data: Answer<Vec<Value>> = said.iter().map(|said| shown(host, &views, said)).collect();
         Ok(json!({"data": data?, "next_cursor": next.map(|id| id.to_string())}))
     });
     Ok(Json(found.await?))
 }
 
 /// A comment with its artifacts.
-fn shown(views: &Views, said: &MessageRow) -> Answer<Value> {
+fn shown(host: &Host, views: &Views, said: &MessageRow) -> Answer<Value> {
     let artifacts = views.artifacts_at(said.run, said.n)?;
     let artifacts = wire::artifact::list(artifacts);
-    Ok(wire::message::comment(said, artifacts))
+    Ok(wire::message::comment(said, artifacts, &host.access))
 }

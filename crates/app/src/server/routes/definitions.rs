@@ -21,6 +21,7 @@ use super::super::figures::stats;
 use super::super::paging::page;
 use super::super::wire;
 use super::super::{State, find};
+use crate::host::access::Role;
 use crate::host::definitions::{Found, list as on_disk};
 use crate::host::{Host, scripts};
 
@@ -54,7 +55,7 @@ async fn list(State(host): State, identity: Identity, params: Params) -> Answer<
         let found = seen.flat_map(on_disk);
         let row = |found: Found| {
             let mut row = wire::definition::file(&found, false);
-            row["stats"] = stats(host, &views, found.id)?;
+            row["stats"] = stats(&views, found.id)?;
             Ok((format!("{}/{}", found.project, found.key), row))
         };
         page(found.map(row).collect::<Answer<_>>()?, &params)
@@ -78,9 +79,9 @@ async fn one(State(host): State, Segment(id): Segment, identity: Identity) -> An
             Err(_) => return Err(none),
         },
     };
-    let data = find::blocking(&host, move |host| {
+    let data = find::blocking(&host, move |_| {
         let mut data = wire::definition::file(&found, true);
-        data["stats"] = stats(host, &views, found.id)?;
+        data["stats"] = stats(&views, found.id)?;
         Ok(data)
     });
     Ok(Json(json!({"data": data.await?})))
@@ -102,7 +103,7 @@ async fn archived(
         let newest = views.runs(&filter, None, 1)?.rows.into_iter().next();
         let Some(run) = newest else { return Ok(None) };
         let mut data = wire::definition::archived(&run);
-        data["stats"] = stats(host, &views, run.definition)?;
+        data["stats"] = stats(&views, run.definition)?;
         Ok(Some((run.id, data)))
     });
     let Some((run, mut data)) = newest.await? else {
@@ -133,7 +134,11 @@ struct Validate {
     request_body = Validate,
     responses((status = 200, description = "What is wrong with it, if anything.", body = Data<Validation>))
 )]
-async fn validate(State(host): State, Body(body): Body<Validate>) -> Answer<Json<Value>> {
+async fn validate(
+    State(host): State,
+    identity: Identity,
+    Body(body): Body<Validate>,
+) -> Answer<Json<Value>> {
     let Some(source) = body.source else {
         return Err(Problem::field(
             "/source",
@@ -156,6 +161,10 @@ async fn validate(State(host): State, Body(body): Body<Validate>) -> Answer<Json
         Some(id) => Some(find::project(&host, id).await?),
         None => None,
     };
+    if let Some(project) = &project {
+        // What is wrong is said with lines of the files that are imported.
+        identity.may_in(project.id, Role::Viewer)?;
+    }
     let parsed = find::blocking(&host, move |_| {
         if is_code {
             let project = project.map(|project| project.path);

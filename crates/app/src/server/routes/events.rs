@@ -52,7 +52,7 @@ async fn open(
         }
         None => params.number("after")?,
     };
-    let topics = Topics::parse(host, &params.all("topics")).await?;
+    let topics = Topics::parse(host, &params.all("topics"), &audience).await?;
     Ok(Reader::open(host, hub, topics, audience, after))
 }
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_core::run::event::{Actor, RunCreated};
@@ -20,15 +20,17 @@ use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::answer::Made;
 use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::describe::{
     Checkpoint, Data, EventParams, JournalEvent, Page, PageParams, RewindParams, RewindPreview,
     RunDetail, Unread,
 };
 use super::super::error::{Answer, Problem};
-use super::super::list::{self, beside};
+use super::super::list;
+use super::super::live::Hub;
 use super::super::paging::{numbered, page};
-use super::super::wire::run::Whole;
+use super::super::wire::run::{Beside, Whole};
 use super::super::{State, activities, find, own_files, start, wire};
 use crate::host::Host;
 
@@ -59,21 +61,23 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
     operation_id = "get_run",
     responses((status = 200, description = "The run with all that belongs to it.", body = Data<RunDetail>))
 )]
-async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Json<Value>> {
+async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer<Made> {
     let id = find::run_id(&host, &id).await?;
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let whole = move |host: &Host| {
         let whole = all_of(&views, id)?;
-        let estimate = views.estimate(whole.run.definition)?;
-        let mut run = wire::run::whole(&whole, &beside(host, id, estimate));
-        if let Actor::User(user) = caller.by {
-            run["unread"] = list::unread(host, &views, id, user)?.into();
-        }
-        activities::fill_all(host, &whole, &mut run["steps"]);
-        Ok(run)
+        let beside = Beside {
+            stuck: host.engine.stuck(id),
+            estimate: views.estimate(whole.run.definition)?,
+            unread: list::unread(host, &views, &caller, &[&whole.run])?
+                .iter()
+                .sum(),
+        };
+        let mut run = wire::run::Shown::of(&whole, &beside, &host.access);
+        activities::fill_all(host, &whole, &mut run.steps);
+        Made::data(&run)
     };
-    let data = find::blocking(&host, whole).await?;
-    Ok(Json(json!({"data": data})))
+    find::blocking(&host, whole).await
 }
 
 /// A run and all that belongs to it; of its thread the end.
@@ -123,16 +127,20 @@ fn children(views: &Views, run: RunId) -> Answer<Vec<Value>> {
     responses((status = 204, description = "Done."),
         (status = 409, description = "Only a finished run is removed."))
 )]
-async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> {
+async fn remove(
+    State(host): State,
+    Extension(hub): Extension<Arc<Hub>>,
+    Segment(id): Segment,
+) -> Answer<StatusCode> {
     let created = find::run(&host, &id).await?.created;
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let mut feed = host.engine.feed().subscribe();
     let patience = Instant::now() + PATIENCE;
     loop {
-        let (from, views, created) = (host.clone(), views.clone(), created.clone());
+        let (from, views, gone) = (host.clone(), views.clone(), created.clone());
         let run = created.run;
         let remove = async move {
-            let forget = move || forget(&from, &views, &created);
+            let forget = move || forget(&from, &views, &gone);
             let removed = tokio::task::spawn_blocking(forget).await;
             removed.unwrap_or_else(|error| Err(error.to_string()))
         };
@@ -142,7 +150,12 @@ async fn remove(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
                 let next = tokio::time::timeout_at(patience, feed.recv());
                 let _looked_again_anyway = next.await;
             }
-            done => return Ok(done.map(|()| StatusCode::NO_CONTENT)?),
+            done => {
+                done?;
+                let data = wire::run::deleted(&created);
+                hub.tell_of_run(created.project.id, run, "workflow.execution.deleted", data);
+                return Ok(StatusCode::NO_CONTENT);
+            }
         }
     }
 }
@@ -190,10 +203,11 @@ async fn rewind_preview(
     };
     let undone: Vec<StepRow> = keys.iter().filter_map(of_run).collect();
     let row = RunRow::of(&run).ok_or_else(|| Problem::internal(&"the run has no row"))?;
-    let steps = wire::step::rows(&row, &undone);
+    let steps = undone.iter().map(|step| wire::step::Row::of(&row, step));
+    let steps = wire::word(&steps.collect::<Vec<_>>());
     let rewound = move |_: &Host| Ok(own_files::rewind(&run, &keys, &because));
     let mut data = find::blocking(&host, rewound).await?;
-    data["steps"] = steps.into();
+    data["steps"] = steps;
     Ok(Json(json!({"data": data})))
 }
 
@@ -213,6 +227,9 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
         None => (params.number("after")?.unwrap_or(0), 0),
     };
     let limit = params.limit()?;
+    let types = params.get("type").unwrap_or_default().split(',');
+    let types = types.map(str::trim).filter(|word| !word.is_empty());
+    let types: Vec<String> = types.map(str::to_owned).collect();
     let run = find::run_id(&host, &id).await?;
     let (data, next) = find::blocking(&host, move |host| {
         let journal = host.journal.as_ref();
@@ -225,12 +242,16 @@ async fn events(State(host): State, Segment(id): Segment, params: Params) -> Ans
                 0
             };
             for (index, event) in decode(journal, &stored)?.iter().enumerate().skip(skip) {
+                let mut event = wire::word(event);
+                let kind = event.as_object_mut().and_then(|event| event.remove("type"));
+                let word = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
+                if !types.is_empty() && !types.iter().any(|wanted| wanted == word) {
+                    continue;
+                }
                 if data.len() == limit {
                     next = Some(format!("{}.{index}", stored.seq - 1));
                     return Ok(ControlFlow::Break(()));
                 }
-                let mut event = wire::word(event);
-                let kind = event.as_object_mut().and_then(|event| event.remove("type"));
                 data.push(json!({
                     "seq": stored.seq,
                     "pos": stored.position.of_event(index),
@@ -319,14 +340,16 @@ async fn read(
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let unread = find::blocking(&host, move |host| {
         let none = || Problem::not_found(format!("there is no run `{run}`"));
-        views.run(run)?.ok_or_else(none)?;
+        let row = views.run(run)?.ok_or_else(none)?;
         let of_run = views.message(message)?.filter(|found| found.run == run);
         if of_run.is_none() {
             return Err(wrong());
         }
         let marked = host.journal.mark_read(user, run, message);
         marked.map_err(|error| Problem::disk(&error))?;
-        list::unread(host, &views, run, user)
+        Ok(list::unread(host, &views, &caller, &[&row])?
+            .iter()
+            .sum::<u64>())
     })
     .await?;
     Ok(Json(

@@ -64,7 +64,7 @@ async fn insights(State(host): State, identity: Identity, params: Params) -> Ans
     let views = host.views().await.ok_or_else(Problem::starting)?;
     let data = find::blocking(&host, move |host| {
         asked.seen = identity.seen_projects(host)?;
-        figures(host, &views, &asked)
+        figures(&views, &asked)
     })
     .await?;
     Ok(Json(json!({"data": data})))

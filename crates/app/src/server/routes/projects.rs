@@ -1,5 +1,6 @@
 //! Projects.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,12 +11,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::access::Identity;
-use super::super::asking::{Body, Params, Segment};
+use super::super::asking::{Body, Caller, Params, Segment};
 use super::super::describe::{Data, Definition, List, Page, PageParams, Project};
 use super::super::error::{Answer, Problem};
 use super::super::figures::stats;
 use super::super::paging::page;
 use super::super::{State, find, wire};
+use crate::examples::{self, NotWritten};
 use crate::host::Host;
 use crate::host::definitions;
 
@@ -24,6 +26,7 @@ pub fn routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(list, register))
         .routes(routes!(one, forget))
         .routes(routes!(refresh))
+        .routes(routes!(begin_with_examples))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -45,6 +48,7 @@ struct Register {
 )]
 async fn register(
     State(host): State,
+    caller: Caller,
     Body(body): Body<Register>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let Some(path) = body.path else {
@@ -56,9 +60,13 @@ async fn register(
     let (project, is_new) = find::blocking(&host, move |host| {
         let now = host.engine.clock().now();
         let mut mint = host.engine.mint();
-        Ok(host
-            .projects
-            .register(body.name.as_deref(), &path, now, &mut mint)?)
+        Ok(host.projects.register(
+            body.name.as_deref(),
+            &path,
+            now,
+            &mut mint,
+            caller.command.as_ref(),
+        )?)
     })
     .await?;
     let status = if is_new {
@@ -127,15 +135,50 @@ async fn forget(State(host): State, Segment(id): Segment) -> Answer<StatusCode> 
 )]
 async fn refresh(State(host): State, Segment(id): Segment) -> Answer<Json<Value>> {
     let project = find::project(&host, &id).await?;
+    Ok(Json(json!({"data": all(&host, project).await?})))
+}
+
+/// Writes the example definitions, as `baton init` does, for a project that has none of these.
+#[utoipa::path(
+    post,
+    path = "/api/projects/{id}/workflows/examples",
+    tag = "Projects",
+    operation_id = "write_examples",
+    responses((status = 201, description = "The definitions there are now.", body = List<Definition>),
+        (status = 409, description = "A file of such a name is there: nothing was written."))
+)]
+async fn begin_with_examples(
+    State(host): State,
+    Segment(id): Segment,
+) -> Answer<(StatusCode, Json<Value>)> {
+    let project = find::project(&host, &id).await?;
+    let directory = PathBuf::from(&project.path);
+    find::blocking(&host, move |_| {
+        match examples::write(&directory, examples::YAML) {
+            Ok(_) => Ok(()),
+            Err(error @ NotWritten::Exists(_)) => {
+                let detail = error.to_string();
+                Err(Problem::new(StatusCode::CONFLICT, "exists", detail))
+            }
+            Err(error @ NotWritten::Disk { .. }) => Err(Problem::disk(&error)),
+        }
+    })
+    .await?;
+    let data = all(&host, project).await?;
+    Ok((StatusCode::CREATED, Json(json!({"data": data}))))
+}
+
+/// A project's definitions as they are now.
+async fn all(host: &Arc<Host>, project: baton_store::Project) -> Answer<Vec<Value>> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    let data = find::blocking(&host, move |host| {
+    find::blocking(host, move |_| {
         let row = |found: &definitions::Found| {
             let mut row = wire::definition::file(found, false);
-            row["stats"] = stats(host, &views, found.id)?;
+            row["stats"] = stats(&views, found.id)?;
             Ok(row)
         };
         let found = definitions::list(&project);
         found.iter().map(row).collect::<Answer<Vec<Value>>>()
-    });
-    Ok(Json(json!({"data": data.await?})))
+    })
+    .await
 }

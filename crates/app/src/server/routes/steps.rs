@@ -33,15 +33,16 @@ const COMMENTS: usize = 1000;
 fn whole(host: &Host, views: &Views, run: &RunRow, step: &StepRow) -> Answer<Value> {
     let attempts = views.attempts(run.id, step.id)?;
     let artifacts = views.artifacts(run.id, Some(&step.key), None, usize::MAX)?;
-    let mut value = wire::step::whole(run, step, &attempts, artifacts.clone());
-    activities::fill(host, run, step, &attempts, &mut value);
+    let mut shown = wire::step::Whole::of(run, step, &attempts, artifacts.clone());
+    activities::fill(host, run, step, &attempts, &mut shown.row.session);
+    let mut value = wire::word(&shown);
     let comments = views.messages_of_step(run.id, &step.key, 0, COMMENTS)?;
     let comments = comments.iter().map(|said| {
         let attached = artifacts
             .iter()
             .filter(|found| found.comment == Some(said.id));
         let attached = wire::artifact::list(attached.cloned().collect());
-        wire::message::comment(said, attached)
+        wire::message::comment(said, attached, &host.access)
     });
     value["comments"] = comments.collect();
     Ok(value)

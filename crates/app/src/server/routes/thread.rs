@@ -154,7 +154,10 @@ async fn list(State(host): State, Segment(id): Segment, params: Params) -> Answe
     })
     .await?;
     if (first.len() as u64) < PIECE || first.len() as u64 >= limit {
-        let messages: Vec<Value> = first.iter().map(wire::message::message).collect();
+        let messages: Vec<Value> = first
+            .iter()
+            .map(|row| wire::message::message(row, &host.access))
+            .collect();
         return Ok(Json(json!({"messages": messages})).into_response());
     }
     let pieces = Pieces {
@@ -201,7 +204,7 @@ impl Pieces {
             if !std::mem::take(&mut self.is_first) {
                 text.push(',');
             }
-            text.push_str(&wire::message::message(row).to_string());
+            text.push_str(&wire::message::message(row, &self.host.access).to_string());
         }
         self.left -= rows.len() as u64;
         match rows.last() {

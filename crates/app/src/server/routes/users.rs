@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::access::Identity;
-use super::super::asking::{Body, Segment};
+use super::super::asking::{Body, Caller, Segment};
 use super::super::describe::{
     Data, Member as MemberShape, Page, Token as TokenShape, User as UserShape,
 };
@@ -113,6 +113,7 @@ struct AddUser {
 )]
 async fn add_user(
     State(host): State,
+    caller: Caller,
     Body(body): Body<AddUser>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let new = NewUser {
@@ -120,6 +121,7 @@ async fn add_user(
         username: body.username,
         name: body.name,
         password: body.password,
+        command: caller.command,
     };
     let made = find::blocking(&host, move |host| Ok(host.access.add_user(new)?)).await?;
     Ok((StatusCode::CREATED, Json(json!({"data": user(&made)}))))
@@ -216,9 +218,10 @@ struct AddToken {
 )]
 async fn add_token(
     State(host): State,
-    identity: Identity,
+    caller: Caller,
     Body(body): Body<AddToken>,
 ) -> Answer<(StatusCode, Json<Value>)> {
+    let identity = caller.identity;
     let own = identity.role();
     let role = body.role.map(|word| role("/role", &word)).transpose()?;
     let role = role.unwrap_or(own);
@@ -226,9 +229,12 @@ async fn add_token(
         Some(id) => user_id(id)?,
         None => identity.user(),
     };
-    if role > own || (user != identity.user() && own != Role::Admin) {
+    let too_much = || {
         let detail = "a token gives at most what one may oneself, and only an admin makes others'";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    };
+    if role > own || (user != identity.user() && own != Role::Admin) {
+        return Err(too_much());
     }
     let ends = body.expires_at.map(|text| {
         let wrong = || Problem::field("/expires_at", "write a time as in RFC 3339");
@@ -239,9 +245,17 @@ async fn add_token(
         name: body.name,
         role,
         expires_at: ends.transpose()?,
+        command: caller.command.map(|command| {
+            let value = host.attempt_tokens.asked_by(&command);
+            (command, value)
+        }),
     };
     let made = find::blocking(&host, move |host| Ok(host.access.add_token(new)?));
     let (made, value) = made.await?;
+    // One of before is not shown to who repeats the request with less.
+    if Role::of(&made.role).is_none_or(|role| role > own) {
+        return Err(too_much());
+    }
     let mut data = token(&made);
     data["token"] = value.into();
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))

@@ -117,7 +117,13 @@ async fn create(
     if wanted.url.is_none() {
         return Err(Problem::field("/url", "`url` is missing"));
     }
-    let mut endpoint = Endpoint {
+    if let Some(command) = caller.command.clone() {
+        let made = find::blocking(&host, move |host| Ok(host.webhooks.kept.made(&command)?));
+        if let Some(made) = made.await? {
+            return created(&endpoint(&host, &made.to_string()).await?);
+        }
+    }
+    let mut new = Endpoint {
         id: host.engine.mint().webhook(),
         url: String::new(),
         secret: Key::made(),
@@ -128,20 +134,23 @@ async fn create(
         since: host.journal.head().of_event(4095),
         created_at: now(),
     };
-    apply(&host, &mut endpoint, wanted).await?;
-    let kept = endpoint.clone();
-    find::blocking(&host, move |host| {
+    apply(&host, &mut new, wanted).await?;
+    let made = find::blocking(&host, move |host| {
         if host.webhooks.kept.endpoints()?.len() >= MOST {
             let detail = format!("there are {MOST} webhooks already: remove one");
             return Err(Problem::new(StatusCode::CONFLICT, "too_many", detail));
         }
-        Ok(host.webhooks.kept.put(&kept)?)
+        Ok(host.webhooks.kept.add(&new, caller.command.as_ref())?)
     })
     .await?;
     host.webhooks.note_changed();
-    let mut data = wire(&endpoint);
-    // This once.
-    data["secret"] = endpoint.secret.into();
+    created(&endpoint(&host, &made.to_string()).await?)
+}
+
+/// It with its secret: for who has asked for it, and for a repeat of that.
+fn created(endpoint: &Endpoint) -> Answer<(StatusCode, Json<Value>)> {
+    let mut data = wire(endpoint);
+    data["secret"] = endpoint.secret.as_str().into();
     Ok((StatusCode::CREATED, Json(json!({"data": data}))))
 }
 

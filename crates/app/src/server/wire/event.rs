@@ -2,13 +2,14 @@
 
 use baton_core::ids::StepId;
 use baton_core::run::event::{Artifact, Event};
-use baton_core::run::{Run, Status};
+use baton_core::run::{At, Run, Status};
 use baton_engine::ports::Position;
 use baton_store::views::StepRow;
 use serde_json::{Value, json};
 
 use super::super::story::Story;
 use super::{artifact, message, run, step, time, word};
+use crate::host::access::Access;
 
 /// One thing to tell. Of a commit, always the same ones in the same order.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,28 +89,43 @@ fn key_of(event: &Event) -> Option<&str> {
     }
 }
 
-/// The status word of the step that an event is about.
-#[must_use]
-pub fn step_word(run: &Run, event: &Event) -> Option<&'static str> {
-    let at = run.find(key_of(event)?)?;
-    Some(run.step(at)?.state.word())
+/// How it was before an event.
+#[derive(Debug, Default)]
+pub struct Before {
+    look: Option<Look>,
+    /// The steps that the event is about, with their status words.
+    steps: Vec<(At, &'static str)>,
 }
 
-/// What one event tells; `story` is how it is after it, `before` and `step_before` how it was.
+impl Before {
+    /// How this run is before this event.
+    #[must_use]
+    pub fn of(run: &Run, event: &Event) -> Self {
+        let places = match event {
+            // It ends all that is open, in this order.
+            Event::RunCancelled {} => run.active.iter().rev().copied().collect(),
+            _ => Vec::from_iter(key_of(event).and_then(|key| run.find(key))),
+        };
+        let word = |at: At| Some((at, run.step(at)?.state.word()));
+        Self {
+            look: Some(Look::at(run)),
+            steps: places.into_iter().filter_map(word).collect(),
+        }
+    }
+}
+
+/// What one event tells; `story` is how it is after it.
 #[must_use]
-pub fn told(
-    story: &Story,
-    event: &Event,
-    before: Option<&Look>,
-    step_before: Option<&'static str>,
-) -> Vec<Told> {
+pub fn told(story: &Story, event: &Event, before: &Before, access: &Access) -> Vec<Told> {
     let mut telling = Telling {
         story,
         told: Vec::new(),
     };
-    telling.step(event, step_before);
-    telling.others(event);
-    telling.run(before);
+    for &(at, was) in &before.steps {
+        telling.step(at, was);
+    }
+    telling.others(event, access);
+    telling.run(before.look.as_ref());
     telling.told
 }
 
@@ -130,6 +146,11 @@ pub fn told_by_commit(story: &Story, before: &Outlook) -> Vec<Told> {
         telling.tell("workflow.run.progress", json!({"progress": progress}));
     }
     telling.told
+}
+
+/// Whether a run that is paused no more has not gone on either.
+fn is_ending(run: &Run) -> bool {
+    matches!(run.status, Status::Cancelling(_) | Status::Cancelled { .. })
 }
 
 struct Telling<'a> {
@@ -176,7 +197,7 @@ impl Telling<'_> {
                 "workflow:paused",
                 json!({"workflowId": number, "reason": reason}),
             );
-        } else if was == "paused" && status != was {
+        } else if was == "paused" && status != was && !is_ending(run) {
             self.tell("workflow:unpaused", json!({"workflowId": number}));
         }
         if before.is_some_and(|before| before.phase != now.phase) {
@@ -188,10 +209,9 @@ impl Telling<'_> {
         }
     }
 
-    fn step(&mut self, event: &Event, before: Option<&'static str>) {
+    fn step(&mut self, at: At, was: &'static str) {
         let run = &self.story.run;
-        let found = key_of(event).and_then(|key| run.find(key));
-        let Some((at, found)) = found.and_then(|at| Some((at, run.step(at)?))) else {
+        let Some(found) = run.step(at) else {
             return;
         };
         let declared = run.declared(at);
@@ -205,7 +225,6 @@ impl Telling<'_> {
                 "status": status,
             })
         };
-        let was = before.unwrap_or("pending");
         if status == "running" && was != "running" {
             self.tell("workflow.step.started", data());
         }
@@ -230,7 +249,7 @@ impl Telling<'_> {
         self.tell(kind, data);
     }
 
-    fn others(&mut self, event: &Event) {
+    fn others(&mut self, event: &Event, access: &Access) {
         let story = self.story;
         let created = &story.run.created;
         match event {
@@ -241,7 +260,7 @@ impl Telling<'_> {
                     let data = json!({
                         "step_id": StepId::of(created.run, key).to_string(),
                         "step_key": key,
-                        "attempt": step::attempt(tried),
+                        "attempt": step::Attempt::of(tried),
                     });
                     self.tell("workflow.step.attempt", data);
                 }
@@ -283,7 +302,7 @@ impl Telling<'_> {
                 let step = said.step.map(|step| step.to_string());
                 let data = json!({"comment_id": said.id.to_string(), "step_id": step});
                 self.tell("workflow.comment.created", data);
-                let data = json!({"workflowId": created.number, "message": message::message(said)});
+                let data = json!({"workflowId": created.number, "message": message::message(said, access)});
                 self.tell("message:new", data);
             }
             Event::ArtifactAdded(artifact) => self.artifact("workflow.artifact.created", artifact),

@@ -10,7 +10,18 @@ pub mod step;
 
 use baton_core::time::Timestamp;
 use baton_store::Project;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
+
+/// A time that is written as [`time`] has it.
+#[derive(Debug, Clone, Copy)]
+pub struct At(pub Timestamp);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
 
 /// A time: RFC 3339, UTC, milliseconds.
 #[must_use]

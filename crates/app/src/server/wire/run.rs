@@ -6,14 +6,16 @@ use std::time::Duration;
 use baton_core::definition::Budget;
 use baton_core::ids::{StepId, UserId};
 use baton_core::run::Waiting;
-use baton_core::run::event::{Actor, PauseReason};
+use baton_core::run::event::{Actor, PauseReason, RunCreated};
 use baton_store::views::{
     ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow,
 };
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::super::own_files;
 use super::{artifact, definition, maybe_time, message, step, time, word};
+use crate::host::access::Access;
 use crate::host::millis;
 
 /// What the run itself does not know.
@@ -23,14 +25,31 @@ pub struct Beside {
     pub stuck: Vec<u32>,
     /// How long such a run usually takes.
     pub estimate: Option<Duration>,
+    /// Messages that whoever asks has not read.
+    pub unread: u64,
 }
 
 /// A run as lists show it.
-#[must_use]
-pub fn row(run: &RunRow, steps: &[StepRow], beside: &Beside) -> Value {
-    let mut members = facts(run, beside);
-    members.insert("steps".into(), step::rows(run, steps).into());
-    Value::Object(members)
+#[derive(Debug, Serialize)]
+pub struct Row<'a> {
+    #[serde(flatten)]
+    facts: Map<String, Value>,
+    /// Its steps in file order.
+    pub steps: Vec<step::Row<'a>>,
+    /// Of how many these are.
+    steps_total: usize,
+}
+
+impl<'a> Row<'a> {
+    /// With these steps of its.
+    #[must_use]
+    pub fn of(run: &RunRow, steps: &'a [StepRow], beside: &Beside) -> Self {
+        Self {
+            facts: facts(run, beside),
+            steps: steps.iter().map(|step| step::Row::of(run, step)).collect(),
+            steps_total: run.known,
+        }
+    }
 }
 
 /// All that belongs to a run.
@@ -53,36 +72,51 @@ pub struct Whole {
 }
 
 /// A run with all that belongs to it.
-#[must_use]
-pub fn whole(whole: &Whole, beside: &Beside) -> Value {
-    let run = &whole.run;
-    let mut members = facts(run, beside);
-    let mut by_step: HashMap<&str, Vec<ArtifactRow>> = HashMap::new();
-    let mut by_comment: HashMap<u64, Vec<ArtifactRow>> = HashMap::new();
-    for found in &whole.artifacts {
-        let of_step = by_step.entry(&found.artifact.step).or_default();
-        of_step.push(found.clone());
-        if let Some(comment) = found.comment {
-            by_comment.entry(comment).or_default().push(found.clone());
+#[derive(Debug, Serialize)]
+pub struct Shown<'a> {
+    #[serde(flatten)]
+    facts: Map<String, Value>,
+    /// Each as it is shown by itself.
+    pub steps: Vec<step::Whole<'a>>,
+    comments: Vec<Value>,
+    checkpoints: Vec<Value>,
+    children: &'a [Value],
+    artifacts: Vec<Value>,
+}
+
+impl<'a> Shown<'a> {
+    /// All that belongs to a run.
+    #[must_use]
+    pub fn of(whole: &'a Whole, beside: &Beside, access: &Access) -> Self {
+        let run = &whole.run;
+        let mut by_step: HashMap<&str, Vec<ArtifactRow>> = HashMap::new();
+        let mut by_comment: HashMap<u64, Vec<ArtifactRow>> = HashMap::new();
+        for found in &whole.artifacts {
+            let of_step = by_step.entry(&found.artifact.step).or_default();
+            of_step.push(found.clone());
+            if let Some(comment) = found.comment {
+                by_comment.entry(comment).or_default().push(found.clone());
+            }
+        }
+        let steps = whole.steps.iter().map(|step| {
+            let attempts = whole.attempts.get(&step.id).map_or(&[][..], Vec::as_slice);
+            let artifacts = by_step.remove(step.key.as_str()).unwrap_or_default();
+            step::Whole::of(run, step, attempts, artifacts)
+        });
+        let steps = steps.collect();
+        let comments = whole.messages.iter().map(|message| {
+            let artifacts = by_comment.remove(&message.id).unwrap_or_default();
+            message::comment(message, artifact::list(artifacts), access)
+        });
+        Self {
+            facts: facts(run, beside),
+            steps,
+            comments: comments.collect(),
+            checkpoints: whole.checkpoints.iter().map(checkpoint).collect(),
+            children: &whole.children,
+            artifacts: artifact::list(whole.artifacts.clone()),
         }
     }
-    let steps = whole.steps.iter().map(|step| {
-        let attempts = whole.attempts.get(&step.id).map_or(&[][..], Vec::as_slice);
-        let artifacts = by_step.remove(step.key.as_str()).unwrap_or_default();
-        step::whole(run, step, attempts, artifacts)
-    });
-    members.insert("steps".into(), steps.collect());
-    let comments = whole.messages.iter().map(|message| {
-        let artifacts = by_comment.remove(&message.id).unwrap_or_default();
-        message::comment(message, artifact::list(artifacts))
-    });
-    members.insert("comments".into(), comments.collect());
-    let checkpoints = whole.checkpoints.iter().map(checkpoint);
-    members.insert("checkpoints".into(), checkpoints.collect());
-    members.insert("children".into(), whole.children.clone().into());
-    let artifacts = artifact::list(whole.artifacts.clone());
-    members.insert("artifacts".into(), artifacts.into());
-    Value::Object(members)
 }
 
 /// What parks the run when it is used up; null without one.
@@ -109,14 +143,14 @@ fn facts(run: &RunRow, beside: &Beside) -> Map<String, Value> {
         "parent_step_id": run.parent_step,
         "instruction": run.instruction,
         "path": run.directory,
-        "waiting": waiting_of(run, &beside.stuck),
+        "waiting": waiting_of(run.waiting.as_ref(), run.cancel_requested_at.is_some(), &beside.stuck),
         "progress": with_estimate(run, beside.estimate),
         "worktree": own_files::worktree(run),
         "budget": budget(&run.budget),
         "cost_usd": run.usage.cost_usd,
         "cost_is_estimate": run.usage.estimate,
         "usage": step::tokens(&run.usage),
-        "unread": 0,
+        "unread": beside.unread,
         "started_at": maybe_time(run.started_at),
         "completed_at": maybe_time(run.completed_at.or(run.cancelled_at)),
         "paused_at": maybe_time(run.paused_at),
@@ -150,11 +184,11 @@ fn pause_reason(pause: &PauseRow) -> Value {
 }
 
 /// Why a run does not advance. Names the processes that will not end.
-fn waiting_of(run: &RunRow, stuck: &[u32]) -> Value {
-    let mut value = waiting(run.waiting.as_ref());
-    if let Some(waiting) = &run.waiting
+fn waiting_of(why: Option<&Waiting>, is_cancelled: bool, stuck: &[u32]) -> Value {
+    let mut value = waiting(why);
+    if let Some(waiting) = why
         && !stuck.is_empty()
-        && run.cancel_requested_at.is_some()
+        && is_cancelled
     {
         let pids: Vec<String> = stuck.iter().map(u32::to_string).collect();
         let pids = pids.join(", ");
@@ -209,6 +243,16 @@ pub fn child(row: &RunRow) -> Value {
     })
 }
 
+/// What is told of a run that is there no more.
+#[must_use]
+pub fn deleted(created: &RunCreated) -> Value {
+    json!({
+        "execution_id": created.run.to_string(),
+        "number": created.number,
+        "project_id": created.project.id.to_string(),
+    })
+}
+
 /// A checkpoint.
 #[must_use]
 pub fn checkpoint(row: &CheckpointRow) -> Value {
@@ -227,5 +271,32 @@ pub fn user(by: &Actor) -> Value {
     match by {
         Actor::User(id) => id.to_string().into(),
         Actor::System | Actor::Attempt(_) | Actor::Parent(_) => UserId::LOCAL.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_core::run::WaitReason;
+    use baton_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn processes_that_do_not_end_are_named_to_who_has_cancelled() {
+        let why = Waiting {
+            reason: WaitReason::Cancelling,
+            since: Timestamp::from_millis(0),
+            until: None,
+            detail: "ending the process of one step".into(),
+        };
+        let detail = |is_cancelled, stuck: &[u32]| {
+            let value = waiting_of(Some(&why), is_cancelled, stuck);
+            value["detail"].as_str().unwrap_or_default().to_owned()
+        };
+        let named = "ending the process of one step: these processes do not end: 41, 42";
+        assert_eq!(detail(true, &[41, 42]), named);
+        assert_eq!(detail(true, &[]), why.detail);
+        assert_eq!(detail(false, &[41]), why.detail);
+        assert_eq!(waiting_of(None, true, &[41]), Value::Null);
     }
 }

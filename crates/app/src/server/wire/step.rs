@@ -1,83 +1,132 @@
 //! Steps and their attempts.
 
 use baton_core::activity::Usage;
-use baton_core::ids::StepId;
-use baton_core::run::event::{AttemptEnd, StepError};
+use baton_core::ids::{AttemptId, RunId, StepId};
+use baton_core::run::event::{AttemptEnd, Cause, StepError};
 use baton_core::run::{Session, WaitReason};
 use baton_store::views::{ArtifactRow, AttemptRow, RunRow, StepRow};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{artifact, maybe_time, time, word};
+use super::{At, artifact, maybe_time, time, word};
 
-/// These steps, as lists show them.
-#[must_use]
-pub fn rows(run: &RunRow, steps: &[StepRow]) -> Vec<Value> {
-    steps.iter().map(|step| row(run, step)).collect()
+/// One step as lists show it. There may be a thousand of them in one answer, so they are written
+/// from the rows as they are.
+#[derive(Debug, Serialize)]
+pub struct Row<'a> {
+    id: StepId,
+    workflow_run_id: RunId,
+    step_id: &'a str,
+    name: &'a str,
+    phase: Option<&'a str>,
+    r#type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
+    status: &'a str,
+    needs: &'a [String],
+    log_directory_path: String,
+    agent_session_id: Option<&'a str>,
+    /// An agent's session; what its files know is filled in by who reads them.
+    pub session: Option<Value>,
+    error_message: Option<&'a str>,
+    attempt: u32,
+    max_attempts: u32,
+    started_at: Option<At>,
+    completed_at: Option<At>,
+    created_at: At,
+    updated_at: At,
+    waiting: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_step_id: Option<StepId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    child_run_id: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skip_reason: Option<Value>,
+}
+
+impl<'a> Row<'a> {
+    /// A step of this run.
+    #[must_use]
+    pub fn of(run: &RunRow, step: &'a StepRow) -> Self {
+        let session = step.session.as_deref();
+        let last = step.completed_at.or(step.started_at);
+        let of_item = step.item.map(|_| {
+            let parent = step.key.rsplit_once('.').map_or("", |(parent, _)| parent);
+            StepId::of(run.id, parent)
+        });
+        Self {
+            id: step.id,
+            workflow_run_id: run.id,
+            step_id: &step.key,
+            name: &step.name,
+            phase: step.phase.as_deref(),
+            r#type: &step.kind,
+            agent: step.agent.as_deref(),
+            status: &step.status,
+            needs: &step.needs,
+            log_directory_path: step.log_directory(),
+            agent_session_id: session.and_then(|session| session.native.as_deref()),
+            session: session.map(|it| with_files(self::session(step, it))),
+            error_message: step.error.as_ref().map(|error| error.message.as_str()),
+            attempt: step.attempts,
+            max_attempts: step.max_attempts,
+            started_at: step.started_at.map(At),
+            completed_at: step.completed_at.map(At),
+            created_at: At(run.created_at),
+            updated_at: At(last.unwrap_or(run.created_at)),
+            waiting: waiting(step),
+            parent_step_id: of_item,
+            item: step.item,
+            child_run_id: step.child,
+            workflow: step.child.map(|_| step.workflow.as_deref()),
+            skip_reason: step.skipped.as_ref().map(word),
+        }
+    }
 }
 
 /// One step with its results, attempts and artifacts.
-#[must_use]
-pub fn whole(
-    run: &RunRow,
-    step: &StepRow,
-    attempts: &[AttemptRow],
-    artifacts: Vec<ArtifactRow>,
-) -> Value {
-    let mut value = row(run, step);
-    if let Some(members) = value.as_object_mut() {
-        let error = step.error.as_ref();
-        members.insert("error".into(), error.map_or(Value::Null, failure));
-        outcome(members, step);
-        let attempts = attempts.iter().map(attempt);
-        members.insert("attempts".into(), attempts.collect());
-        members.insert("artifacts".into(), artifact::list(artifacts).into());
-    }
-    value
+#[derive(Debug, Serialize)]
+pub struct Whole<'a> {
+    /// As lists show it.
+    #[serde(flatten)]
+    pub row: Row<'a>,
+    error: Option<Value>,
+    result: Option<&'a str>,
+    data: Option<&'a Value>,
+    outputs: Option<&'a Value>,
+    exit_code: Option<i32>,
+    stderr: Option<&'a str>,
+    warnings: &'a [String],
+    attempts: Vec<Attempt<'a>>,
+    artifacts: Vec<Value>,
 }
 
-/// One step as lists show it.
-#[must_use]
-pub fn row(run: &RunRow, step: &StepRow) -> Value {
-    let session = step.session.as_deref();
-    let last = step.completed_at.or(step.started_at);
-    let mut value = json!({
-        "id": step.id.to_string(),
-        "workflow_run_id": run.id.to_string(),
-        "step_id": step.key,
-        "name": step.name,
-        "phase": step.phase,
-        "type": step.kind,
-        "status": step.status,
-        "needs": step.needs,
-        "log_directory_path": step.log_directory(),
-        "agent_session_id": session.and_then(|s| s.native.as_deref()),
-        "session": session.map(|s| with_files(self::session(step, s))),
-        "error_message": step.error.as_ref().map(|error| &error.message),
-        "attempt": step.attempts,
-        "max_attempts": step.max_attempts,
-        "started_at": maybe_time(step.started_at),
-        "completed_at": maybe_time(step.completed_at),
-        "created_at": time(run.created_at),
-        "updated_at": time(last.unwrap_or(run.created_at)),
-        "waiting": waiting(step),
-    });
-    let Some(members) = value.as_object_mut() else {
-        return value;
-    };
-    if let Some(item) = step.item {
-        let parent = step.key.rsplit_once('.').map_or("", |(parent, _)| parent);
-        let parent = StepId::of(run.id, parent).to_string();
-        members.insert("parent_step_id".into(), parent.into());
-        members.insert("item".into(), item.into());
+impl<'a> Whole<'a> {
+    /// A step of this run.
+    #[must_use]
+    pub fn of(
+        run: &RunRow,
+        step: &'a StepRow,
+        attempts: &'a [AttemptRow],
+        artifacts: Vec<ArtifactRow>,
+    ) -> Self {
+        Self {
+            row: Row::of(run, step),
+            error: step.error.as_ref().map(failure),
+            result: step.result.as_deref(),
+            data: step.data.as_ref(),
+            outputs: step.outputs.as_ref(),
+            exit_code: step.exit_code,
+            stderr: step.stderr.as_deref(),
+            warnings: &step.warnings,
+            attempts: attempts.iter().map(Attempt::of).collect(),
+            artifacts: artifact::list(artifacts),
+        }
     }
-    if let Some(child) = step.child {
-        members.insert("child_run_id".into(), child.to_string().into());
-        members.insert("workflow".into(), step.workflow.as_deref().into());
-    }
-    if let Some(reason) = &step.skipped {
-        members.insert("skip_reason".into(), word(reason));
-    }
-    value
 }
 
 /// Why a step that is running does not advance.
@@ -87,12 +136,16 @@ fn waiting(step: &StepRow) -> Value {
     };
     // What is tried again says what it failed with, if that is known.
     let says = waiting.reason != WaitReason::Retry || step.error.is_some();
-    json!({
+    let mut value = json!({
         "reason": waiting.reason.word(),
         "since": time(waiting.since),
         "until": maybe_time(waiting.until),
         "detail": says.then_some(&waiting.detail),
-    })
+    });
+    if let (Some(then), true) = (&step.on_timeout, waiting.until.is_some()) {
+        value["then"] = then.as_str().into();
+    }
+    value
 }
 
 /// With what only its files know, where those were not read.
@@ -147,15 +200,6 @@ pub fn tokens(usage: &Usage) -> Value {
     })
 }
 
-fn outcome(members: &mut Map<String, Value>, step: &StepRow) {
-    members.insert("result".into(), step.result.as_deref().into());
-    members.insert("data".into(), step.data.clone().unwrap_or_default());
-    members.insert("outputs".into(), step.outputs.clone().unwrap_or_default());
-    members.insert("exit_code".into(), step.exit_code.into());
-    members.insert("stderr".into(), step.stderr.as_deref().into());
-    members.insert("warnings".into(), step.warnings.clone().into());
-}
-
 /// Why something failed.
 #[must_use]
 pub fn failure(error: &StepError) -> Value {
@@ -163,28 +207,43 @@ pub fn failure(error: &StepError) -> Value {
 }
 
 /// An attempt.
-#[must_use]
-pub fn attempt(tried: &AttemptRow) -> Value {
-    let status = match tried.how.as_deref() {
-        None => "running",
-        Some("succeeded") => "completed",
-        Some(how) => how,
-    };
-    let error = match (&tried.error, &tried.detail) {
-        (Some(error), _) => failure(error),
-        (None, Some(detail)) => json!({"code": status, "message": detail}),
-        (None, None) => Value::Null,
-    };
-    json!({
-        "id": tried.id.to_string(),
-        "number": tried.number,
-        "cause": word(&tried.cause),
-        "status": status,
-        "error": error,
-        "exit_code": tried.exit_code,
-        "started_at": time(tried.started_at),
-        "ended_at": maybe_time(tried.ended_at),
-    })
+#[derive(Debug, Serialize)]
+pub struct Attempt<'a> {
+    id: AttemptId,
+    number: u32,
+    cause: &'a Cause,
+    status: &'a str,
+    error: Option<Value>,
+    exit_code: Option<i32>,
+    started_at: At,
+    ended_at: Option<At>,
+}
+
+impl<'a> Attempt<'a> {
+    /// One that was tried.
+    #[must_use]
+    pub fn of(tried: &'a AttemptRow) -> Self {
+        let status = match tried.how.as_deref() {
+            None => "running",
+            Some("succeeded") => "completed",
+            Some(how) => how,
+        };
+        let error = match (&tried.error, &tried.detail) {
+            (Some(error), _) => Some(failure(error)),
+            (None, Some(detail)) => Some(json!({"code": status, "message": detail})),
+            (None, None) => None,
+        };
+        Self {
+            id: tried.id,
+            number: tried.number,
+            cause: &tried.cause,
+            status,
+            error,
+            exit_code: tried.exit_code,
+            started_at: At(tried.started_at),
+            ended_at: tried.ended_at.map(At),
+        }
+    }
 }
 
 /// The word for how an attempt ended.

@@ -1,14 +1,21 @@
 //! What TypeScript definitions say: the head that `defineWorkflow` was given, and the options of
 //! each step that a run asks for. Both come as JSON, and none of their strings is a template.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::definition::diagnostic::Report;
 use crate::definition::draft::{Entry, Kind, Node, Span};
-use crate::definition::{Definition, Diagnostic, OutlineStep, ProgramHead, Severity, Step};
+use crate::definition::{
+    Action, Definition, Diagnostic, OnLost, OnUsageLimit, OutlineStep, ProgramHead, Retry,
+    Severity, Step,
+};
 
 use super::defaults::Defaults;
+use super::steps::is_step_id;
 use super::{Check, Parsed, fields};
 
 /// What stands at the head of a bundle, the form in which a TypeScript definition is kept.
@@ -56,6 +63,73 @@ pub fn parse_head(key: &str, file: &str, head: &Value) -> Parsed {
             .report
             .finish(|span, of_mapping| draft.pointer(span, of_mapping)),
     }
+}
+
+/// The options of most functions.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainFunction<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(rename = "type")]
+    kind: FunctionType,
+    #[serde(default, deserialize_with = "said")]
+    phase: Option<String>,
+}
+
+/// What is said is a text, and not `null`.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(from).map(Some)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FunctionType {
+    Function,
+}
+
+/// As [`parse_step`], of options as text. Functions are asked for often and say little: those are not gone
+/// through field by field.
+///
+/// # Errors
+/// As of [`parse_step`].
+pub fn read_step(definition: &Definition, key: &str, options: &str) -> Result<Step, String> {
+    if let Some(step) = plain_function(definition, key, options) {
+        return Ok(step);
+    }
+    let options: Value = serde_json::from_str(options)
+        .map_err(|error| format!("its options are not JSON: {error}"))?;
+    parse_step(definition, key, &options)
+}
+
+/// `None`: it says more, or something is wrong with it.
+fn plain_function(definition: &Definition, key: &str, options: &str) -> Option<Step> {
+    if definition.program.as_ref()?.defaults.is_some() {
+        return None;
+    }
+    let said: PlainFunction<'_> = serde_json::from_str(options).ok()?;
+    let FunctionType::Function = said.kind;
+    let is_declared = |id: &str| definition.phases.iter().any(|phase| phase.id == id);
+    if !is_step_id(&said.id) || !said.phase.as_deref().is_none_or(is_declared) {
+        return None;
+    }
+    Some(Step {
+        id: key.to_owned(),
+        name: said.id.into_owned(),
+        phase: said.phase,
+        needs: Vec::new(),
+        condition: None,
+        timeout: None,
+        retry: Retry::NONE,
+        on_lost: OnLost::Rerun,
+        on_usage_limit: OnUsageLimit::Wait,
+        continue_on_error: true,
+        env: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        artifacts: Vec::new(),
+        foreach: None,
+        action: Action::Function,
+    })
 }
 
 /// The step that a run of this program asks for by `key`. The options hold its `id`, of which the
@@ -135,7 +209,7 @@ impl<'a> Check<'a> {
             args_schema,
             env,
             worktree,
-            outputs: std::collections::BTreeMap::new(),
+            outputs: BTreeMap::new(),
             concurrency,
             budget,
             triggers,

@@ -240,12 +240,7 @@ impl Check<'_> {
         let Some(id) = self.literal(node, "`id`") else {
             return (None, node.span);
         };
-        let fits = id.len() <= 64
-            && id.starts_with(|c: char| c.is_ascii_alphabetic())
-            && id
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-        if fits {
+        if is_step_id(&id) {
             return (Some(id), node.span);
         }
         let shown: String = id.chars().take(80).collect();
@@ -314,6 +309,15 @@ fn noun(kind: StepKind) -> &'static str {
         StepKind::Wait => "a wait step",
         StepKind::Workflow => "a workflow step",
     }
+}
+
+/// Whether a step may have this id.
+pub(super) fn is_step_id(id: &str) -> bool {
+    id.len() <= 64
+        && id.starts_with(|c: char| c.is_ascii_alphabetic())
+        && id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 /// A field that other types have: `prompt` on a script step.

@@ -30,6 +30,7 @@ impl Run {
             Some(name) => {
                 let place = self.find_any(name)?;
                 if !waits(&place) {
+                    let name = self.step(place).map_or(name, |step| step.key.as_str());
                     return Err(Refusal::NotWaiting(format!(
                         "step `{name}` does not wait for an answer, or was answered before"
                     )));
@@ -89,6 +90,11 @@ impl Run {
             by: by.clone(),
             message: message.map(str::to_owned),
         };
+        let asked = match &step.state {
+            State::Approval { message, .. } => message,
+            _ => "Its process was lost. Run it again?",
+        };
+        let said = self.says_decided(&key, asked, approved, message, by);
         if let State::AskLost { .. } = step.state {
             let next = if approved {
                 Event::StepRequeued {
@@ -106,7 +112,7 @@ impl Run {
                     output: StepOutput::default(),
                 }
             };
-            return vec![answered, next];
+            return vec![answered, said, next];
         }
         let by = match by {
             Actor::User(user) => user.to_string(),
@@ -139,7 +145,7 @@ impl Run {
                 Event::StepFailed { key, error, output }
             }
         };
-        vec![answered, end]
+        vec![answered, said, end]
     }
 
     pub(super) fn skip_wait(&self, step: &str, by: &Actor) -> Result<Vec<Event>, Refusal> {

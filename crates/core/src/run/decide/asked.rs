@@ -10,7 +10,7 @@ use super::super::state::{Run, Status};
 use super::attempt::backoff;
 use super::post::MESSAGE_LIMIT;
 use super::{Context, Refusal};
-use crate::definition::{Retry, parse_step};
+use crate::definition::{Retry, read_step};
 
 impl Run {
     /// The first of these calls has the number `from`; what was taken before is passed over, since
@@ -64,8 +64,8 @@ impl Run {
             let failures = u32::try_from(self.steps[step].failures.len()).unwrap_or(u32::MAX);
             return Some((self.plan.definition.steps[step].retry, failures + 1));
         }
-        let options = serde_json::from_str(ask.options.as_str()).ok()?;
-        let step = parse_step(&self.plan.definition, &ask.call.key, &options).ok()?;
+        let options = ask.options.as_str();
+        let step = read_step(&self.plan.definition, &ask.call.key, options).ok()?;
         Some((step.retry, 1))
     }
 

@@ -3,6 +3,7 @@
 
 mod advance;
 mod answer;
+mod answered;
 mod artifact;
 mod asked;
 mod attempt;

@@ -90,7 +90,7 @@ impl Run {
     ) -> Result<(TakenOver, Option<String>), Refusal> {
         if self.program.is_some() && skip_to.is_some() {
             return Err(Refusal::Invalid(
-                "a TypeScript definition decides itself what comes next: leave `skip_to` out"
+                "a TypeScript definition decides itself what comes next: leave `skipToAgent` out"
                     .into(),
             ));
         }

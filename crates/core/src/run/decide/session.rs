@@ -251,12 +251,14 @@ impl Run {
             });
         };
         check(&asked.question.asks, answer)?;
-        Ok(vec![Event::QuestionAnswered {
+        let answered = Event::QuestionAnswered {
             key: step.key.clone(),
             question: asked.question.id.clone(),
             answer: answer.clone(),
             by: by.clone(),
-        }])
+        };
+        let said = self.says_replied(&step.key, &asked.question.text, answer, by);
+        Ok(vec![answered, said])
     }
 
     /// Whether a session's question could be meant by a plain yes or no.

@@ -77,6 +77,8 @@ pub struct EventParams {
     /// `next_cursor` of the page before; it counts instead of `after`.
     #[param(pattern = r"^([0-9]{1,18}(\.[0-9]{1,9})?)?$")]
     cursor: Option<String>,
+    /// Only events of these types, with commas between them.
+    r#type: Option<String>,
 }
 
 #[derive(IntoParams)]

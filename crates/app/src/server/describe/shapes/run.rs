@@ -35,7 +35,11 @@ pub struct Budget {
 pub struct Run {
     #[serde(flatten)]
     facts: RunFacts,
+    /// At most 100, in file order. Of a run with more: those that have not ended, those that failed,
+    /// those that ended last, and those that come next.
     steps: Vec<StepSummary>,
+    /// How many steps and items the run has.
+    steps_total: u64,
 }
 
 /// A run with all that belongs to it.
@@ -44,6 +48,7 @@ pub struct RunDetail {
     #[serde(flatten)]
     facts: RunFacts,
     steps: Vec<Step>,
+    /// The newest 200 of its thread, oldest first; all of them are at `/comments`.
     comments: Vec<Comment>,
     checkpoints: Vec<Checkpoint>,
     /// Child runs and forks, oldest first.
@@ -132,6 +137,10 @@ pub struct Waiting {
     since: String,
     until: Option<String>,
     detail: Option<String>,
+    /// Of a step's approval with a timeout: `fail`, `approve` or `reject`, at `until`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    then: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]

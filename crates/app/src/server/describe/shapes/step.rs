@@ -28,6 +28,10 @@ pub struct StepSummary {
     phase: Option<String>,
     /// `script`, `agent`, `approval`, `wait`, `workflow`, `remote`, …
     r#type: String,
+    /// Of an agent step: which agent, as its definition names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    agent: Option<String>,
     status: StepStatus,
     /// Keys of the steps it comes after.
     needs: Vec<String>,

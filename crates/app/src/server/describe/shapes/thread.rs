@@ -27,9 +27,11 @@ pub struct Comment {
     updated_at: String,
 }
 
+/// A person.
 #[derive(Serialize, ToSchema)]
 pub struct Creator {
     id: String,
+    /// As they are called now; the id, when nobody knows it any more.
     name: String,
 }
 
@@ -84,6 +86,8 @@ pub struct Message {
     id: u64,
     /// `user`, `agent` or `system`.
     message_type: String,
+    /// The person who wrote it; `null` for agents and Baton itself.
+    author: Option<Creator>,
     agent_type: Option<String>,
     content: String,
     /// `comment`, `instruction`, `pause`, `resume`, `cancel` or `redirect`.

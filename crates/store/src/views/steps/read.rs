@@ -1,0 +1,296 @@
+//! How steps are read: what is declared and what was stored, put together.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use baton_core::ids::{RunId, StepId};
+use baton_core::run::{At, Run, State, Step};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::super::outline::{Declared, Outline};
+use super::super::rows::{RunRow, StepRow};
+use super::super::write::parse;
+use super::{Outcome, Stored, WHOLE, item_column};
+
+/// A row made of what is declared and what was stored.
+fn row(
+    run: RunId,
+    declared: &Declared,
+    at: At,
+    stored: Option<Stored<'_>>,
+    outcome: Outcome<'_>,
+) -> StepRow {
+    let stored = stored.unwrap_or_else(|| Stored {
+        status: State::Pending.word().into(),
+        ..Stored::default()
+    });
+    let key = match at.item {
+        Some(item) => format!("{}.{item}", declared.key),
+        None => declared.key.clone(),
+    };
+    let value = |text: Option<Cow<'_, str>>| serde_json::from_str(&text?).ok();
+    StepRow {
+        id: StepId::of(run, &key),
+        run,
+        name: declared.name.clone(),
+        phase: declared.phase.clone(),
+        kind: declared.kind.clone(),
+        agent: declared.agent.clone(),
+        on_timeout: declared.on_timeout.clone(),
+        needs: declared.needs.clone(),
+        max_attempts: declared.attempts,
+        status: stored.status.into_owned(),
+        index: at.step,
+        item: at.item,
+        started_at: stored.started_at,
+        completed_at: stored.completed_at,
+        waiting: stored.waiting,
+        session: stored.session.map(|it| Box::new(it.into_owned())),
+        child: stored.child,
+        workflow: stored.workflow.map(Cow::into_owned),
+        skipped: stored.skipped,
+        error: stored.error.map(Cow::into_owned),
+        result: outcome.result.map(Cow::into_owned),
+        data: value(outcome.data),
+        outputs: value(outcome.outputs),
+        exit_code: outcome.exit_code,
+        stderr: outcome.stderr.map(Cow::into_owned),
+        warnings: outcome.warnings.into_owned(),
+        attempts: stored.attempts,
+        key,
+    }
+}
+
+/// The rows of a folded run's steps and items, in file order.
+pub(in super::super) fn of_folded(run: &Run) -> Vec<StepRow> {
+    run.all().map(|(at, step)| one_of(run, at, step)).collect()
+}
+
+/// The row of a folded run's step.
+pub(in super::super) fn one_of(run: &Run, at: At, step: &Step) -> StepRow {
+    let declared = Declared::of(&run.plan.definition, run.declared(at));
+    let (stored, outcome) = (Stored::of(step), Outcome::of(step));
+    row(run.created.run, &declared, at, Some(stored), outcome)
+}
+
+/// A stored step: its place, and what is stored of it.
+type Kept = ((usize, i64), Stored<'static>, Outcome<'static>);
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let outcome = row.get_ref(3)?.as_str_or_null()?.map(parse).transpose()?;
+    Ok((
+        (row.get(0)?, row.get(1)?),
+        parse(row.get_ref(2)?.as_str()?)?,
+        outcome.unwrap_or_default(),
+    ))
+}
+
+/// A run's steps and items, in file order.
+pub(in super::super) fn of_run(
+    connection: &Connection,
+    run: &RunRow,
+) -> rusqlite::Result<Vec<StepRow>> {
+    let sql = "SELECT step, item, data, outcome FROM steps WHERE run = ?1 ORDER BY step, item";
+    let mut statement = connection.prepare_cached(sql)?;
+    let kept: Vec<Kept> = statement
+        .query_map([run.number], kept)?
+        .collect::<Result<_, _>>()?;
+    Ok(put_together(run, kept))
+}
+
+/// The same without what they gave.
+fn without_outcomes(connection: &Connection, run: &RunRow) -> rusqlite::Result<Vec<StepRow>> {
+    let sql = "SELECT step, item, data, NULL FROM steps WHERE run = ?1 ORDER BY step, item";
+    let mut statement = connection.prepare_cached(sql)?;
+    let kept: Vec<Kept> = statement
+        .query_map([run.number], kept)?
+        .collect::<Result<_, _>>()?;
+    Ok(put_together(run, kept))
+}
+
+/// All steps and items of a run, of those that are stored in their order.
+fn put_together(run: &RunRow, kept: Vec<Kept>) -> Vec<StepRow> {
+    let mut kept = kept.into_iter().peekable();
+    let mut found = Vec::with_capacity(run.known);
+    for step in 0.. {
+        let mut own = kept.next_if(|(place, ..)| *place == (step, WHOLE));
+        let asked = own
+            .as_mut()
+            .and_then(|(_, stored, _)| stored.declared.take());
+        let Some(declared) = run.outline.steps.get(step).or(asked.as_ref()) else {
+            break;
+        };
+        let items = own
+            .as_ref()
+            .map_or(0, |(_, stored, _)| stored.items as usize);
+        let mut put = |item: Option<usize>, own: Option<Kept>| {
+            let (stored, outcome) = match own {
+                Some((_, stored, outcome)) => (Some(stored), outcome),
+                None => (None, Outcome::default()),
+            };
+            found.push(row(run.id, declared, At { step, item }, stored, outcome));
+        };
+        put(None, own);
+        for item in 0..items {
+            let place = (step, item_column(Some(item)));
+            put(Some(item), kept.next_if(|(at, ..)| *at == place));
+        }
+    }
+    found
+}
+
+/// Steps and items that lists show of one run, at most.
+pub const LISTED: usize = 100;
+
+/// Of them, those that come next.
+const NEXT: usize = 20;
+
+/// The steps that a list shows, in file order, without what they gave. All, when they are few; else
+/// those that have not ended, those that failed, those that ended last, and those that come next. No
+/// item is shown without its step.
+pub(in super::super) fn listed(
+    connection: &Connection,
+    run: &RunRow,
+) -> rusqlite::Result<Vec<StepRow>> {
+    if run.known <= LISTED {
+        return without_outcomes(connection, run);
+    }
+    let mut places: BTreeSet<(usize, i64)> = BTreeSet::new();
+    let mut last = None;
+    for (sql, most) in [
+        (
+            "SELECT step, item FROM steps WHERE run = ?1 AND open > 0
+             ORDER BY open DESC, step, item LIMIT ?2",
+            LISTED - NEXT,
+        ),
+        (
+            "SELECT step, item FROM steps WHERE run = ?1 ORDER BY step DESC, item DESC LIMIT ?2",
+            LISTED - NEXT,
+        ),
+    ] {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![run.number, most])?;
+        while let Some(row) = rows.next()? {
+            let place: (usize, i64) = (row.get(0)?, row.get(1)?);
+            last = last.max(Some(place.0));
+            let with_its_step = [place, (place.0, WHOLE)];
+            let more = with_its_step.iter().collect::<BTreeSet<_>>();
+            let more = more.iter().filter(|one| !places.contains(one)).count();
+            if places.len() + more <= LISTED - NEXT {
+                places.extend(with_its_step);
+            }
+        }
+    }
+    let next = last.map_or(0, |last| last + 1);
+    let declared = run.outline.steps.len();
+    let next = (next..declared).take(LISTED - places.len());
+    places.extend(next.map(|step| (step, WHOLE)));
+    let mut found = Vec::with_capacity(places.len());
+    let mut asked: Option<(usize, Declared)> = None;
+    for (step, item) in places {
+        let sql =
+            "SELECT step, item, data, NULL FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3";
+        let mut statement = connection.prepare_cached(sql)?;
+        let own = statement
+            .query_row(params![run.number, step, item], kept)
+            .optional()?;
+        let stored = own.map(|(_, mut stored, _)| {
+            if let Some(declared) = stored.declared.take() {
+                asked = Some((step, declared));
+            }
+            stored
+        });
+        let of_program = asked.as_ref().filter(|(of, _)| *of == step);
+        let declared = run
+            .outline
+            .steps
+            .get(step)
+            .or(of_program.map(|(_, asked)| asked));
+        let at = At {
+            step,
+            item: usize::try_from(item).ok(),
+        };
+        if let Some(declared) = declared {
+            found.push(row(run.id, declared, at, stored, Outcome::default()));
+        }
+    }
+    Ok(found)
+}
+
+/// The step of this id.
+pub(in super::super) fn of_id(
+    connection: &Connection,
+    id: StepId,
+) -> rusqlite::Result<Option<StepRow>> {
+    // A step's id begins with the time of its run's.
+    let time = format!("run_{:012x}", id.bits() >> 80);
+    let mut statement = connection.prepare_cached(
+        "SELECT r.number, r.id, o.data FROM runs r JOIN outlines o ON o.n = r.outline
+         WHERE r.id >= ?1 AND r.id < ?1 || '~'",
+    )?;
+    let mut candidates = statement.query([time])?;
+    while let Some(candidate) = candidates.next()? {
+        let number: i64 = candidate.get(0)?;
+        let run = parse(&format!("\"{}\"", candidate.get_ref(1)?.as_str()?))?;
+        let outline: Outline = parse(candidate.get_ref(2)?.as_str()?)?;
+        let outline = outline.steps;
+        if let Some(at) = find(connection, (run, number), &outline, id)? {
+            let own: Option<Kept> = connection
+                .prepare_cached(
+                    "SELECT step, item, data, outcome FROM steps
+                     WHERE run = ?1 AND step = ?2 AND item = ?3",
+                )?
+                .query_row(params![number, at.step, item_column(at.item)], kept)
+                .optional()?;
+            let (mut stored, outcome) = match own {
+                Some((_, stored, outcome)) => (Some(stored), outcome),
+                None => (None, Outcome::default()),
+            };
+            let own = stored.as_mut().and_then(|stored| stored.declared.take());
+            let declared = outline.get(at.step).or(own.as_ref());
+            return Ok(declared.map(|declared| row(run, declared, at, stored, outcome)));
+        }
+    }
+    Ok(None)
+}
+
+fn find(
+    connection: &Connection,
+    (run, number): (RunId, i64),
+    outline: &[Declared],
+    id: StepId,
+) -> rusqlite::Result<Option<At>> {
+    let is_it = |declared: &Declared| StepId::of(run, &declared.key) == id;
+    if let Some(step) = outline.iter().position(is_it) {
+        return Ok(Some(At { step, item: None }));
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT step, data FROM steps WHERE run = ?1 AND item = -1 AND instr(data, '\"declared\":')",
+    )?;
+    let mut rows = statement.query([number])?;
+    while let Some(row) = rows.next()? {
+        let stored: Stored<'_> = parse(row.get_ref(1)?.as_str()?)?;
+        if stored.declared.as_ref().is_some_and(is_it) {
+            let step = row.get(0)?;
+            return Ok(Some(At { step, item: None }));
+        }
+    }
+    // Only steps that have items are asked for theirs.
+    let mut statement = connection.prepare_cached(
+        "SELECT step, data FROM steps WHERE run = ?1 AND item = -1 AND instr(data, '\"items\":')",
+    )?;
+    let mut rows = statement.query([number])?;
+    while let Some(row) = rows.next()? {
+        let step: usize = row.get(0)?;
+        let stored: Stored<'_> = parse(row.get_ref(1)?.as_str()?)?;
+        let Some(declared) = outline.get(step) else {
+            continue;
+        };
+        let is_it = |item: &u32| StepId::of(run, &format!("{}.{item}", declared.key)) == id;
+        if let Some(item) = (0..stored.items).find(is_it) {
+            let item = Some(item as usize);
+            return Ok(Some(At { step, item }));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,55 @@
+//! A journal and the views that follow it.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use baton_engine::Plans;
+use baton_engine::ports::Journal;
+use baton_store::views::RunRow;
+use baton_store::{SqliteJournal, Views};
+
+pub struct World {
+    pub dir: tempfile::TempDir,
+    pub journal: Arc<SqliteJournal>,
+    pub views: Views,
+}
+
+pub fn open(dir: tempfile::TempDir) -> World {
+    let journal = Arc::new(SqliteJournal::open(dir.path()).unwrap());
+    let plans = Arc::new(Plans::default());
+    let views = Views::open(dir.path(), journal.clone(), plans, journal.subscribe()).unwrap();
+    World {
+        dir,
+        journal,
+        views,
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        open(tempfile::tempdir().unwrap())
+    }
+
+    pub fn settled(&self) -> &Views {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(self.views.wait_for(self.journal.head()));
+        &self.views
+    }
+
+    pub fn row(&self, number: u64) -> RunRow {
+        self.settled().run_of_number(number).unwrap().unwrap()
+    }
+
+    pub fn reopen(self) -> Self {
+        let Self {
+            dir,
+            journal,
+            views,
+        } = self;
+        drop(views);
+        drop(journal);
+        open(dir)
+    }
+}
