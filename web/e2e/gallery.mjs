@@ -118,7 +118,7 @@ try {
     help: ["/", async () => { await page.locator("article").first().waitFor(); await page.keyboard.press("?"); await page.getByRole("dialog", { name: "Keys" }).waitFor(); }],
     "card-menu": ["/", async () => { await page.locator("article").first().getByRole("button", { name: /More for/ }).click(); await page.getByRole("menu").waitFor(); }],
     "new-errors": ["/?new=implement-feature", async () => { await page.getByRole("button", { name: "Start run" }).click(); await page.waitForTimeout(300); }],
-    rewind: ["/runs/2/changes", async () => { await page.getByRole("button", { name: /rewind to here/ }).last().click(); await page.waitForTimeout(800); }],
+    rewind: ["/runs/2/changes", async () => { await page.locator("details:not([open]) > summary").filter({ hasText: "Checkpoints" }).click({ timeout: 500 }).catch(() => undefined); await page.getByRole("button", { name: /rewind to here/ }).last().click(); await page.waitForTimeout(800); }],
     fork: ["/runs/2/changes", async () => { await (sizeNow < 721 ? page.getByRole("button", { name: "More to do with this run" }).click().then(() => page.getByRole("menuitem", { name: "Fork…" }).click()) : page.getByRole("button", { name: "Fork" }).first().click()); await page.waitForTimeout(600); }],
     "step-session": ["/runs/2/overview?step=build", async () => { await page.getByRole("tab", { name: /Session/ }).click(); await page.waitForTimeout(500); }],
     "step-output": ["/runs/7/overview?step=tests", async () => { await page.getByRole("tab", { name: "Output" }).click(); await page.waitForTimeout(500); }],

@@ -461,8 +461,7 @@ steps:
     world.start();
     let failed = world.run_until(&path, "failed");
     assert_eq!(step(&failed, "one")["error"]["code"], "template");
-    let shepherds = world.processes();
-    assert!(shepherds.len() <= 1, "only the host is left: {shepherds:?}");
+    world.until("only the host is left", || world.processes().len() <= 1);
     assert_eq!(world.request("DELETE", &path, None).status, 204);
     assert_eq!(world.request("DELETE", &path, None).status, 404);
 }

@@ -202,12 +202,18 @@ fn the_trail_says_who_did_what() {
     let admin = net.bearer(&world.token());
     world.register(&admin);
     let (id, operator) = user(&admin, &net, "olaf", "operator");
-    assert_eq!(start(&operator, &world.project).0, 201);
+    let (status, run) = start(&operator, &world.project);
+    assert_eq!(status, 201);
     let secret = json!({"value": "hunter2hunter2"});
     assert_eq!(
         admin.request("PUT", "/api/secrets/A", Some(&secret)).status,
         204
     );
+    // That somebody has read a thread is no deed.
+    let run = run["data"]["id"].as_str().unwrap();
+    let read = format!("/api/workflow-executions/{run}/read");
+    let body = json!({"message_id": 1});
+    assert_eq!(operator.request("PUT", &read, Some(&body)).status, 204);
     let trail = admin.get("/api/audit");
     let data = trail.json()["data"].as_array().unwrap().clone();
     assert_eq!(data[0]["path"], "/api/secrets/A");

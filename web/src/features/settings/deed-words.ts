@@ -17,7 +17,6 @@ const rows: Row[] = [
   ["POST", below(run, "fork"), "forked a run"],
   ["POST", below(run, "artifacts"), "uploaded a file"],
   ["POST", below(run, "comments"), "commented"],
-  ["PUT", below(run, "read"), "read a thread"],
   ["DELETE", below(run), "deleted a run"],
   ["POST", below("/api/workflows", "messages"), "wrote a message"],
   ["POST", below("/api/workflow-steps", "approve"), "approved"],

@@ -150,7 +150,11 @@ function Answer({ message }: { message: Message }) {
   const { asked, approved } = message.metadata as { asked?: string; approved?: boolean };
   return (
     <div className="said">
-      {asked ? <div className="muted t12 asked anywhere">{cut(asked, 600)}</div> : null}
+      {asked ? (
+        <div className="asked anywhere">
+          <Markdown text={cut(asked, 600)} />
+        </div>
+      ) : null}
       <div className="answer">
         {approved === undefined ? null : <Icon name={approved ? "check" : "close"} size="sm" />}
         <Markdown text={message.content} />

@@ -120,7 +120,9 @@ async fn enter(
     // What was refused for want of credentials is in the access log: strangers write no trail.
     // What tools of the MCP server do is noted where they do it.
     let says_itself = matches!(path, "/api/host/hand-over" | "/mcp");
-    if !method.is_safe() && who.is_somebody() && !says_itself {
+    // How far somebody has read is nobody else's business, and would drown the rest.
+    let only_read = method == Method::PUT && path.ends_with("/read") && status < 400;
+    if !method.is_safe() && who.is_somebody() && !says_itself && !only_read {
         let inside = match who.by {
             Actor::Attempt(attempt) => Some(attempt.to_string()),
             _ => None,
