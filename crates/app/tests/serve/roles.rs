@@ -209,11 +209,6 @@ fn the_trail_says_who_did_what() {
         admin.request("PUT", "/api/secrets/A", Some(&secret)).status,
         204
     );
-    // That somebody has read a thread is no deed.
-    let run = run["data"]["id"].as_str().unwrap();
-    let read = format!("/api/workflow-executions/{run}/read");
-    let body = json!({"message_id": 1});
-    assert_eq!(operator.request("PUT", &read, Some(&body)).status, 204);
     let trail = admin.get("/api/audit");
     let data = trail.json()["data"].as_array().unwrap().clone();
     assert_eq!(data[0]["path"], "/api/secrets/A");
@@ -234,4 +229,14 @@ fn the_trail_says_who_did_what() {
         .get(&format!("/api/audit?limit=1&cursor={cursor}"))
         .json();
     assert_eq!(next["data"][0]["id"], data[1]["id"]);
+
+    // That somebody has read a thread is no deed.
+    let run = run["data"]["id"].as_str().unwrap();
+    let run = format!("/api/workflow-executions/{run}");
+    let said = operator.post(&format!("{run}/comments"), &json!({"text": "x"}));
+    let body = json!({"message_id": said.json()["data"]["id"]});
+    let read = operator.request("PUT", &format!("{run}/read"), Some(&body));
+    assert_eq!(read.status, 200, "{read:?}");
+    let newest = admin.get("/api/audit?limit=1").json()["data"][0].clone();
+    assert_eq!(newest["path"], format!("{run}/comments"));
 }
