@@ -138,6 +138,7 @@ pub fn commit(number: u64, seq: u64, events: &mut [Event]) -> Append {
         .collect();
     Append {
         events: serde_json::to_vec(events).unwrap(),
+        decided: None,
         blobs,
         board: Some(Board {
             number,
