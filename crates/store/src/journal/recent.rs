@@ -10,7 +10,7 @@ use baton_engine::ports::{Append, Position, Stored};
 const COMMITS: usize = 4096;
 /// or so many bytes of their events, when that is less. Beside them stand the decided ones, which take
 /// some times as much.
-const BYTES: usize = 4 << 20;
+const BYTES: usize = 2 << 20;
 
 /// See the module.
 #[derive(Debug)]
