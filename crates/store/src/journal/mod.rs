@@ -27,7 +27,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use admin::{Project, WriteError};
 pub use schema::OpenError;
-pub(crate) use schema::make_private;
+pub(crate) use schema::{keep_plans, make_private};
 
 use crate::faults::{Faults, NoFaults};
 use heads::Heads;
