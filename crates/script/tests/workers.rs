@@ -207,6 +207,28 @@ fn a_run_finds_nothing_of_those_that_had_its_engine() {
 }
 
 #[test]
+fn long_texts_come_through_whole() {
+    let mut host = Host::new(
+        "const long = (n: number) => 'x'.repeat(n);
+    await ctx.step('s', { type: 'script', command: ['echo', long(20_000)] });
+    const { data } = await ctx.step('f', { type: 'function', fn: () => long(30_000) });
+    await ctx.comment(long(40_000));
+    return [data, long(900_000)];",
+    );
+    let story = host.live(|_| {});
+    assert!(story.starts_with("completed"), "{story:.200}");
+    let mut calm = World::new(
+        host.world.run.created.source.as_str(),
+        &serde_json::json!({}),
+    );
+    calm.live(500);
+    assert!(
+        story == sim::story(&calm.run, &calm.journal),
+        "{story:.200}"
+    );
+}
+
+#[test]
 fn a_program_that_waits_for_long_leaves_its_worker_and_goes_on_from_its_journal() {
     let mut host = Host::new(
         "

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::blank::{Blank, Word};
 use super::calls::Calls;
 use super::engine::Engine;
+use super::turned::Turned;
 use super::{Fault, Known, LastPlace, Limits};
 
 /// New calls that are told before the program waits for anything.
@@ -53,17 +54,6 @@ pub(crate) struct Outcome {
     pub(crate) told: String,
     /// When it ended, in milliseconds.
     pub(crate) at: u64,
-}
-
-/// What a program did until it waited, or until there was much to tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Turned {
-    /// The number of the first of these calls.
-    pub(crate) from: usize,
-    /// The new calls.
-    pub(crate) asks: Vec<Ask>,
-    /// Its end.
-    pub(crate) end: Option<ProgramEnd>,
 }
 
 /// The isolate of a run.
