@@ -13,7 +13,9 @@ use baton_core::ids::{AttemptId, CommandId, ProjectId, RunId};
 use baton_core::run::Run;
 use baton_core::run::big::Hash;
 use baton_core::run::decide::News;
-use baton_core::run::event::{AttemptEnd, Event, Finished, Place, ProjectRef, StepError, Workspace};
+use baton_core::run::event::{
+    AttemptEnd, Event, Finished, Place, ProjectRef, StepError, Workspace,
+};
 use baton_core::run::program::{Ask, ProgramEnd};
 use baton_core::run::work::{Terms, Work};
 use baton_core::time::Timestamp;
