@@ -39,8 +39,7 @@ async fn health(State(host): State) -> Json<Value> {
     }))
 }
 
-/// Not before it can show all that there was when it started, and not once it leaves: what balances load
-/// asks this.
+/// Not before it shows all that there was, and not once it leaves: what balances load asks this.
 #[utoipa::path(
     get,
     path = "/readyz",
