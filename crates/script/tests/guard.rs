@@ -353,6 +353,15 @@ fn memory_that_is_used_up_is_told_as_that_wherever_it_is_needed() {
 }
 
 #[test]
+fn no_global_leads_to_the_host() {
+    // Its functions believe what they are told: that a text is JSON, for one.
+    let why = fails(
+        "const { __baton } = globalThis as any;\n    try { __baton.ended('{'); } catch {}\n    return Object.keys(__baton);",
+    );
+    assert_eq!(why, r#"completed ["exports","zod"]"#);
+}
+
+#[test]
 fn errors_are_placed_whatever_a_program_makes_of_stacks() {
     let why = fails(
         "(Error as any).prepareStackTrace = (_: any, sites: any) => sites;\n    throw new Error('no');",

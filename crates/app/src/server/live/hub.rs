@@ -107,7 +107,7 @@ impl Hub {
         }
         shared.interest.add(topics);
         shared.joined = true;
-        let listening = self.from_now(&shared);
+        let listening = self.as_of_now(&shared);
         drop(shared);
         self.woken.notify_one();
         listening
@@ -115,10 +115,10 @@ impl Hub {
 
     /// Listens again, from where the hub is now.
     pub fn listen_again(&self) -> Listening {
-        self.from_now(&self.shared())
+        self.as_of_now(&self.shared())
     }
 
-    fn from_now(&self, shared: &Shared) -> Listening {
+    fn as_of_now(&self, shared: &Shared) -> Listening {
         Listening {
             said: self.said.subscribe(),
             from: shared.cursor,
