@@ -150,8 +150,11 @@ fn compare(one: &dyn Journal, two: &dyn Journal) {
     }
 }
 
+/// A commit: where, whose, its number and its events.
+type Plain = (Position, Aggregate, u64, Arc<[u8]>);
+
 /// What follows on each position, two commits at a time.
-fn pages(journal: &dyn Journal) -> Vec<Vec<(Position, Aggregate, u64, Arc<[u8]>)>> {
+fn pages(journal: &dyn Journal) -> Vec<Vec<Plain>> {
     let after = (0..=journal.head().0).map(Position);
     let page = |after| {
         let commits = journal.since(after, 2).unwrap().into_iter();
