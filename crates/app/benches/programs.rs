@@ -194,10 +194,29 @@ async fn first_step(host: &Host) -> serde_json::Value {
     json!({"n": STARTS, "p50_ms": at(0.5), "p99_ms": at(0.99)})
 }
 
+/// Processor time that this process and its workers have used: what a run costs, however busy the machine is.
+fn cpu_seconds() -> f64 {
+    let ticks = |stat: &str| -> u64 {
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let times = fields.split_whitespace().skip(11).take(2);
+        times.filter_map(|time| time.parse::<u64>().ok()).sum()
+    };
+    let of = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let mut sum = ticks(&of("self"));
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let children = std::fs::read_to_string(task.unwrap().path().join("children"));
+        for child in children.unwrap_or_default().split_whitespace() {
+            sum += ticks(&of(child));
+        }
+    }
+    sum as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
 /// Keeps so many runs going until the time is over, and waits for the last ones.
 async fn going(host: &Host, steps: usize, concurrent: usize) -> serde_json::Value {
     let source = functions(host, steps);
     let mut feed = host.engine.feed().subscribe();
+    let used = cpu_seconds();
     let begun = Instant::now();
     for _ in 0..concurrent {
         host.engine.start(request(host, &source)).await.unwrap();
@@ -236,7 +255,9 @@ async fn going(host: &Host, steps: usize, concurrent: usize) -> serde_json::Valu
     let head = host.journal.head();
     let lag = head.0.saturating_sub(host.views.position().0);
     let _ = host.views.wait_for(head).await;
+    let used = cpu_seconds() - used;
     json!({
+        "cpu_ms_per_run": used * 1e3 / runs as f64,
         "runs_per_second": runs as f64 / seconds, "steps_per_second": stepped as f64 / seconds,
         "projection_lag_commits": lag,
     })

@@ -26,18 +26,6 @@ const ROUNDS: usize = 3;
 /// The beginning of what is looked for in each message; its number and an end follow.
 const MARK: &[u8] = b"bench-message-";
 
-fn resident_mb(pid: i32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kb: f64 = line
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
-    (kb / 102.4).round() / 10.0
-}
-
 fn main() {
     baton_runner::raise_open_files().unwrap();
     let sockets: usize = std::env::var("BENCH_SOCKETS").map_or(2000, |text| text.parse().unwrap());
@@ -52,7 +40,7 @@ fn main() {
     let project = world.register();
     let run = world.start(&project, "ask", "1").unwrap();
     let host = processes::host(&world.data).unwrap();
-    let idle = resident_mb(host);
+    let idle = processes::resident_mb(host);
     let served = until("where it serves", LIMIT, || {
         let text = std::fs::read_to_string(world.served()).ok()?;
         let (_, address) = text
@@ -95,7 +83,7 @@ fn main() {
         (opened.load(Ordering::Relaxed) == sockets).then_some(())
     });
     let took = begun.elapsed();
-    let quiet = resident_mb(host);
+    let quiet = processes::resident_mb(host);
     let comments = format!("/api/workflow-executions/{run}/comments");
     let mut rounds: Vec<[f64; 3]> = (0..ROUNDS)
         .map(|round| {
@@ -129,7 +117,7 @@ fn main() {
         "{}",
         json!({"bench": "sockets on one run", "sockets": sockets, "messages": MESSAGES * ROUNDS,
             "opened_s": took.as_secs_f64(), "p50_ms": p50, "p99_ms": p99, "max_ms": max,
-            "idle_mb": idle, "open_mb": quiet, "end_mb": resident_mb(host)})
+            "idle_mb": idle, "open_mb": quiet, "end_mb": processes::resident_mb(host)})
     );
     drop(world);
     clients.join().unwrap();

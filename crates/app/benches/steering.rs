@@ -1,6 +1,7 @@
 //! How long a word takes from its POST to the agent's own standard input, with two hundred agents at
 //! work that each say something every second: instructions, then immediate pauses. Prints one JSON
-//! object per line. `BENCH_AGENTS` agents (default 200).
+//! object per line, and on standard error what it is at. `BENCH_AGENTS` agents (default 200). Takes some
+//! two minutes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[allow(dead_code, reason = "the tests with fake agents use the rest")]
@@ -9,7 +10,7 @@ mod office;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use office::{Office, one};
 use serde_json::json;
@@ -46,6 +47,8 @@ fn length(office: &Office) -> usize {
 
 fn main() {
     let agents: usize = std::env::var("BENCH_AGENTS").map_or(200, |text| text.parse().unwrap());
+    let begun = Instant::now();
+    let now_at = |what: &str| eprintln!("{:5.1} s: {what}", begun.elapsed().as_secs_f64());
     let office = Office::new();
     std::fs::create_dir_all(office.heard().parent().unwrap()).unwrap();
     let text = one(
@@ -54,6 +57,7 @@ fn main() {
         "@flood 3000 1\n@answer Done.",
     );
     office.world.define("talk", &text);
+    now_at("starting the agents");
     let runs: Vec<String> = (0..agents)
         .map(|_| {
             let (status, answer) = office.start("talk", &json!({}));
@@ -61,15 +65,23 @@ fn main() {
             answer["data"]["id"].as_str().unwrap().to_owned()
         })
         .collect();
+    let mut said_so = Instant::now();
     until("all agents at work", LIMIT * 3, || {
         let said = std::fs::read_to_string(office.heard()).ok()?;
-        (said.matches("@flood").count() >= agents).then_some(())
+        let at_work = said.matches("@flood").count();
+        if said_so.elapsed() > Duration::from_secs(5) {
+            said_so = Instant::now();
+            now_at(&format!("{at_work} of {agents} at work"));
+        }
+        (at_work >= agents).then_some(())
     });
+    now_at("all at work");
     pause(Duration::from_secs(3));
     let mut turn = runs.iter().cycle();
     let mut count = 0;
     let mut instructions = Vec::new();
-    for _ in 0..ROUNDS {
+    for round in 1..=ROUNDS {
+        now_at(&format!("instructions, round {round}"));
         let mut times = Vec::new();
         for _ in 0..WORDS {
             let run = turn.next().unwrap();
@@ -88,7 +100,8 @@ fn main() {
     report("instruction to the agent", agents, instructions);
     let mut pauses = Vec::new();
     let mut left = runs.iter();
-    for _ in 0..ROUNDS {
+    for round in 1..=ROUNDS {
+        now_at(&format!("immediate pauses, round {round}"));
         let mut times = Vec::new();
         for run in left.by_ref().take(WORDS) {
             let from = length(&office);
@@ -102,6 +115,7 @@ fn main() {
         pauses.push(times);
     }
     report("immediate pause to the agent", agents, pauses);
+    now_at("cancelling all");
     for run in &runs {
         office.post(
             &format!("/api/workflow-executions/{run}/cancel"),
@@ -111,6 +125,7 @@ fn main() {
     for run in &runs {
         office.ended(&format!("/api/workflow-executions/{run}"));
     }
+    now_at("all have ended");
 }
 
 /// The round that is in the middle by its p99.

@@ -161,3 +161,48 @@ fn a_full_disk_stops_nothing_for_good() {
     assert_eq!(listed["data"].as_array().unwrap().len(), accepted.len() + 1);
     assert_eq!(world.close(), Vec::<String>::new());
 }
+
+#[test]
+fn of_the_examples_a_full_disk_gets_all_or_none() {
+    let temp = tempfile::Builder::new()
+        .prefix("baton-disk-")
+        .tempdir()
+        .unwrap();
+    let Some(small) = Small::mount(&temp.path().join("project")) else {
+        eprintln!("SKIPPED: a tmpfs cannot be mounted here, so no disk can be filled");
+        return;
+    };
+    let world = World::at(temp.path());
+    world.start_host();
+    world.await_host();
+    let project = world.register();
+    let path = format!("/api/projects/{project}/workflows/examples");
+    let definitions = world.project.join(".agent/workflows/definitions");
+    let files = || {
+        let all = fs::read_dir(&definitions).unwrap();
+        let mut all: Vec<_> = all.map(|entry| entry.unwrap().file_name()).collect();
+        all.sort();
+        all
+    };
+    // Room for one of two files.
+    let page = world.project.join("page");
+    fs::write(&page, [b'x'; 4096]).unwrap();
+    small.fill();
+    fs::remove_file(&page).unwrap();
+    let refused = world.ask("POST", &path, None, None).unwrap();
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(refused.body["code"], "disk_error", "{refused:?}");
+    let said = refused.body["detail"].as_str().unwrap();
+    assert!(said.contains("tour.yaml"), "the first one fits: {said}");
+    assert_eq!(files(), Vec::<&str>::new());
+    let listed = world.get(&format!("/api/workflow-definitions?project_id={project}"));
+    assert_eq!(listed["data"], json!([]));
+
+    small.free();
+    let written = world.ask("POST", &path, None, None).unwrap();
+    assert_eq!(written.status, 201, "{written:?}");
+    assert_eq!(files(), ["hello.yaml", "tour.yaml"]);
+    let valid = |found: &serde_json::Value| found["diagnostics"] == json!([]);
+    assert!(written.body["data"].as_array().unwrap().iter().all(valid));
+    assert_eq!(world.close(), Vec::<String>::new());
+}

@@ -48,7 +48,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "_{:032x}"), self.0)
+                f.write_str(written($prefix, self.0, &mut [0; LONGEST]))
             }
         }
 
@@ -67,27 +67,73 @@ macro_rules! id {
                     prefix: $prefix,
                     text: text.chars().take(64).collect(),
                 };
-                let hex = text
-                    .strip_prefix(concat!($prefix, "_"))
-                    .filter(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-                    .ok_or_else(bad)?;
-                u128::from_str_radix(hex, 16).map(Self).map_err(|_| bad())
+                let hex = text.strip_prefix(concat!($prefix, "_"));
+                hex.and_then(read).map(Self).ok_or_else(bad)
             }
         }
 
         impl Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
+                s.serialize_str(written($prefix, self.0, &mut [0; LONGEST]))
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-                text.parse().map_err(serde::de::Error::custom)
+                struct Text;
+
+                impl serde::de::Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(concat!("an id that begins with `", $prefix, "_`"))
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+
+                d.deserialize_str(Text)
             }
         }
     };
+}
+
+/// No id is longer, in bytes.
+const LONGEST: usize = 40;
+
+/// An id as text. One answer has thousands of them: by hand it takes a fraction of what formatting
+/// takes.
+fn written<'b>(prefix: &str, bits: u128, buffer: &'b mut [u8; LONGEST]) -> &'b str {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let begin = prefix.len() + 1;
+    buffer[..prefix.len()].copy_from_slice(prefix.as_bytes());
+    buffer[prefix.len()] = b'_';
+    let digits = buffer[begin..begin + 32].chunks_exact_mut(2);
+    for (two, byte) in digits.zip(bits.to_be_bytes()) {
+        two[0] = HEX[usize::from(byte >> 4)];
+        two[1] = HEX[usize::from(byte & 15)];
+    }
+    std::str::from_utf8(&buffer[..begin + 32]).unwrap_or_default()
+}
+
+/// The bits that 32 hex digits stand for.
+fn read(hex: &str) -> Option<u128> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    let half = |half: &[u8]| {
+        let digits = half.iter();
+        digits.copied().try_fold(0, |bits: u64, byte| {
+            Some(bits << 4 | u64::from(digit(byte)?))
+        })
+    };
+    let hex: &[u8; 32] = hex.as_bytes().try_into().ok()?;
+    Some(u128::from(half(&hex[..16])?) << 64 | u128::from(half(&hex[16..])?))
 }
 
 id!(
@@ -257,5 +303,47 @@ pub struct CommandId(pub String);
 impl fmt::Display for CommandId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_written_and_read_as_hex_digits() {
+        let steps =
+            (0..500).map(|n: u128| n.wrapping_mul(0x0123_4567_89ab_cdef_1357_9bdf_0246_8ace));
+        for bits in steps.chain([u128::MAX, 1, 1 << 64, u128::from(u64::MAX)]) {
+            let id = RunId::from_bits(bits);
+            let text = format!("run_{bits:032x}");
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
+            assert_eq!(text.to_uppercase().replace("RUN_", "run_").parse(), Ok(id));
+            let json = format!("\"{text}\"");
+            assert_eq!(serde_json::to_string(&id).unwrap(), json);
+            assert_eq!(serde_json::from_str::<RunId>(&json).unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        let digits = "0".repeat(32);
+        for text in [
+            String::new(),
+            "run_".into(),
+            digits.clone(),
+            format!("run_{digits}0"),
+            format!("run_{}", &digits[1..]),
+            format!("run_+{}", &digits[1..]),
+            format!("run_g{}", &digits[1..]),
+            format!("step_{digits}"),
+            format!("run_{}ä", &digits[2..]),
+        ] {
+            let error = text.parse::<RunId>().unwrap_err();
+            assert_eq!((error.kind, error.prefix), ("RunId", "run"), "{text}");
+            let json = serde_json::Value::from(text.as_str());
+            assert!(serde_json::from_value::<RunId>(json).is_err(), "{text}");
+        }
     }
 }

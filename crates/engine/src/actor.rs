@@ -573,9 +573,7 @@ impl RunActor {
             .load(&Aggregate::Run(self.id), seq.saturating_sub(1))
             .map_err(|error| disk(&error))?;
         match stored.first() {
-            Some(stored) => crate::fold::decode(journal, stored)
-                .map(Arc::new)
-                .map_err(|error| disk(&error)),
+            Some(stored) => crate::fold::decode(journal, stored).map_err(|error| disk(&error)),
             None => Ok(Arc::default()),
         }
     }

@@ -57,7 +57,7 @@ pub(crate) struct Underway {
     /// Its sequence number, if it becomes durable.
     pub(crate) seq: u64,
     at: Timestamp,
-    events: Vec<Event>,
+    events: Arc<Vec<Event>>,
     reply: oneshot::Receiver<Result<Appended, AppendError>>,
 }
 
@@ -73,7 +73,7 @@ impl Underway {
         Ok(Committed {
             appended: answer(self.reply).await?,
             at: self.at,
-            events: Arc::new(self.events),
+            events: self.events,
             _proof: Proof,
         })
     }
@@ -93,12 +93,14 @@ pub(crate) fn hand_over(
         blobs.extend(event.bigs().into_iter().filter_map(|big| big.blob()));
     }
     let bytes = serde_json::to_vec(&events).map_err(|e| AppendError::Failed(e.to_string()))?;
+    let events = Arc::new(events);
     let append = Append {
         aggregate: Aggregate::Run(run.created.run),
         seq,
         command,
         at,
         events: bytes,
+        decided: Some(Arc::clone(&events)),
         blobs,
         board: Some(Board {
             number: run.created.number,

@@ -45,7 +45,10 @@ pub struct Folded {
 ///
 /// # Errors
 /// [`FoldError`].
-pub fn decode(journal: &dyn Journal, stored: &Stored) -> Result<Vec<Event>, FoldError> {
+pub fn decode(journal: &dyn Journal, stored: &Stored) -> Result<Arc<Vec<Event>>, FoldError> {
+    if let Some(decided) = &stored.decided {
+        return Ok(Arc::clone(decided));
+    }
     let damaged = |detail: String| FoldError::Damaged {
         aggregate: stored.aggregate.to_string(),
         seq: stored.seq,
@@ -62,7 +65,7 @@ pub fn decode(journal: &dyn Journal, stored: &Stored) -> Result<Vec<Event>, Fold
             }
         }
     }
-    Ok(events)
+    Ok(Arc::new(events))
 }
 
 /// Folds a run from its journal; `None` when there is none.

@@ -13,7 +13,9 @@ use baton_core::ids::{AttemptId, CommandId, ProjectId, RunId};
 use baton_core::run::Run;
 use baton_core::run::big::Hash;
 use baton_core::run::decide::News;
-use baton_core::run::event::{AttemptEnd, Finished, Place, ProjectRef, StepError, Workspace};
+use baton_core::run::event::{
+    AttemptEnd, Event, Finished, Place, ProjectRef, StepError, Workspace,
+};
 use baton_core::run::program::{Ask, ProgramEnd};
 use baton_core::run::work::{Terms, Work};
 use baton_core::time::Timestamp;
@@ -89,6 +91,8 @@ pub struct Append {
     pub at: Timestamp,
     /// The events: a JSON array.
     pub events: Vec<u8>,
+    /// The same, for those who follow the journal closely: they need not read and decode it.
+    pub decided: Option<Arc<Vec<Event>>>,
     /// Texts too long for the row.
     pub blobs: Vec<(Hash, Arc<str>)>,
     /// The run's row on the board; `None` for aggregates that are not runs.
@@ -157,7 +161,9 @@ pub struct Stored {
     /// When it was decided.
     pub at: Timestamp,
     /// The events: a JSON array.
-    pub events: Vec<u8>,
+    pub events: Arc<[u8]>,
+    /// The same as they were decided, when that was a moment ago.
+    pub decided: Option<Arc<Vec<Event>>>,
 }
 
 /// The disk said no, or what it holds cannot be read.

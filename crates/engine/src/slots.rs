@@ -143,6 +143,7 @@ impl SlotActor {
                 command: id.cloned(),
                 at: self.engine.inner.outside.clock.now(),
                 events: serde_json::to_vec(&events).map_err(|e| SendError::Disk(e.to_string()))?,
+                decided: None,
                 blobs: vec![],
                 board: None,
                 wake: Wake {

@@ -82,7 +82,10 @@ fn an_attempt_whose_directory_is_gone_ends_long_before_the_grace() {
     std::fs::write(&spec.host_binary, script).unwrap();
     let shepherd = lab.launch(&spec);
     let pids = lab.await_pids("pids", 1);
-    std::fs::remove_dir_all(lab.path("data")).unwrap();
+    // The shepherd may put something there meanwhile.
+    until("the data to be gone", || {
+        std::fs::remove_dir_all(lab.path("data")).is_ok()
+    });
     drop(shepherd);
     until("the end of the tree", || !lives(pids[0]));
     let dir = lab.dir(&spec);

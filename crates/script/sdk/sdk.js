@@ -104,10 +104,12 @@ export default (host) => {
   // What the garbage collector does cannot be replayed.
   delete globalThis.WeakRef;
   delete globalThis.FinalizationRegistry;
+  // Stacks are texts that say where: Baton places errors by them.
+  delete Error.prepareStackTrace;
 
   // ---- what is thrown ----
 
-  const stackOf = () => new Error().stack;
+  const stackOf = () => new Error().stack ?? "";
   const isError = (value) => {
     try {
       return value instanceof Error;
@@ -115,11 +117,12 @@ export default (host) => {
       return false;
     }
   };
-  // What is no error has no stack: the compiler lets each `throw` say it here.
-  let thrown;
+  // What is no error has no stack. The compiler lets each `throw` say it here, and the engine says what it
+  // rejects with while nobody handles that.
+  let noted;
   Object.defineProperty(globalThis, "__baton_thrown", {
     value: (value) => {
-      if (!isError(value)) thrown = { value, stack: stackOf() };
+      if (!isError(value)) noted = { value, how: "it threw", stack: stackOf() };
       return value;
     },
   });
@@ -142,14 +145,40 @@ export default (host) => {
   };
   // What is said of what was thrown, and its stack: whatever the value is, this does not throw.
   const told = (value) => {
+    const note = noted;
     if (isError(value)) {
       const message = textOf(value, "message") ?? "it has no message that can be read";
       return [`${textOf(value, "name") || "Error"}: ${message}`, textOf(value, "stack") ?? ""];
     }
-    const stack = thrown !== undefined && Object.is(thrown.value, value) ? thrown.stack : "";
-    return [`it threw ${shown(value)}`, stack];
+    if (note === undefined || !Object.is(note.value, value)) return [`it threw or rejected with ${shown(value)}`, ""];
+    return [`${note.how} ${shown(value)}`, note.stack];
   };
   host.told = told;
+
+  // Rejections that nobody has handled yet, in their order: what is said of them, by their promises.
+  const lost = new Map();
+  host.rejected = (promise, reason, isHandled) => {
+    if (isHandled) {
+      lost.delete(promise);
+      return;
+    }
+    if (!isError(reason)) noteRejection(reason);
+    lost.set(promise, told(reason));
+  };
+  // The innermost frame of a definition: those of ours and of the engine have no lines.
+  const frameIn = (stack) => stack.split("\n").find((line) => /:\d+:\d+\)$/.test(line));
+  // A rejection that comes of a `throw`, or of another rejection, happened there and not where it is now.
+  const noteRejection = (value) => {
+    const stack = stackOf();
+    const frame = frameIn(stack);
+    const isNoted = noted !== undefined && Object.is(noted.value, value);
+    if (isNoted && (frame === undefined || noted.stack.includes(frame))) return;
+    noted = { value, how: "it rejected a promise with", stack };
+  };
+  host.lost = () => {
+    for (const told of lost.values()) return told;
+    return undefined;
+  };
 
   // ---- calls ----
 
@@ -385,7 +414,9 @@ export default (host) => {
     texts.reduce((text, part, i) => text + (Array.isArray(values[i - 1]) ? values[i - 1].map(quote).join(" ") : quote(values[i - 1])) + part);
   const secret = (name) => ({ $secret: name });
 
-  host.exports = { defineWorkflow, sh, secret, StepError };
+  // All that modules of ours take from here: whatever a program does with it, they find it as it is.
+  const exports = Object.freeze({ defineWorkflow, sh, secret, StepError });
+  Object.defineProperty(globalThis, "__baton", { value: Object.freeze({ exports, zod: host.zod }) });
 
   host.head = (module) => {
     const config = configOf(module);

@@ -225,8 +225,8 @@ fn whatever_is_thrown_is_said_with_the_place_that_threw_it() {
             "{thrown}: {why}"
         );
         let place = match said {
-            // Its stack is what it says it is, and a proxy's own traps hide it: the last call is known.
-            "Error: x" | "it threw {}" => "(flow.ts:5:",
+            // Its stack is what it says it is: the last call is known.
+            "Error: x" => "(flow.ts:5:",
             _ => "(flow.ts:6:",
         };
         assert!(why.contains(place) && why.len() < 400, "{thrown}: {why}");
@@ -266,9 +266,107 @@ fn only_the_engine_says_that_memory_or_stack_are_used_up() {
     );
     let why = fails("const all = [];\n    while (true) all.push('x'.repeat(1e6) + all.length);");
     assert!(why.contains("more than 32 MB of memory"), "{why}");
-    // What no `throw` has said may be the engine without memory.
-    let why = fails("await new Promise((_, reject) => reject(null));");
-    assert!(why.contains("or it rejected a promise with null"), "{why}");
+}
+
+#[test]
+fn a_rejection_with_no_error_is_told_for_what_it_is() {
+    for (body, said) in [
+        (
+            "await Promise.reject(null);",
+            "it rejected a promise with null (flow.ts:5:",
+        ),
+        (
+            "await Promise.reject();",
+            "it rejected a promise with undefined (flow.ts:5:",
+        ),
+        (
+            "await new Promise((_, reject) => reject(null));",
+            "it rejected a promise with null (flow.ts:5:",
+        ),
+        (
+            "await null;\n    await Promise.all([1, Promise.reject(null)]);",
+            "it rejected a promise with null (flow.ts:6:",
+        ),
+        (
+            "const no = async () => { throw null; };\n    await null;\n    await no();",
+            "it threw null (flow.ts:5:",
+        ),
+        (
+            "const no = async () => {\n      await null;\n      throw null;\n    };\n    await no();",
+            "it threw null (flow.ts:7:",
+        ),
+        (
+            "const p = (async () => { throw 1; })();\n    try { throw 2; } catch {}\n    await p;",
+            "it rejected a promise with 1 (flow.ts:4:",
+        ),
+        // Somebody waits for it already: where it happens cannot be known.
+        (
+            "let no: any;\n    const all = new Promise((_, reject) => { no = reject; }).then(() => 1);\n    no(null);\n    await all;",
+            "it threw or rejected with null (flow.ts:4:",
+        ),
+        // Nobody handles it.
+        (
+            "void Promise.reject(null);\n    return 1;",
+            "a rejection that nobody handled: it rejected a promise with null (flow.ts:5:",
+        ),
+        (
+            "await ctx.step('a', { type: 'script', command: 'x' });\n    void (async () => { throw undefined; })();\n    return 1;",
+            "a rejection that nobody handled: it threw undefined (flow.ts:6:",
+        ),
+        (
+            "await ctx.step('f', { type: 'function', fn: () => Promise.reject(null) });",
+            "step `f` failed: it rejected a promise with null (flow.ts:5:",
+        ),
+    ] {
+        let why = fails(body);
+        assert!(why.starts_with(&format!("failed {said}")), "{body}: {why}");
+    }
+}
+
+#[test]
+fn a_rejection_that_is_handled_in_the_end_is_none() {
+    for body in [
+        // What else is thrown meanwhile says nothing of it.
+        "const p = (async () => { throw 1; })();\n    try { throw 2; } catch {}\n    try { await p; } catch {}\n    return 1;",
+        // Its words are others each time.
+        "let n = 0;\n    const words = { get() { n += 1; return String(n); } };\n    const p = Promise.reject(Object.defineProperty(new Error(), 'message', words));\n    await p.catch(() => {});\n    return 1;",
+    ] {
+        let why = fails(body);
+        assert!(why.starts_with("completed"), "{body}: {why}");
+    }
+}
+
+#[test]
+fn memory_that_is_used_up_is_told_as_that_wherever_it_is_needed() {
+    // So little is left that there is no error to throw either.
+    let fill = "let list: any = null;\n    const fill = async () => { for (;;) list = { list }; };";
+    for body in [
+        "for (;;) list = { list };",
+        "await fill();",
+        "void fill();\n    return 1;",
+        "await ctx.step('f', { type: 'function', fn: () => fill() });",
+        "await new Promise((_, reject) => fill().catch(reject));",
+    ] {
+        let why = fails(&format!("{fill}\n    {body}"));
+        assert!(why.contains("more than 32 MB of memory"), "{body}: {why}");
+    }
+}
+
+#[test]
+fn no_global_leads_to_the_host() {
+    // Its functions believe what they are told: that a text is JSON, for one.
+    let why = fails(
+        "const { __baton } = globalThis as any;\n    try { __baton.ended('{'); } catch {}\n    return Object.keys(__baton);",
+    );
+    assert_eq!(why, r#"completed ["exports","zod"]"#);
+}
+
+#[test]
+fn errors_are_placed_whatever_a_program_makes_of_stacks() {
+    let why = fails(
+        "(Error as any).prepareStackTrace = (_: any, sites: any) => sites;\n    throw new Error('no');",
+    );
+    assert!(why.starts_with("failed Error: no (flow.ts:6:"), "{why}");
 }
 
 #[test]

@@ -148,6 +148,7 @@ fn append(run: RunId, number: u64, seq: u64) -> Append {
         command: None,
         at: Timestamp::from_millis(1_700_000_000_000 + seq),
         events: EVENTS.to_vec(),
+        decided: None,
         blobs: Vec::new(),
         board: Some(Board {
             number,

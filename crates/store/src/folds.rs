@@ -163,8 +163,8 @@ impl Folds {
                 if earlier.seq > seq {
                     return Ok(ControlFlow::Break(()));
                 }
-                for event in decode(journal, &earlier)? {
-                    Self::apply(&self.plans, &mut run, &event, &earlier)?;
+                for event in decode(journal, &earlier)?.iter() {
+                    Self::apply(&self.plans, &mut run, event, &earlier)?;
                 }
                 Ok::<_, Skip>(ControlFlow::Continue(()))
             })?;

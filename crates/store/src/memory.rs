@@ -118,7 +118,9 @@ impl State {
             seq: append.seq,
             position: appended.position,
             at: append.at,
-            events: append.events,
+            events: append.events.into(),
+            // Read as from a disk.
+            decided: None,
         };
         self.commits.insert(appended.position, stored);
     }

@@ -42,7 +42,7 @@ fn what_is_appended_is_loaded_in_order_also_after_reopening() {
     assert_eq!(seqs(&journal, 3, 0), Vec::<u64>::new());
     let commit = &journal.load(&Aggregate::Run(run(2)), 4).unwrap()[0];
     assert_eq!(commit.at, Timestamp::from_millis(1_005));
-    assert_eq!(commit.events, br#"[{"run":2,"seq":5}]"#);
+    assert_eq!(*commit.events, *br#"[{"run":2,"seq":5}]"#);
     put(&journal, append(1, 6)).unwrap();
 }
 

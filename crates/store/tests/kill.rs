@@ -101,7 +101,7 @@ fn check(dir: &Path, acknowledged: &[u64]) {
                 let hash = baton_core::run::big::hash(&format!("{number} {seq}"));
                 assert!(journal.blob(&hash).unwrap().is_some());
             } else {
-                assert_eq!(commit.events, append(number, seq).events);
+                assert_eq!(*commit.events, *append(number, seq).events);
             }
         }
     }

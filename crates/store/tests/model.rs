@@ -150,6 +150,21 @@ fn compare(one: &dyn Journal, two: &dyn Journal) {
     }
 }
 
+/// A commit: where, whose, its number and its events.
+type Plain = (Position, Aggregate, u64, Arc<[u8]>);
+
+/// What follows on each position, two commits at a time.
+fn pages(journal: &dyn Journal) -> Vec<Vec<Plain>> {
+    let after = (0..=journal.head().0).map(Position);
+    let page = |after| {
+        let commits = journal.since(after, 2).unwrap().into_iter();
+        commits
+            .map(|c| (c.position, c.aggregate, c.seq, c.events))
+            .collect()
+    };
+    after.map(page).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -180,7 +195,11 @@ proptest! {
             prop_assert_eq!(kind(&results[0]), kind(&results[1]));
         }
         compare(&sqlite, &model);
+        // The last commits are read from memory, then from the disk.
+        let from_memory = pages(&sqlite);
         drop(sqlite);
-        compare(&open(), &model);
+        let sqlite = open();
+        prop_assert_eq!(from_memory, pages(&sqlite));
+        compare(&sqlite, &model);
     }
 }

@@ -147,7 +147,9 @@ impl Journal for MemoryJournal {
             seq: append.seq,
             position,
             at: append.at,
-            events: append.events,
+            events: append.events.into(),
+            // Read as from a disk.
+            decided: None,
         });
         if fault == Some(Fault::DieAfter) {
             state.dead = true;

@@ -36,6 +36,13 @@ describe("what an event changes", () => {
     expect(patchRun(run, told("workflow.step.started", { step_id: "step_9", status: "running" })).steps).toEqual(run.steps);
   });
 
+  it("puts a step back that waits for nothing any more", () => {
+    const started = patchRun(run, told("workflow.step.started", { step_id: "step_1", status: "running" }));
+    const back = told("workflow.step.reset", { step_id: "step_1", status: "pending" });
+    expect(patchRun(started, back).steps[0]).toMatchObject({ status: "pending", waiting: null, completed_at: null });
+    expect(isWorthReading(back)).toBe(true);
+  });
+
   it("counts what agents and Baton say as unread, and has what people say looked up", () => {
     const said = (type: Message["message_type"]) => told("message:new", { message: { ...message(1), message_type: type } });
     const after = [said("agent"), said("system"), said("user")].reduce(patchRun, run);

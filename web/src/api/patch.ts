@@ -56,6 +56,8 @@ export function patchRun(run: Run, told: Told): Run {
           completed_at: ended ? told.ts : step.completed_at,
         };
       });
+    case "workflow.step.reset":
+      return stepOf(run, data, (step) => ({ ...step, status: data.status as StepStatus, waiting: null, completed_at: null }));
     case "workflow.step.session":
       return stepOf(run, data, (step) => {
         const session = data.session as Session;
@@ -122,6 +124,7 @@ export function isWorthReading(told: Told): boolean {
     case "workflow.execution.status_changed":
     case "workflow.step.started":
     case "workflow.step.completed":
+    case "workflow.step.reset":
     case "workflow.step.attempt":
     case "workflow.step.session":
     case "workflow.run.waiting":

@@ -15,7 +15,7 @@ export interface SocketEvents {
   link: (link: Link) => void;
   /** From now on these are told: what was read before may miss what happened in between. */
   heard: (topics: string[] | "all") => void;
-  /** A break is over, and all that is wanted is told again: not what happened without a position meanwhile. */
+  /** A break is over, or this client was too slow, and all that is wanted is told again: not what happened without a position meanwhile. */
   back: () => void;
   /** It could not be opened: the server is away, or does not know who this is. */
   refused: () => void;
@@ -112,6 +112,10 @@ export class LiveSocket {
       if (told.type === "resync") {
         this.#pos = undefined;
         this.events.resync();
+        return;
+      }
+      if (told.type === "gap") {
+        this.events.back();
         return;
       }
       if (told.pos !== undefined) {

@@ -121,14 +121,21 @@ pub struct Host {
 }
 
 impl Host {
-    /// The read models, holding all that is committed by now. `None` while the host is starting.
+    /// The read models, holding all that is committed by now. `None` while the host is starting: until
+    /// they hold what there was before, which takes a while when they are made anew.
     pub async fn views(&self) -> Option<Arc<Views>> {
         let views = self.views.get()?.clone();
         let reached = views.wait_for(self.journal.head());
         if tokio::time::timeout(BEHIND, reached).await.is_err() {
             tracing::warn!("the views are far behind the journal");
         }
-        Some(views)
+        views.have_caught_up().then_some(views)
+    }
+
+    /// Whether readers find all there that was committed before it started.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.views.get().is_some_and(|views| views.have_caught_up())
     }
 
     /// How browsers reach it, if it listens beside its socket: `http://127.0.0.1:4747`.

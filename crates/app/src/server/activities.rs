@@ -188,8 +188,9 @@ fn goes_on(tried: &AttemptRow) -> bool {
 /// [`fill`] for all steps of a run.
 pub fn fill_all(host: &Host, whole: &Whole, steps: &mut [wire::step::Whole<'_>]) {
     for (step, shown) in whole.steps.iter().zip(steps) {
-        if let Some(attempts) = whole.attempts.get(&step.id) {
-            fill(host, &whole.run, step, attempts, &mut shown.row.session);
+        if shown.row.session.is_some() {
+            let attempts: Vec<AttemptRow> = whole.attempts.of_step(step.id).cloned().collect();
+            fill(host, &whole.run, step, &attempts, &mut shown.row.session);
         }
     }
 }

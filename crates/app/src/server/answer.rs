@@ -12,17 +12,23 @@ pub struct Made(Vec<u8>);
 impl Made {
     /// This, as it is.
     pub fn of(value: &impl Serialize) -> Answer<Self> {
-        let bytes = serde_json::to_vec(value).map_err(|error| Problem::internal(&error))?;
-        Ok(Self(bytes))
+        Self::of_about(0, value)
     }
 
-    /// This as `data`.
-    pub fn data(value: &impl Serialize) -> Answer<Self> {
+    /// This, as it is: about so many bytes.
+    pub fn of_about(bytes: usize, value: &impl Serialize) -> Answer<Self> {
+        let mut made = Vec::with_capacity(bytes);
+        serde_json::to_writer(&mut made, value).map_err(|error| Problem::internal(&error))?;
+        Ok(Self(made))
+    }
+
+    /// This as `data`: about so many bytes.
+    pub fn data_of_about(bytes: usize, value: &impl Serialize) -> Answer<Self> {
         #[derive(Serialize)]
         struct Data<'a, T> {
             data: &'a T,
         }
-        Self::of(&Data { data: value })
+        Self::of_about(bytes, &Data { data: value })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use baton_core::ids::CommandId;
+use baton_core::ids::{CommandId, RunId};
 use baton_core::run::event::Actor;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,6 +24,22 @@ const LARGEST_NUMBER: u64 = i64::MAX as u64;
 /// How long a whole body may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The run that a path names, among those that whoever asks may see.
+#[derive(Debug, Clone)]
+pub struct Meant {
+    /// As the path has it: an id, a number, or the beginning of an id.
+    pub reference: String,
+    /// The run.
+    pub run: RunId,
+}
+
+/// A parameter of the path; the id of the run that it means, where that was looked up.
+fn settled(parts: &Parts, text: String) -> String {
+    let meant = parts.extensions.get::<Meant>();
+    let meant = meant.filter(|meant| meant.reference == text);
+    meant.map_or(text, |meant| meant.run.to_string())
+}
+
 /// The one parameter of the path.
 pub struct Segment(pub String);
 
@@ -33,7 +49,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(text) = path.map_err(|e| Problem::bad_request("bad_path", e.body_text()))?;
-        Ok(Self(text))
+        Ok(Self(settled(parts, text)))
     }
 }
 
@@ -46,7 +62,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         let Path((one, two)) = path.map_err(|e| Problem::bad_request("bad_path", e.body_text()))?;
-        Ok(Self(one, two))
+        Ok(Self(settled(parts, one), two))
     }
 }
 

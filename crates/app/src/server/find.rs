@@ -11,6 +11,7 @@ use baton_store::views::{RunRow, StepRow};
 use baton_store::{Project, Views};
 
 use super::error::{Answer, Problem};
+use super::live::Audience;
 use crate::host::Host;
 use crate::host::definitions::{self, Found};
 
@@ -36,28 +37,91 @@ pub async fn run_id(host: &Arc<Host>, reference: &str) -> Answer<RunId> {
     blocking(host, move |host| resolve(host, &reference)).await
 }
 
+/// The run that is meant, among those that this audience may see: others are as if they were not there.
+///
+/// # Errors
+/// 404; 409 when what is given begins the ids of several of them.
+pub async fn run_seen(host: &Arc<Host>, reference: &str, audience: &Audience) -> Answer<RunId> {
+    let views = host.views().await.ok_or_else(Problem::starting)?;
+    let (reference, audience) = (reference.to_owned(), audience.clone());
+    blocking(host, move |host| {
+        let sees = |run: &RunId| {
+            let row = views.run(*run)?;
+            Ok::<_, Problem>(row.is_some_and(|row| audience.sees(row.project)))
+        };
+        let numbered = || match reference.parse() {
+            Ok(number) => host.journal.run_of_number(number),
+            Err(_) => Ok(None),
+        };
+        let named = match reference.parse() {
+            Ok(id) => Some(id),
+            Err(_) => numbered()?,
+        };
+        if let Some(run) = named
+            && sees(&run)?
+        {
+            return Ok(run);
+        }
+        let Some(prefix) = prefix(&reference).filter(|_| reference.parse::<RunId>().is_err())
+        else {
+            return Err(no_run(&reference));
+        };
+        let found = views.runs_beginning(&prefix, |project| audience.sees(project))?;
+        one_of(&found, &reference)
+    })
+    .await
+}
+
 /// There is no such run, or none that may be seen.
 pub fn no_run(reference: &str) -> Problem {
-    Problem::not_found(format!("there is no run `{}`", shown(reference)))
+    none("run", reference)
+}
+
+/// The same for a project.
+pub fn no_project(reference: &str) -> Problem {
+    none("project", reference)
+}
+
+/// The same for a definition.
+pub fn no_definition(reference: &str) -> Problem {
+    none("definition", reference)
+}
+
+/// The same for a step.
+pub fn no_step(reference: &str) -> Problem {
+    none("step", reference)
+}
+
+/// The same for an artifact.
+pub fn no_artifact(reference: &str) -> Problem {
+    none("artifact", reference)
+}
+
+fn none(what: &str, reference: &str) -> Problem {
+    Problem::not_found(format!("there is no {what} `{}`", shown(reference)))
+}
+
+/// What a reference says that is the beginning of an id.
+fn prefix(reference: &str) -> Option<String> {
+    let hex = reference.strip_prefix("run_").unwrap_or(reference);
+    let is_one = hex.len() >= SHORTEST_PREFIX && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    is_one.then(|| format!("run_{}", hex.to_ascii_lowercase()))
 }
 
 fn resolve(host: &Host, reference: &str) -> Answer<RunId> {
-    let none = || no_run(reference);
     if let Ok(number) = reference.parse::<u64>()
         && let Some(id) = host.journal.run_of_number(number)?
     {
         return Ok(id);
     }
-    let hex = reference.strip_prefix("run_").unwrap_or(reference);
-    if hex.len() < SHORTEST_PREFIX || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(none());
-    }
-    match host
-        .journal
-        .runs_by_prefix(&format!("run_{hex}"))?
-        .as_slice()
-    {
-        [] => Err(none()),
+    let prefix = prefix(reference).ok_or_else(|| no_run(reference))?;
+    one_of(&host.journal.runs_by_prefix(&prefix)?, reference)
+}
+
+/// The run that is meant, if it is the only one that is found.
+fn one_of(found: &[RunId], reference: &str) -> Answer<RunId> {
+    match found {
+        [] => Err(no_run(reference)),
         [id] => Ok(*id),
         _ => {
             let detail = format!("more than one run begins with `{}`", shown(reference));
@@ -101,14 +165,14 @@ pub fn key_of(run: &Run, step: &str) -> Answer<String> {
 
 /// The step of this id, and its run.
 pub async fn step(host: &Arc<Host>, id: &str) -> Answer<(RunRow, StepRow)> {
-    let none = format!("there is no step `{}`", shown(id));
+    let none = no_step(id);
     let Ok(id) = id.parse::<StepId>() else {
-        return Err(Problem::not_found(none));
+        return Err(none);
     };
     let views = host.views().await.ok_or_else(Problem::starting)?;
     blocking(host, move |_| {
         let Some(step) = views.step(id)? else {
-            return Err(Problem::not_found(none));
+            return Err(none);
         };
         Ok((row(&views, step.run)?, step))
     })
@@ -117,22 +181,22 @@ pub async fn step(host: &Arc<Host>, id: &str) -> Answer<(RunRow, StepRow)> {
 
 /// The project of this id.
 pub async fn project(host: &Arc<Host>, id: &str) -> Answer<Project> {
-    let none = format!("there is no project `{}`", shown(id));
+    let none = no_project(id);
     let Ok(id) = id.parse::<ProjectId>() else {
-        return Err(Problem::not_found(none));
+        return Err(none);
     };
     blocking(host, move |host| {
         let project = host.projects.get(id)?;
-        project.ok_or_else(|| Problem::not_found(none))
+        project.ok_or(none)
     })
     .await
 }
 
 /// The definition of this id, as it is now, and its project.
 pub async fn definition(host: &Arc<Host>, id: &str) -> Answer<(Project, Found)> {
-    let none = format!("there is no definition `{}`", shown(id));
+    let none = no_definition(id);
     let Ok(id) = id.parse::<DefinitionId>() else {
-        return Err(Problem::not_found(none));
+        return Err(none);
     };
     blocking(host, move |host| {
         for project in host.projects.all()? {
@@ -141,7 +205,7 @@ pub async fn definition(host: &Arc<Host>, id: &str) -> Answer<(Project, Found)> 
                 return Ok((project, found));
             }
         }
-        Err(Problem::not_found(none))
+        Err(none)
     })
     .await
 }

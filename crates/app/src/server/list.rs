@@ -19,7 +19,7 @@ use super::{activities, find, wire};
 use crate::host::Host;
 
 /// What is asked for; `None` when nothing can fit.
-async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> {
+async fn filter(host: &Arc<Host>, params: &Params, caller: &Caller) -> Answer<Option<RunFilter>> {
     let words =
         |name: &str| -> Vec<String> { params.all(name).into_iter().map(str::to_owned).collect() };
     let statuses = words("status");
@@ -41,7 +41,10 @@ async fn filter(host: &Arc<Host>, params: &Params) -> Answer<Option<RunFilter>> 
         None => None,
     };
     let parent = match params.get("parent_run_id") {
-        Some(parent) => Some(find::run_id(host, parent).await?),
+        Some(parent) => match parent.parse() {
+            Ok(id) => Some(id),
+            Err(_) => Some(find::run_seen(host, parent, &caller.identity.audience()).await?),
+        },
         None => None,
     };
     Ok(later.is_none().then(|| RunFilter {
@@ -73,7 +76,7 @@ pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<
         }
         None => None,
     };
-    let Some(filter) = filter(&host, &params).await? else {
+    let Some(filter) = filter(&host, &params, &caller).await? else {
         return Made::of(&json!({"data": [], "next_cursor": null}));
     };
     let views = host.views().await.ok_or_else(Problem::starting)?;
@@ -87,10 +90,15 @@ pub async fn list(State(host): State, params: Params, caller: Caller) -> Answer<
         let read = read.map(|(listed, unread)| shown(host, listed, unread));
         let mut data: Vec<wire::run::Row> = read.collect();
         fill(host, &views, &rows, &mut data)?;
-        Made::of(&Found {
-            data,
-            next_cursor: next.map(|number| number.to_string()),
-        })
+        let steps: usize = data.iter().map(|row| row.steps.len()).sum();
+        let about = data.len() * A_RUN + steps * A_STEP;
+        Made::of_about(
+            about,
+            &Found {
+                data,
+                next_cursor: next.map(|number| number.to_string()),
+            },
+        )
     });
     found.await
 }
@@ -100,6 +108,10 @@ struct Found<'a> {
     data: Vec<wire::run::Row<'a>>,
     next_cursor: Option<String>,
 }
+
+/// How long these are as JSON, about, in bytes.
+const A_RUN: usize = 2_048;
+const A_STEP: usize = 768;
 
 /// Of so many agents a page says what they are at; of the others the live events do.
 const MOST_FILLED: usize = 64;

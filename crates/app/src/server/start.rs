@@ -104,7 +104,8 @@ pub async fn start(
     };
     let parent = match &body.parent_run_id {
         Some(parent) => {
-            let parent = find::run(&host, parent).await?.created.clone();
+            let id = find::run_seen(&host, parent, &caller.identity.audience()).await?;
+            let parent = find::run(&host, &id.to_string()).await?.created.clone();
             caller.identity.may_in(parent.project.id, Role::Operator)?;
             Some(Parent {
                 run: parent.run,

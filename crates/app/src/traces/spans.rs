@@ -126,11 +126,11 @@ impl<'a> Maker<'a> {
             text("baton.run.id", step.run.to_string()),
             text("baton.step.id", step.id.to_string()),
             text("baton.step.key", step.key.clone()),
-            text("baton.step.type", step.kind.clone()),
+            text("baton.step.type", step.declared.kind.clone()),
             text("baton.step.status", step.status.clone()),
             number("baton.step.attempts", u64::from(step.attempts)),
         ];
-        if let Some(phase) = &step.phase {
+        if let Some(phase) = &step.declared.phase {
             more.push(text("baton.phase", phase.clone()));
         }
         let status = match &step.error {

@@ -105,6 +105,8 @@ impl Batch {
                 self.cursor = host.journal.head().of_event(0);
                 return;
             }
+            // What has no position is sent to nobody.
+            Heard::Gap => return,
         };
         let Some(pos) = item.place else { return };
         self.nth = if pos == self.pos { self.nth + 1 } else { 0 };

@@ -117,8 +117,17 @@ fn a_budget_in_the_request_parks_the_run_and_resume_grants_it_again() {
     assert_eq!(step(&paused, "two")["status"], "pending");
     let reason = paused["pause_reason"].as_str().unwrap();
     assert!(reason.contains("budget"), "{reason}");
-    assert_eq!(world.post(&format!("{run}/resume"), &json!({})).status, 200);
-    world.run_until(&run, "completed");
+    // On a busy machine what is granted may be used up by the last step, too.
+    let mut status = json!("paused");
+    for _ in 0..5 {
+        if status != "paused" {
+            break;
+        }
+        assert_eq!(world.post(&format!("{run}/resume"), &json!({})).status, 200);
+        let rests = |run: &Value| run["status"] == "paused" || run["status"] == "completed";
+        status = world.run_when(&run, "at rest", rests)["status"].take();
+    }
+    assert_eq!(status, "completed");
 }
 
 #[test]

@@ -97,3 +97,65 @@ fn each_end_is_told_once_with_its_step_and_before_the_end_of_its_run() {
     }
     assert!(phases.iter().any(|data| data["current_phase"] == "late"));
 }
+
+const FAILS: &str = "
+name: Fails
+phases: [early, late]
+steps:
+  - {id: bad, phase: early, type: script, command: 'until test -e go; do sleep 0.02; done; exit 3', needs: []}
+  - {id: good, phase: early, type: script, command: 'true', needs: []}
+  - {id: asks, phase: late, type: approval, message: 'Go on?', needs: []}
+  - {id: waits, phase: late, type: wait, for: 1h, needs: []}
+";
+
+#[test]
+fn what_a_failure_or_a_resume_puts_back_is_told_once_and_begins_anew() {
+    let world = World::new(&[("fails", FAILS)]);
+    let mut socket = Socket::open(&world, "");
+    let run = world.run("fails", &json!({}));
+    let stands = |run: &Value, key: &str, status: &str| step(run, key)["status"] == status;
+    let waits = |run: &Value| {
+        stands(run, "good", "completed")
+            && stands(run, "asks", "running")
+            && stands(run, "waits", "running")
+    };
+    world.run_when(&run, "waits", waits);
+    std::fs::write(world.directory().join("go"), "").unwrap();
+    let events = socket.until(comes_to(id_of(&run), "failed"));
+    let failed = world.get(&run).json()["data"].take();
+    let phases = [("asks", "late"), ("waits", "late")];
+    for (key, phase) in phases {
+        let told = of(&events, "workflow.step.reset", key);
+        assert_eq!(told.len(), 1, "{key}: {told:?}");
+        let known = step(&failed, key);
+        assert_eq!(known["status"], "pending", "{key}");
+        let expected = json!({
+            "step_id": known["id"], "step_key": key, "step_name": known["name"],
+            "phase": phase, "status": "pending",
+            "execution_id": id_of(&run), "number": 1, "project_id": world.project,
+        });
+        assert_eq!(told[0]["data"], expected);
+        assert!(told[0]["pos"].is_u64());
+        assert_eq!(
+            of(&events, "workflow.step.completed", key).len(),
+            0,
+            "{key}"
+        );
+    }
+    let reset = |events: &[Value]| {
+        let reset = events.iter();
+        let reset = reset.filter(|event| event["type"] == "workflow.step.reset");
+        reset.count()
+    };
+    assert_eq!(reset(&events), phases.len());
+    // The failed step is undone, and all begins anew.
+    world.post(&format!("{run}/resume"), &json!({}));
+    let begins = |event: &Value| {
+        event["type"] == "workflow.step.started" && event["data"]["step_key"] == "waits"
+    };
+    let events = socket.until(begins);
+    let told = of(&events, "workflow.step.reset", "bad");
+    assert_eq!(told.len(), 1, "{events:?}");
+    assert_eq!(told[0]["data"]["status"], "pending");
+    assert_eq!(reset(&events), 1, "{events:?}");
+}

@@ -372,3 +372,68 @@ fn who_is_no_member_hears_nothing_of_it() {
         assert_ne!(event["data"]["project_id"], hidden, "{event}");
     }
 }
+
+#[test]
+fn a_hidden_run_and_one_that_is_not_there_are_answered_alike() {
+    let closed = Closed::new();
+    let second = start(&closed.admin, &closed.world.project);
+    let (_, open) = closed.open_project();
+    let (_, viewer) = user(&closed.admin, &closed.net, "vera", "viewer");
+    let ids = [closed.id(), second.rsplit('/').next().unwrap()];
+    // All runs of this minute begin so.
+    let same = &closed.id()[..10];
+    assert!(ids[1].starts_with(same) && open.contains(same));
+    let missing = format!("run_{}", "f".repeat(32));
+    let pairs = [
+        (ids[0].to_owned(), missing.clone()),
+        ("1".to_owned(), "99".to_owned()),
+        (ids[1][..30].to_owned(), missing[..30].to_owned()),
+        (ids[1][4..30].to_owned(), missing[4..30].to_owned()),
+    ];
+    let body = json!({});
+    let asked = [
+        ("GET", "/api/workflow-executions/RUN", None),
+        ("GET", "/api/workflow-executions/RUN/events", None),
+        ("GET", "/api/workflows/RUN/messages", None),
+        ("GET", "/api/workflow-executions?parent_run_id=RUN", None),
+        ("GET", "/api/events?topics=run:RUN", None),
+        ("POST", "/api/workflow-executions/RUN/cancel", Some(&body)),
+        ("POST", "/api/workflows/RUN/messages", Some(&body)),
+        ("DELETE", "/api/workflow-executions/RUN", None),
+        ("DELETE", "/api/workflows/RUN", None),
+    ];
+    for net in [&closed.other, &viewer] {
+        for (hidden, missing) in &pairs {
+            for (method, path, body) in asked {
+                if path.contains("topics") && hidden.len() > 30 {
+                    // It is taken, and says nothing.
+                    continue;
+                }
+                let answer = |run: &str| {
+                    let answer = net.request(method, &path.replace("RUN", run), body);
+                    (answer.status, answer.text.replace(run, "RUN"))
+                };
+                let of_hidden = answer(hidden);
+                assert_eq!(of_hidden, answer(missing), "{method} {path}: {hidden}");
+                let may = if path.contains("parent") && hidden.len() > 30 {
+                    200
+                } else {
+                    404
+                };
+                assert_eq!(of_hidden.0, may, "{method} {path}: {hidden}");
+            }
+        }
+    }
+    // What may not be seen makes nothing ambiguous: here only one is meant.
+    let by = |net: &Net, run: &str| net.get(&format!("/api/workflow-executions/{run}"));
+    let seen = by(&closed.other, same);
+    assert_eq!(seen.status, 200, "{seen:?}");
+    assert!(open.ends_with(seen.json()["data"]["id"].as_str().unwrap()));
+    assert_eq!(by(&closed.admin, same).code(), "ambiguous_id");
+    assert_eq!(by(&closed.member, same).code(), "ambiguous_id");
+    let nothing = by(&closed.other, &missing[..10]);
+    assert_eq!(
+        (nothing.status, nothing.code().as_str()),
+        (404, "not_found")
+    );
+}

@@ -121,6 +121,28 @@ fn tokens_signed_by_a_key_of_the_jwks_file_are_let_in_and_no_others() {
 }
 
 #[test]
+fn a_session_that_was_made_of_a_signed_token_ends_with_it() {
+    let signer = Signer::elliptic("e");
+    let mut world = World::idle(&[]);
+    let keys = JwkSet {
+        keys: vec![signer.public()],
+    };
+    let file = world.directory().join("jwks.json");
+    std::fs::write(&file, serde_json::to_string(&keys).unwrap()).unwrap();
+    let (net, _) = world.serve(&["--jwks", file.to_str().unwrap()]);
+    let ends = jsonwebtoken::get_current_timestamp() + 100;
+    for (ends, least, most) in [(ends, 60, 160), (LATER, 2_000_000, 2_592_000)] {
+        let token = signer.sign(&json!({"sub": "local", "role": "admin", "exp": ends}));
+        let signed_in = net.post("/api/auth/link", &json!({"token": token}));
+        assert_eq!(signed_in.status, 200, "{signed_in:?}");
+        let cookie = signed_in.header("set-cookie").unwrap();
+        let lasts = cookie.split("Max-Age=").nth(1).unwrap();
+        let lasts: u64 = lasts.split(';').next().unwrap().parse().unwrap();
+        assert!((least..=most).contains(&lasts), "{cookie}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_jwks_is_refused_at_the_start() {
     let world = World::idle(&[]);
     let file = world.directory().join("jwks.json");

@@ -32,7 +32,12 @@ pub fn step_of(key: &str, more: &str, prompt: &str) -> String {
 
 /// A world with these definitions; its agents forget nothing, and leave no files in the project.
 pub fn world(definitions: &[(&str, &str)]) -> World {
-    started(World::idle(definitions))
+    started(World::idle(definitions), &[])
+}
+
+/// The same, with these settings from the host's environment.
+pub fn world_with(definitions: &[(&str, &str)], settings: &[(&str, &str)]) -> World {
+    started(World::idle(definitions), settings)
 }
 
 /// The same in a git repository with one file.
@@ -48,13 +53,14 @@ pub fn repository(definitions: &[(&str, &str)]) -> World {
     git(&["init", "-q", "-b", "main"]);
     git(&["add", "."]);
     git(&["commit", "-q", "-m", "first"]);
-    started(world)
+    started(world, &[])
 }
 
-fn started(mut world: World) -> World {
+fn started(mut world: World, settings: &[(&str, &str)]) -> World {
     let memory = world.data_dir().with_file_name("memory");
     world.start_with(|host| {
         host.env("FAKE_AGENT_HOME", memory);
+        host.envs(settings.iter().copied());
     });
     let path = world.directory();
     let answer = world.post("/api/projects", &json!({"path": path}));

@@ -10,5 +10,9 @@ mod diffs;
 mod fake;
 #[path = "../support/fakes.rs"]
 mod fakes;
+mod gaps;
 #[path = "../server_support/mod.rs"]
 mod server_support;
+#[path = "../live/socket.rs"]
+#[allow(dead_code)]
+mod socket;

@@ -29,6 +29,15 @@ pub fn words(pid: i32) -> Option<Vec<String>> {
     (!words.is_empty()).then_some(words)
 }
 
+/// What a process has in memory, in MB to a tenth.
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
+pub fn resident_mb(pid: i32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kb = line.unwrap().trim().trim_end_matches(" kB");
+    (kb.parse::<f64>().unwrap() / 102.4).round() / 10.0
+}
+
 /// What a process has started itself and has not ended.
 #[allow(dead_code, reason = "each test binary uses its own part of it")]
 pub fn children(pid: i32) -> Vec<i32> {

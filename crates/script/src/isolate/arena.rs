@@ -8,6 +8,7 @@
 
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
@@ -66,12 +67,19 @@ struct Memory {
     free: [Cell<*mut u8>; CLASSES],
     /// Blocks that lie elsewhere.
     elsewhere: Cell<usize>,
+    /// How many bytes the blocks that are given out hold, and how many they may.
+    held: Cell<usize>,
+    most: Cell<usize>,
+    /// Memory was asked for that was not there.
+    refused: Cell<bool>,
 }
 
 /// What an arena held at one time.
 pub(super) struct Image {
-    bytes: Box<[u8]>,
+    /// Not all of them were ever written, and some are parts of pointers: they are copied as they are.
+    bytes: Vec<MaybeUninit<u8>>,
     free: Vec<*mut u8>,
+    held: usize,
 }
 
 #[expect(unsafe_code, reason = "see the module; each block says why it may")]
@@ -89,11 +97,36 @@ impl Memory {
             used: Cell::new(0),
             free: [const { Cell::new(ptr::null_mut()) }; CLASSES],
             elsewhere: Cell::new(0),
+            held: Cell::new(0),
+            most: Cell::new(usize::MAX),
+            refused: Cell::new(false),
         })
     }
 
-    /// A block of at least so many bytes; null when there is no memory.
+    /// A block of at least so many bytes; null when there is no memory, or it would hold more than it may.
     fn take(&self, size: usize) -> *mut u8 {
+        let block = match self.may_hold(self.held.get(), size) {
+            true => self.find(size),
+            false => ptr::null_mut(),
+        };
+        if !block.is_null() {
+            // SAFETY: just found.
+            let holds = holds(unsafe { header(block) });
+            self.held.set(self.held.get() + holds);
+        }
+        block
+    }
+
+    /// Whether it may hold so many bytes beside these.
+    fn may_hold(&self, beside: usize, size: usize) -> bool {
+        let may = beside.saturating_add(size) <= self.most.get();
+        if !may {
+            self.refused.set(true);
+        }
+        may
+    }
+
+    fn find(&self, size: usize) -> *mut u8 {
         if size <= LARGEST {
             let class = class_of(size);
             let free = self.free[class].get();
@@ -116,12 +149,15 @@ impl Memory {
             }
         }
         let Some(layout) = far(size) else {
+            self.refused.set(true);
             return ptr::null_mut();
         };
         // SAFETY: the layout has a size.
         let block = unsafe { alloc(layout) };
-        self.elsewhere
-            .set(self.elsewhere.get() + usize::from(!block.is_null()));
+        match block.is_null() {
+            true => self.refused.set(true),
+            false => self.elsewhere.set(self.elsewhere.get() + 1),
+        }
         // SAFETY: just allocated.
         unsafe { with_far_header(block, size) }
     }
@@ -133,6 +169,7 @@ impl Memory {
     unsafe fn give(&self, block: *mut u8) {
         // SAFETY: a block has a header before it.
         let header = unsafe { header(block) };
+        self.held.set(self.held.get() - holds(header));
         if header & ELSEWHERE == 0 {
             // SAFETY: a block has at least 16 bytes, and nobody uses them any more.
             unsafe { block.cast::<*mut u8>().write(self.free[header].get()) };
@@ -157,8 +194,16 @@ impl Memory {
             if size > LARGEST
                 && let (Some(old), Some(new)) = (far(holds), far(size))
             {
+                let others = self.held.get() - holds;
+                if !self.may_hold(others, size) {
+                    return ptr::null_mut();
+                }
                 // SAFETY: it was allocated with `old`, and the new size is none that overflows.
                 let moved = unsafe { realloc(block.sub(FAR), old, new.size()) };
+                match moved.is_null() {
+                    true => self.refused.set(true),
+                    false => self.held.set(others + size),
+                }
                 // SAFETY: just allocated.
                 return unsafe { with_far_header(moved, size) };
             }
@@ -180,12 +225,17 @@ impl Memory {
         if self.elsewhere.get() > 0 {
             return None;
         }
-        // SAFETY: so much of the piece is given out. Bytes that nobody has written are copied as whatever
-        // they are.
-        let bytes = unsafe { std::slice::from_raw_parts(self.piece.as_ptr(), self.used.get()) };
+        let used = self.used.get();
+        let mut bytes = Vec::with_capacity(used);
+        // SAFETY: so much of the piece is given out, and there is room for it.
+        unsafe {
+            ptr::copy_nonoverlapping(self.piece.as_ptr().cast(), bytes.as_mut_ptr(), used);
+            bytes.set_len(used);
+        }
         Some(Image {
-            bytes: bytes.into(),
+            bytes,
             free: self.free.iter().map(Cell::get).collect(),
+            held: self.held.get(),
         })
     }
 
@@ -199,9 +249,12 @@ impl Memory {
         }
         // SAFETY: the image is not longer than the piece it was made of, and lies apart from it.
         unsafe {
-            ptr::copy_nonoverlapping(image.bytes.as_ptr(), self.piece.as_ptr(), image.bytes.len());
+            let piece = self.piece.as_ptr().cast();
+            ptr::copy_nonoverlapping(image.bytes.as_ptr(), piece, image.bytes.len());
         }
         self.used.set(image.bytes.len());
+        self.held.set(image.held);
+        self.refused.set(false);
         for (now, then) in self.free.iter().zip(&image.free) {
             now.set(*then);
         }
@@ -259,6 +312,17 @@ impl Arena {
     /// A new one; `None` when there is no memory.
     pub(super) fn new() -> Option<Self> {
         Memory::new().map(|memory| Self(Rc::new(memory)))
+    }
+
+    /// It may hold so many bytes from now on.
+    pub(super) fn limit(&self, most: usize) {
+        self.0.most.set(most);
+    }
+
+    /// Whether memory was asked for that was not there, or more than it may hold: since it was made, or put
+    /// back.
+    pub(super) fn has_refused(&self) -> bool {
+        self.0.refused.get()
     }
 
     /// What it holds; `None` when some of that lies elsewhere.

@@ -14,6 +14,7 @@ use rquickjs::{Ctx, Exception, Function, IntoJs, Object};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::arena::Arena;
 use super::positions::Positions;
 use super::{Fault, Limits, Place};
 use crate::bundle::hex;
@@ -478,6 +479,7 @@ pub(super) fn offer<'js>(
     ctx: &Ctx<'js>,
     host: &Object<'js>,
     calls: &Rc<RefCell<Calls>>,
+    arena: &Arena,
 ) -> rquickjs::Result<()> {
     let own = Rc::clone(calls);
     let call = move |ctx: Ctx<'js>, kind: String, id: String, options: String, stack: String| {
@@ -488,9 +490,14 @@ pub(super) fn offer<'js>(
     let own = Rc::clone(calls);
     let line = move |n: usize| own.borrow().line_of(n);
     host.set("line", Function::new(ctx.clone(), line)?)?;
-    let own = Rc::clone(calls);
+    let (own, memory) = (Rc::clone(calls), arena.clone());
     let done = move |n: usize, returned: bool, text: String, stack: String, last: bool| {
-        own.borrow_mut().done(n, returned, &text, &stack, last);
+        let mut calls = own.borrow_mut();
+        let text = match returned {
+            true => text,
+            false => kind_of(&text, &memory, &calls.limits).message,
+        };
+        calls.done(n, returned, &text, &stack, last);
     };
     host.set("done", Function::new(ctx.clone(), done)?)?;
     let own = Rc::clone(calls);
@@ -517,12 +524,12 @@ pub(super) fn offer<'js>(
         calls.end = Some(ProgramEnd::Returned(Big::new(text)));
     };
     host.set("ended", Function::new(ctx.clone(), ended)?)?;
-    let own = Rc::clone(calls);
+    let (own, arena) = (Rc::clone(calls), arena.clone());
     let threw = move |words: String, stack: String, step: String, line: String| {
         let mut calls = own.borrow_mut();
         let place = calls.first_place(&stack).map(|place| place.to_string());
         let error = if step.is_empty() {
-            let mut fault = kind_of(&words, &stack, &calls.limits);
+            let mut fault = kind_of(&words, &arena, &calls.limits);
             // What has no stack is placed at the last call.
             let place = place.or_else(|| calls.last.get());
             if let Some(place) = place {
@@ -545,24 +552,13 @@ pub(super) fn offer<'js>(
     host.set("threw", Function::new(ctx.clone(), threw)?)
 }
 
-/// What the SDK says of a thrown `null`. When it does not know where it was thrown, the engine may have
-/// done so: it has no other word when there is no memory left for an error.
-const THREW_NULL: &str = "it threw null";
-
 /// Which limit the words of an exception are about.
-fn kind_of(words: &str, stack: &str, limits: &Limits) -> ProgramError {
+fn kind_of(words: &str, arena: &Arena, limits: &Limits) -> ProgramError {
     let megabytes = limits.memory >> 20;
-    let (code, message) = if super::engine::is_out_of_memory(words) {
+    let (code, message) = if super::engine::is_out_of_memory(words, arena) {
         (
             ProgramFault::Memory,
             format!("it needs more than {megabytes} MB of memory"),
-        )
-    } else if words == THREW_NULL && stack.is_empty() {
-        (
-            ProgramFault::Memory,
-            format!(
-                "it needs more than {megabytes} MB of memory, or it rejected a promise with null"
-            ),
         )
     } else if super::engine::is_too_deep(words) {
         (

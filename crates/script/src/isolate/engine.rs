@@ -9,6 +9,7 @@ use rquickjs::convert::List;
 use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Error, Function, Module, Object, Value};
 
 use super::Fault;
+use super::arena::Arena;
 use super::blank::{Blank, Clock, Parts, Word};
 use super::calls::Calls;
 use super::modules::Modules;
@@ -77,7 +78,7 @@ impl Engine {
         let promise = imported.map_err(|error| self.fault(error))?;
         let loaded = promise.finish::<Object<'js>>();
         match loaded {
-            Err(Error::WouldBlock) if self.is_over() => Err(self.kind(String::new())),
+            Err(Error::WouldBlock) if self.is_over() => Err(self.overdue()),
             Err(Error::WouldBlock) => Err(Fault::new(
                 ProgramFault::Stuck,
                 "the top level of the definition waits for something that never comes",
@@ -113,38 +114,63 @@ impl Engine {
 
     /// The first rejection that nobody has handled.
     pub(super) fn unhandled(&self) -> Option<Fault> {
-        let rejections = self.parts.rejections.borrow();
-        let (message, stack) = rejections.first()?;
-        let message = format!("a rejection that nobody handled: {message}");
-        Some(self.kind(message).at(self.positions.first(stack)))
+        let kept = self.parts.context.with(|ctx| {
+            let lost = self.parts.words.lost.clone().restore(&ctx);
+            match lost.and_then(|lost| lost.call::<_, Option<List<(String, String)>>>(())) {
+                Ok(kept) => Ok(kept.map(|List(told)| told)),
+                Err(error) => Err(self.fault(CaughtError::from_error(&ctx, error))),
+            }
+        });
+        let (message, stack) = match kept {
+            Ok(kept) => kept.or_else(|| self.parts.lost.borrow().clone())?,
+            Err(fault) => return Some(fault),
+        };
+        let mut fault = self.kind_of(message);
+        if fault.code == ProgramFault::Threw {
+            fault.message = format!("a rejection that nobody handled: {}", fault.message);
+        }
+        Some(fault.at(self.positions.first(&stack)))
     }
 
     /// What an exception says, and where it comes from.
     pub(super) fn fault(&self, error: CaughtError<'_>) -> Fault {
         let (message, stack) = match error {
-            CaughtError::Exception(exception) => words_of(exception.into_value()),
-            CaughtError::Value(value) => {
-                let is_null = value.is_null();
-                match words_of(value) {
-                    // There was no memory left for an error.
-                    (_, stack) if is_null && stack.is_empty() => (NO_MEMORY.into(), stack),
-                    told => told,
-                }
-            }
+            CaughtError::Exception(exception) => self.words_of(exception.into_value()),
+            CaughtError::Value(value) => self.words_of(value),
             CaughtError::Error(error) => (error.to_string(), String::new()),
         };
         let place = self.positions.first(&stack);
-        self.kind(message).at(place)
+        self.kind_of(message).at(place)
     }
 
-    /// Which limit a message of the engine is about.
-    pub(super) fn kind(&self, message: String) -> Fault {
-        if self.parts.clock.over.get() {
-            let seconds = self.parts.limits.cpu_ms as f64 / 1000.0;
-            let message = format!("it computed for more than {seconds} s without waiting");
-            return Fault::new(ProgramFault::Time, message);
+    /// What is said of a thrown value, and its stack. The SDK knows more of it than the engine.
+    fn words_of(&self, value: Value<'_>) -> (String, String) {
+        let ctx = value.ctx().clone();
+        let told = || -> rquickjs::Result<(String, String)> {
+            let told = self.parts.words.told.clone().restore(&ctx)?;
+            let List(told) = told.call::<_, List<(String, String)>>((value.clone(),))?;
+            Ok(told)
+        };
+        told().unwrap_or_else(|_| {
+            // There is no memory or no time left for it.
+            drop(ctx.catch());
+            described(&value)
+        })
+    }
+
+    /// That the time is over.
+    pub(super) fn overdue(&self) -> Fault {
+        let seconds = self.parts.limits.cpu_ms as f64 / 1000.0;
+        let message = format!("it computed for more than {seconds} s without waiting");
+        Fault::new(ProgramFault::Time, message)
+    }
+
+    /// Which limit words of the engine are about.
+    fn kind_of(&self, message: String) -> Fault {
+        if self.is_over() {
+            return self.overdue();
         }
-        if is_out_of_memory(&message) {
+        if is_out_of_memory(&message, &self.parts.arena) {
             let megabytes = self.parts.limits.memory >> 20;
             let message = format!("it needs more than {megabytes} MB of memory");
             return Fault::new(ProgramFault::Memory, message);
@@ -152,15 +178,22 @@ impl Engine {
         if is_too_deep(&message) {
             return Fault::new(ProgramFault::Stack, "its calls are nested too deeply");
         }
-        Fault::new(ProgramFault::Threw, message)
+        let plain = message.strip_prefix("Error: ").map(str::to_owned);
+        Fault::new(ProgramFault::Threw, plain.unwrap_or(message))
     }
 }
 
-/// What the engine says without memory.
-const NO_MEMORY: &str = "InternalError: out of memory";
+/// What is said of a `null` of which no `throw` is known.
+const NULLS: [&str; 2] = [
+    "it threw or rejected with null",
+    "it rejected a promise with null",
+];
 
-pub(super) fn is_out_of_memory(words: &str) -> bool {
-    words == NO_MEMORY
+/// Whether this is how the engine says that there is no memory. When there is none for an error either, it
+/// throws `null`. A program may reject with that too, but seldom after it was refused memory.
+pub(super) fn is_out_of_memory(words: &str, arena: &Arena) -> bool {
+    words.starts_with("InternalError: out of memory")
+        || (NULLS.contains(&words) && arena.has_refused())
 }
 
 pub(super) fn is_too_deep(words: &str) -> bool {
@@ -169,30 +202,11 @@ pub(super) fn is_too_deep(words: &str) -> bool {
         || words.ends_with("Error: stack overflow")
 }
 
-/// What is said of a thrown value, and its stack. The SDK knows more of it than the engine.
-pub(super) fn words_of(value: Value<'_>) -> (String, String) {
-    let ctx = value.ctx().clone();
-    let told = || -> rquickjs::Result<(String, String)> {
-        let host: Object<'_> = ctx.globals().get("__baton")?;
-        let told: Function<'_> = host.get("told")?;
-        let List((words, stack)) = told.call::<_, List<(String, String)>>((value.clone(),))?;
-        let words = words
-            .strip_prefix("Error: ")
-            .map(str::to_owned)
-            .unwrap_or(words);
-        Ok((words, stack))
-    };
-    told().unwrap_or_else(|_| {
-        // There is no memory or no time left for it.
-        drop(ctx.catch());
-        described(value)
-    })
-}
-
 /// The same, by the engine alone.
-fn described(value: Value<'_>) -> (String, String) {
+pub(super) fn described(value: &Value<'_>) -> (String, String) {
     let Some(exception) = value.as_exception() else {
-        return (format!("it threw {}", value.type_name()), String::new());
+        let told = format!("it threw or rejected with {}", value.type_name());
+        return (told, String::new());
     };
     let name = exception.as_object().get::<_, String>("name");
     let told = (

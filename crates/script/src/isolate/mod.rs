@@ -11,12 +11,14 @@ mod metadata;
 mod modules;
 mod positions;
 mod running;
+mod turned;
 
 pub(crate) use blank::Blank;
 pub(crate) use calls::function_outcome;
 pub(crate) use known::Known;
 pub(crate) use metadata::Metadata;
-pub(crate) use running::{Opening, Outcome, Running, Turned};
+pub(crate) use running::{Opening, Outcome, Running};
+pub(crate) use turned::Turned;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::blank::{Blank, Word};
 use super::calls::Calls;
 use super::engine::Engine;
+use super::turned::Turned;
 use super::{Fault, Known, LastPlace, Limits};
 
 /// New calls that are told before the program waits for anything.
@@ -53,17 +54,6 @@ pub(crate) struct Outcome {
     pub(crate) told: String,
     /// When it ended, in milliseconds.
     pub(crate) at: u64,
-}
-
-/// What a program did until it waited, or until there was much to tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Turned {
-    /// The number of the first of these calls.
-    pub(crate) from: usize,
-    /// The new calls.
-    pub(crate) asks: Vec<Ask>,
-    /// Its end.
-    pub(crate) end: Option<ProgramEnd>,
 }
 
 /// The isolate of a run.
@@ -194,7 +184,7 @@ impl Running {
         loop {
             self.engine.jobs()?;
             if self.engine.is_over() {
-                return Err(self.engine.kind(String::new()));
+                return Err(self.engine.overdue());
             }
             let next = {
                 let mut calls = self.calls.borrow_mut();
@@ -203,11 +193,10 @@ impl Running {
                 }
                 if let Some(end) = &calls.end {
                     let returned = matches!(end, ProgramEnd::Returned(_));
+                    let not_made = calls.not_made();
+                    drop(calls);
                     let unhandled = || self.engine.unhandled().filter(|_| returned);
-                    return match calls.not_made().or_else(unhandled) {
-                        Some(fault) => Err(fault),
-                        None => Ok(false),
-                    };
+                    return not_made.or_else(unhandled).map_or(Ok(false), Err);
                 }
                 match calls.due.pop_first() {
                     Some((call, Some(told))) => Outcome {
@@ -243,7 +232,10 @@ impl Running {
                             }
                             outcome
                         }
-                        None => return self.rest(&calls),
+                        None => {
+                            drop(calls);
+                            return self.rest();
+                        }
                     },
                 }
             };
@@ -257,11 +249,16 @@ impl Running {
     }
 
     /// The program waits for something outside; or for nothing.
-    fn rest(&self, calls: &Calls) -> Result<bool, Fault> {
-        if let Some(fault) = calls.not_made() {
+    fn rest(&self) -> Result<bool, Fault> {
+        let (not_made, waits) = {
+            let calls = self.calls.borrow();
+            let waits = !calls.open.is_empty() || calls.tries_again();
+            (calls.not_made(), waits)
+        };
+        if let Some(fault) = not_made {
             return Err(fault);
         }
-        if calls.open.is_empty() && !calls.tries_again() {
+        if !waits {
             if let Some(fault) = self.engine.unhandled() {
                 return Err(fault);
             }
@@ -281,7 +278,7 @@ impl Running {
             self.engine.jobs()?;
         }
         if self.engine.is_over() {
-            return Err(self.engine.kind(String::new()));
+            return Err(self.engine.overdue());
         }
         let told = self.calls.borrow_mut().due.remove(&call).flatten();
         if told.is_none() {

@@ -266,6 +266,7 @@ mod tests {
             command: None,
             at: Timestamp::default(),
             events: vec![b' '; 100_000],
+            decided: None,
             blobs: Vec::new(),
             board: None,
             wake: Wake::default(),

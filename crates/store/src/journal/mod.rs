@@ -5,6 +5,7 @@ mod checkpoints;
 mod heads;
 mod marks;
 mod reads;
+mod recent;
 mod schema;
 mod snapshots;
 mod statements;
@@ -26,11 +27,12 @@ use tokio::sync::{oneshot, watch};
 
 pub use admin::{Project, WriteError};
 pub use schema::OpenError;
-pub(crate) use schema::make_private;
+pub(crate) use schema::{keep_plans, make_private};
 
 use crate::faults::{Faults, NoFaults};
 use heads::Heads;
 use reads::Readers;
+use recent::Recent;
 use writer::{Request, Writer};
 
 /// The file's name in the data directory.
@@ -55,6 +57,7 @@ impl Default for Options {
 pub struct SqliteJournal {
     requests: Option<Sender<Request>>,
     readers: Readers,
+    recent: Arc<Recent>,
     head: Arc<AtomicU64>,
     number: AtomicU64,
     snapshots: snapshots::Snapshots,
@@ -85,6 +88,7 @@ impl SqliteJournal {
 
         let head = Arc::new(AtomicU64::new(next - 1));
         let (announce, announced) = watch::channel(Position(next - 1));
+        let recent = Arc::new(Recent::new(Position(next - 1)));
         let (requests, received) = channel();
         let io = |source| OpenError::Io {
             path: path.clone(),
@@ -96,6 +100,7 @@ impl SqliteJournal {
             requests: received,
             faults: options.faults,
             head: head.clone(),
+            recent: recent.clone(),
             announce,
             poke,
             heads: Heads::new(next_n),
@@ -110,6 +115,7 @@ impl SqliteJournal {
         Ok(Self {
             requests: Some(requests),
             readers: Readers::new(path),
+            recent,
             head,
             number: AtomicU64::new(number + 1),
             snapshots: snapshots::Snapshots::new(data_dir),
@@ -187,6 +193,9 @@ impl Journal for SqliteJournal {
     }
 
     fn since(&self, after: Position, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        if let Some(commits) = self.recent.since(after, limit) {
+            return Ok(commits);
+        }
         self.readers
             .with(|connection| reads::since(connection, after, limit))
     }

@@ -113,7 +113,8 @@ pub(super) fn walk(
                 seq: row.get(0)?,
                 position: Position(position),
                 at: Timestamp::from_millis(row.get(1)?),
-                events: row.get(2)?,
+                events: row.get_ref(2)?.as_bytes()?.into(),
+                decided: None,
             })
         })?;
         if each(stored).is_break() {
@@ -139,7 +140,8 @@ pub(super) fn since(
             aggregate: text(row, 1)?,
             seq: row.get(2)?,
             at: Timestamp::from_millis(row.get(3)?),
-            events: row.get(4)?,
+            events: row.get_ref(4)?.as_bytes()?.into(),
+            decided: None,
         })
     })?;
     rows.collect()

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 /// What brings a database from version n to n + 1, by n.
@@ -193,10 +194,18 @@ fn migrate(path: &Path, connection: &Connection) -> Result<(), OpenError> {
         .map_err(failed)
 }
 
+/// Lets SQLite plan a statement once, whatever is bound to it. Else it reads and plans most of them anew
+/// whenever something is bound: a quarter of what making the views took, and a sixth of a list.
+pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 /// A connection that does nothing until told.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    keep_plans(&connection)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     Ok(connection)
 }

@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::checkpoints::Poke;
 use super::heads::Heads;
+use super::recent::Recent;
 use super::schema;
 use super::statements::Statements;
 use crate::faults::Faults;
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     pub(super) requests: Receiver<Request>,
     pub(super) faults: Arc<dyn Faults>,
     pub(super) head: Arc<AtomicU64>,
+    pub(super) recent: Arc<Recent>,
     pub(super) announce: watch::Sender<Position>,
     pub(super) poke: Poke,
     pub(super) heads: Heads,
@@ -112,6 +114,7 @@ impl Writer {
         let (next, next_n) = ends(&connection)?;
         // What was answered as failed may have become durable after all.
         let head = Position(next - 1);
+        self.recent.clear(head);
         self.head.store(head.0, Ordering::Release);
         self.announce.send_replace(head);
         self.next = self.next.max(next);
@@ -143,6 +146,7 @@ impl Writer {
             }
             if let Some(task) = task {
                 self.heads.clear();
+                self.recent.clear(Position(self.next - 1));
                 task(Ok(connection));
             }
         }
@@ -187,10 +191,17 @@ impl Writer {
             return Err(why);
         }
         let head = Position(self.next - 1);
+        let (appends, replies): (Vec<_>, Vec<_>) = self.batch.drain(..).unzip();
         if commits > 0 {
+            let durable = appends.into_iter().zip(&self.outcomes);
+            let durable = durable.filter_map(|(append, outcome)| {
+                let appended = outcome.as_ref().ok()?;
+                Some((append, appended.position))
+            });
+            self.recent.add(durable);
             self.head.store(head.0, Ordering::Release);
         }
-        for ((_, reply), outcome) in self.batch.drain(..).zip(self.outcomes.drain(..)) {
+        for (reply, outcome) in replies.into_iter().zip(self.outcomes.drain(..)) {
             // Who no longer waits does not want to know.
             let _ = reply.send(outcome);
         }

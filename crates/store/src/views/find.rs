@@ -52,20 +52,11 @@ pub(super) fn note(connection: &Connection, number: u64, name: &str) -> rusqlite
     connection
         .prepare_cached("INSERT INTO names (number, name) VALUES (?1, ?2)")?
         .execute(params![number, name])?;
-    connection
-        .prepare_cached("INSERT INTO grams (rowid, name) VALUES (?1, ?2)")?
-        .execute(params![number, name])?;
     Ok(())
 }
 
 /// Forgets a run that was removed.
 pub(super) fn forget(connection: &Connection, number: i64) -> rusqlite::Result<()> {
-    // An index without text of its own is told what it has to forget.
-    connection.execute(
-        "INSERT INTO grams (grams, rowid, name)
-         SELECT 'delete', number, name FROM names WHERE number = ?1",
-        [number],
-    )?;
     connection.execute("DELETE FROM names WHERE number = ?1", [number])?;
     Ok(())
 }

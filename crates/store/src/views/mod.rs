@@ -30,13 +30,13 @@ pub use rows::{ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, Run
 pub use steps::LISTED;
 
 use crate::folds::Folds;
-use crate::journal::{OpenError, make_private};
+use crate::journal::{OpenError, keep_plans, make_private};
 use outline::Outlines;
 use projection::Projection;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 /// Pages in the write-ahead log after which it is copied back: the same pages are written again and
 /// again, and once is enough.
@@ -49,6 +49,8 @@ pub struct Views {
     /// Outlines that were read: they never change.
     outlines: Mutex<HashMap<i64, Arc<Outline>>>,
     reached: watch::Receiver<Position>,
+    /// What was committed before they were opened.
+    begun: Position,
     closed: Arc<AtomicBool>,
     /// Wakes the follower when closed.
     wake: watch::Sender<Position>,
@@ -69,13 +71,14 @@ impl Views {
     ) -> Result<Self, OpenError> {
         let path = data_dir.join(FILE);
         let failed = |error: rusqlite::Error| OpenError::sqlite(&path, &error);
-        let (connection, position) = match prepare(&path, journal.head()) {
+        let begun = journal.head();
+        let (connection, position, is_whole) = match prepare(&path, begun) {
             Ok(ready) => ready,
             // All of it can be made again.
             Err(error) => {
                 tracing::warn!(%error, "the views are made anew");
                 remove(&path);
-                prepare(&path, journal.head()).map_err(failed)?
+                prepare(&path, begun).map_err(failed)?
             }
         };
         let (reached, reached_by_readers) = watch::channel(position);
@@ -86,6 +89,8 @@ impl Views {
             journal,
             connection,
             position,
+            begun,
+            is_whole,
             reached,
             outlines: Outlines::default(),
             closed: closed.clone(),
@@ -102,6 +107,7 @@ impl Views {
             idle: Mutex::default(),
             outlines: Mutex::default(),
             reached: reached_by_readers,
+            begun,
             closed,
             wake,
             thread: Mutex::new(Some(thread)),
@@ -112,6 +118,13 @@ impl Views {
     #[must_use]
     pub fn position(&self) -> Position {
         *self.reached.borrow()
+    }
+
+    /// Whether they hold all that was committed before they were opened. Not so while they are made
+    /// anew.
+    #[must_use]
+    pub fn have_caught_up(&self) -> bool {
+        self.position() >= self.begun
     }
 
     /// Returns when the views hold this commit and all before it. A reader that has just written
@@ -195,13 +208,15 @@ impl Drop for Views {
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    keep_plans(&connection)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 
-fn prepare(path: &Path, head: Position) -> rusqlite::Result<(Connection, Position)> {
+/// The file, how far it has come, and whether readers find all in it that they go by.
+fn prepare(path: &Path, head: Position) -> rusqlite::Result<(Connection, Position, bool)> {
     if let Err(error) = make_private(path) {
         tracing::warn!(%error, "the views' file cannot be made private");
     }
@@ -218,12 +233,18 @@ fn prepare(path: &Path, head: Position) -> rusqlite::Result<(Connection, Positio
     } else if version != VERSION {
         return Err(rusqlite::Error::InvalidQuery);
     }
-    let position: u64 = connection.query_row("SELECT position FROM state", [], |r| r.get(0))?;
+    let sql = "SELECT position, whole FROM state";
+    let (position, mut is_whole): (u64, bool) =
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if position > head.0 {
         // Of another journal.
         return Err(rusqlite::Error::InvalidQuery);
     }
-    Ok((connection, Position(position)))
+    if !is_whole && position == head.0 {
+        projection::make_whole(&connection)?;
+        is_whole = true;
+    }
+    Ok((connection, Position(position), is_whole))
 }
 
 fn remove(path: &Path) {

@@ -23,7 +23,7 @@ pub struct Outline {
     /// Its phases, in board order.
     pub phases: Vec<Phase>,
     /// Its steps, in file order. Of a program none: its steps are told by the run.
-    pub steps: Vec<Declared>,
+    pub steps: Vec<Arc<Declared>>,
 }
 
 /// A phase.
@@ -68,10 +68,11 @@ impl Outline {
         });
         let is_program = definition.program.is_some();
         let steps = definition.steps.iter().filter(|_| !is_program);
+        let steps = steps.map(|step| Arc::new(Declared::of(definition, step)));
         Self {
             description: definition.description.clone(),
             phases: phases.collect(),
-            steps: steps.map(|step| Declared::of(definition, step)).collect(),
+            steps: steps.collect(),
         }
     }
 }

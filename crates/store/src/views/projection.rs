@@ -12,8 +12,8 @@ use super::outline::Outlines;
 use super::write::Batch;
 use crate::folds::{Folds, Skip};
 
-/// Commits that are written in one transaction.
-const BATCH: usize = 20_000;
+/// Commits that are written in one transaction: what is made of them stays in the processor's caches.
+const BATCH: usize = 5_000;
 /// After this many there is load: the next batch waits,
 const LOAD: usize = 256;
 /// so that it began at least this long after the last, and rows that change often are written less
@@ -27,6 +27,9 @@ pub(super) struct Projection {
     pub(super) folds: Folds,
     pub(super) connection: Connection,
     pub(super) position: Position,
+    /// Where readers begin to read: by then all indices are there.
+    pub(super) begun: Position,
+    pub(super) is_whole: bool,
     pub(super) reached: watch::Sender<Position>,
     pub(super) outlines: Outlines,
     pub(super) closed: Arc<AtomicBool>,
@@ -70,6 +73,7 @@ impl Projection {
         let Some(last) = commits.last() else {
             // What came after was removed.
             self.position = self.position.max(head);
+            self.complete().map_err(|error| error.to_string())?;
             self.reached.send_replace(self.position);
             return Ok(0);
         };
@@ -96,9 +100,19 @@ impl Projection {
         self.write(&mut batch, last)
             .map_err(|error| error.to_string())?;
         self.position = last;
+        self.complete().map_err(|error| error.to_string())?;
         self.reached.send_replace(last);
         self.folds.trim();
         Ok(commits.len())
+    }
+
+    /// Makes what readers go by, once all is there that they may ask for.
+    fn complete(&mut self) -> rusqlite::Result<()> {
+        if !self.is_whole && self.position >= self.begun {
+            make_whole(&self.connection)?;
+            self.is_whole = true;
+        }
+        Ok(())
     }
 
     fn write(&mut self, batch: &mut Batch, position: Position) -> rusqlite::Result<()> {
@@ -113,4 +127,11 @@ impl Projection {
             .execute([position.0])?;
         transaction.commit()
     }
+}
+
+/// Makes the indices that readers go by.
+pub(super) fn make_whole(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(include_str!("indices.sql"))?;
+    transaction.commit()
 }

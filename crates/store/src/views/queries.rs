@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use baton_core::ids::{ArtifactId, AttemptId, DefinitionId, RunId, StepId, UserId};
+use baton_core::ids::{ArtifactId, AttemptId, DefinitionId, ProjectId, RunId, StepId, UserId};
 use baton_core::run::{At, Run, Step};
 use baton_engine::ports::ReadError;
 use rusqlite::types::Value;
@@ -162,6 +162,33 @@ impl Views {
     /// [`ReadError`].
     pub fn run_of_number(&self, number: u64) -> Result<Option<RunRow>, ReadError> {
         self.read(|connection| self.one_run(connection, "number", integer(number)))
+    }
+
+    /// Runs whose ids begin with this (`run_` and hex digits in lower case) and of whose projects this
+    /// holds: the first two.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn runs_beginning(
+        &self,
+        prefix: &str,
+        sees: impl Fn(ProjectId) -> bool,
+    ) -> Result<Vec<RunId>, ReadError> {
+        // `~` comes after every hex digit.
+        let sql = "SELECT id, project FROM runs WHERE id >= ?1 AND id < ?1 || '~' ORDER BY id";
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([prefix])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()?
+                && found.len() < 2
+            {
+                if sees(id(row, 1)?) {
+                    found.push(id(row, 0)?);
+                }
+            }
+            Ok(found)
+        })
     }
 
     /// A run's steps and items, in file order.
@@ -361,7 +388,7 @@ impl Views {
                 .query_map(params_from_iter(values), |row| {
                     Ok(ArtifactRow {
                         artifact: data(row)?,
-                        run: parse(&format!("\"{}\"", row.get_ref(1)?.as_str()?))?,
+                        run: id(row, 1)?,
                         comment: row.get(2)?,
                     })
                 })?
@@ -460,6 +487,11 @@ fn estimate(connection: &Connection, of: DefinitionId) -> rusqlite::Result<Optio
 
 fn text(value: impl ToString) -> Value {
     Value::Text(value.to_string())
+}
+
+/// An id in a column of text.
+fn id<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    parse(&format!("\"{}\"", row.get_ref(column)?.as_str()?))
 }
 
 fn blob(id: u128) -> Value {

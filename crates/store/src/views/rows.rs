@@ -16,7 +16,7 @@ use baton_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::outline::Outline;
+use super::outline::{Declared, Outline};
 
 /// A run as lists show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,23 +126,14 @@ pub struct StepRow {
     pub id: StepId,
     pub run: RunId,
     pub key: String,
-    pub name: String,
-    pub phase: Option<String>,
-    /// The type's word.
-    pub kind: String,
-    /// Of an agent step: which agent, as the definition names it.
-    pub agent: Option<String>,
-    /// Of an approval: `fail`, `approve` or `reject` when nobody answers in time.
-    pub on_timeout: Option<String>,
+    /// What its definition declares: its own, or that of the step which it is an item of.
+    pub declared: Arc<Declared>,
     /// The status's word.
     pub status: String,
     /// Index among the declared steps, in file order.
     pub index: usize,
     /// The item's index, for one item of a `foreach`.
     pub item: Option<usize>,
-    /// Keys of the steps it needs.
-    pub needs: Vec<String>,
-    pub max_attempts: u32,
     pub started_at: Option<Timestamp>,
     pub completed_at: Option<Timestamp>,
     /// Why it does not advance, when it waits.

@@ -1,11 +1,12 @@
-CREATE TABLE state (position INTEGER NOT NULL);
-INSERT INTO state VALUES (0);
+-- `whole`: it has the indices that readers go by (`indices.sql`).
+CREATE TABLE state (position INTEGER NOT NULL, whole INTEGER NOT NULL);
+INSERT INTO state VALUES (0, 0);
 
 -- `data` is the row as its readers get it; the other columns find and order it. Of a run `data` is
 -- what never changes and `state` the rest.
 CREATE TABLE runs (
     number     INTEGER PRIMARY KEY,
-    id         TEXT NOT NULL UNIQUE,
+    id         TEXT NOT NULL,
     project    TEXT NOT NULL,
     definition TEXT NOT NULL,
     key        TEXT NOT NULL,
@@ -21,23 +22,10 @@ CREATE TABLE runs (
     -- How long it has waited for what, in milliseconds, up to its last commit.
     waits      TEXT
 );
--- Each has the numbers of one status in their order (a row's number is the end of every index): lists
--- put these together. See `find.rs`.
-CREATE INDEX runs_status ON runs (status);
-CREATE INDEX runs_project ON runs (project, status);
-CREATE INDEX runs_definition ON runs (definition, status);
-CREATE INDEX runs_key ON runs (key, status);
-CREATE INDEX runs_phase ON runs (phase, status) WHERE phase IS NOT NULL;
-CREATE INDEX runs_parent ON runs (parent, status) WHERE parent IS NOT NULL;
-
--- Names in lower case, and the runs of three characters in them.
+-- Names in lower case.
 CREATE TABLE names (
     number INTEGER PRIMARY KEY,
     name   TEXT NOT NULL
-);
-CREATE VIRTUAL TABLE grams USING fts5 (
-    name, content = 'names', content_rowid = 'number', columnsize = 0,
-    tokenize = 'trigram case_sensitive 1'
 );
 
 -- What a definition says of itself and its declared steps, shared by its runs.
@@ -60,7 +48,6 @@ CREATE TABLE steps (
     outcome TEXT,
     PRIMARY KEY (run, step, item)
 ) WITHOUT ROWID;
-CREATE INDEX steps_open ON steps (run, open) WHERE open > 0;
 
 CREATE TABLE attempts (
     run  INTEGER NOT NULL,
@@ -71,7 +58,6 @@ CREATE TABLE attempts (
     PRIMARY KEY (run, n)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX attempts_id ON attempts (id);
-CREATE INDEX attempts_step ON attempts (run, step, n);
 
 CREATE TABLE messages (
     run    INTEGER NOT NULL,
@@ -84,9 +70,6 @@ CREATE TABLE messages (
     data   TEXT NOT NULL,
     PRIMARY KEY (run, n)
 ) WITHOUT ROWID;
-CREATE INDEX messages_run ON messages (run, id, author);
-CREATE INDEX messages_step ON messages (run, step, id) WHERE step IS NOT NULL;
-CREATE UNIQUE INDEX messages_id ON messages (id);
 
 CREATE TABLE checkpoints (
     run    INTEGER NOT NULL,
@@ -103,4 +86,3 @@ CREATE TABLE artifacts (
     data    TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX artifacts_run ON artifacts (run, step, id);
-CREATE INDEX artifacts_message ON artifacts (run, message) WHERE message IS NOT NULL;

@@ -192,13 +192,17 @@ impl Batch {
 impl Dirty {
     fn write_attempts(&self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
         let number = run.created.number;
-        let mut put = connection.prepare_cached(
-            "INSERT INTO attempts (run, n, id, step, data)
-             SELECT ?1, coalesce(max(n), 0) + 1, ?2, ?3, ?4 FROM attempts WHERE run = ?1",
-        )?;
-        for row in &self.attempts {
-            let (id, step) = (bits(row.id.bits()), bits(row.step.bits()));
-            put.execute(params![number, id, step, json(row)?])?;
+        if !self.attempts.is_empty() {
+            let last: i64 = connection
+                .prepare_cached("SELECT coalesce(max(n), 0) FROM attempts WHERE run = ?1")?
+                .query_row([number], |row| row.get(0))?;
+            let mut put = connection.prepare_cached(
+                "INSERT INTO attempts (run, n, id, step, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            for (n, row) in (last + 1..).zip(&self.attempts) {
+                let (id, step) = (bits(row.id.bits()), bits(row.step.bits()));
+                put.execute(params![number, n, id, step, json(row)?])?;
+            }
         }
         for (id, event, at) in &self.ends {
             let Event::AttemptEnded { end, .. } = event else {

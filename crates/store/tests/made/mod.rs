@@ -21,6 +21,7 @@ pub fn append(number: u64, seq: u64) -> Append {
         command: None,
         at: Timestamp::from_millis(1_000 + seq),
         events: format!("[{{\"run\":{number},\"seq\":{seq}}}]").into_bytes(),
+        decided: None,
         blobs: Vec::new(),
         board: Some(Board {
             number,

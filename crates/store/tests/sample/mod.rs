@@ -1,6 +1,8 @@
 //! Runs as the engine would journal them.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use baton_core::definition::Budget;
 use baton_core::ids::{AttemptId, DefinitionId, ProjectId, UserId};
 use baton_core::run::big::Big;
@@ -138,6 +140,7 @@ pub fn commit(number: u64, seq: u64, events: &mut [Event]) -> Append {
         .collect();
     Append {
         events: serde_json::to_vec(events).unwrap(),
+        decided: Some(Arc::new(events.to_vec())),
         blobs,
         board: Some(Board {
             number,

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use baton_core::time::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
@@ -17,6 +18,19 @@ pub struct Claims {
     pub sub: String,
     /// The role of one who is not registered here, and the most for one who is.
     pub role: Option<super::Role>,
+    /// When it ends, in seconds since 1970 (RFC 7519 allows parts of them).
+    exp: f64,
+}
+
+/// A token is taken for so long after its end, in seconds: clocks differ.
+const LEEWAY: u64 = 60;
+
+impl Claims {
+    /// From when on the token is no longer taken.
+    pub fn until(&self) -> Timestamp {
+        let seconds = (self.exp.max(0.0) as u64).saturating_add(LEEWAY);
+        Timestamp::from_millis(seconds.saturating_mul(1000))
+    }
 }
 
 /// The keys that are trusted.
@@ -79,6 +93,7 @@ impl Signers {
         };
         // `exp` is required; `nbf` counts when it is there.
         let mut validation = Validation::new(algorithm);
+        validation.leeway = LEEWAY;
         validation.validate_nbf = true;
         validation.validate_aud = false;
         let read = jsonwebtoken::decode::<Claims>(token, &key, &validation);

@@ -59,6 +59,8 @@ pub struct Shown {
     pub given: Option<Role>,
     /// The token that was shown, if it was one that is kept here.
     pub token: Option<TokenId>,
+    /// When that token ends, if it does.
+    pub until: Option<Timestamp>,
 }
 
 /// Why nobody is signed in.
@@ -192,6 +194,7 @@ impl Access {
                 let shown = state.shown(token.user, most).filter(|_| !ended)?;
                 Some(Shown {
                     token: Some(token.id),
+                    until: token.expires_at,
                     ..shown
                 })
             }
@@ -199,7 +202,10 @@ impl Access {
                 let claims = self.signers.read_token(value)?;
                 let shown = state.claimed(&claims.sub, claims.role)?;
                 state.remember(&shown);
-                Some(shown)
+                Some(Shown {
+                    until: Some(claims.until()),
+                    ..shown
+                })
             }
             None => None,
         }
@@ -320,29 +326,27 @@ impl Access {
         shown.ok_or(NotIn::Wrong)
     }
 
-    /// Signs a browser in: the session's value.
+    /// Signs a browser in: the session's value, and how long it lasts: no longer than what was shown for it.
     ///
     /// # Errors
     /// [`AccessError`].
-    pub fn sign_in(&self, who: &Shown) -> Result<String, AccessError> {
+    pub fn sign_in(&self, who: &Shown) -> Result<(String, Duration), AccessError> {
         let value = secret();
         let now = super::now();
+        let most = now.plus(SESSION);
+        let ends = who.until.map_or(most, |until| until.min(most));
         let mut state = self.lock();
-        let mut tokens = state.tokens.values();
-        let token = who.token.and_then(|id| tokens.find(|token| token.id == id));
         let session = Session {
             hash: hashed(&value),
             user: who.user,
-            expires_at: token
-                .and_then(|token| token.expires_at)
-                .map_or(now.plus(SESSION), |ends| ends.min(now.plus(SESSION))),
+            expires_at: ends,
             // One that was taken back meanwhile is refused by the disk.
             token: who.token,
         };
         self.store.put_session(&session, now)?;
         state.sessions.retain(|_, session| now < session.expires_at);
         state.sessions.insert(session.hash, session);
-        Ok(value)
+        Ok((value, ends.since(now)))
     }
 
     /// Ends a session.
@@ -392,6 +396,7 @@ impl State {
             most,
             given: None,
             token: None,
+            until: None,
         })
     }
 
@@ -408,6 +413,7 @@ impl State {
             most: role,
             given: Some(role),
             token: None,
+            until: None,
         })
     }
 

@@ -11,6 +11,10 @@ use baton_engine::ports::Launch;
 /// Says, in a step's log directory, of which attempt the files beside it are.
 const MARKER: &str = ".attempt";
 
+/// What the files' projection writes there and moves aside by itself (`store/files`), at the same time. Beside
+/// these, and only in passing, lie files of it that begin with a dot.
+const NOT_OURS: [&str; 3] = ["input.json", "output.json", "summary.md"];
+
 /// The directory of a run's files in its project.
 #[must_use]
 pub fn executions(project: &Path, run: RunId) -> PathBuf {
@@ -74,7 +78,9 @@ fn make(directory: &Path, try_number: u32) -> io::Result<()> {
     let aside = directory.join(format!("attempt-{earlier}"));
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() || entry.file_name() == MARKER {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') || NOT_OURS.contains(&&*name) || entry.file_type()?.is_dir() {
             continue;
         }
         fs::create_dir_all(&aside)?;
@@ -112,6 +118,21 @@ mod tests {
         let read = |path: &str| fs::read_to_string(log.join(path)).unwrap();
         assert_eq!(read("attempt-1/output.log"), "first");
         assert_eq!(read("output.log"), "second");
+    }
+
+    #[test]
+    fn what_the_projection_writes_is_left_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("step");
+        make(&log, 1).unwrap();
+        for name in NOT_OURS.into_iter().chain([".input.json.tmp", "raw.jsonl"]) {
+            fs::write(log.join(name), "first").unwrap();
+        }
+        make(&log, 2).unwrap();
+        for name in NOT_OURS.into_iter().chain([".input.json.tmp"]) {
+            assert!(log.join(name).exists(), "{name}");
+        }
+        assert!(log.join("attempt-1/raw.jsonl").exists() && !log.join("raw.jsonl").exists());
     }
 
     #[test]

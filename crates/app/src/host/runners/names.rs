@@ -22,7 +22,7 @@ pub fn safe(path: &Path) -> String {
         if is_plain { c } else { '_' }
     };
     let name: String = name.chars().map(plain).collect();
-    let name = name.trim_start_matches('.').trim();
+    let name = name.trim_start_matches(['.', ' ']).trim_end();
     let mut end = name.len().min(LONGEST);
     while !name.is_char_boundary(end) {
         end -= 1;
@@ -68,6 +68,10 @@ mod tests {
         assert_eq!(name("/a/.env"), "env");
         assert_eq!(name("/a/x\ny:z\\w"), "x_y_z_w");
         assert_eq!(name("/"), "file");
+        // A space before it leaves no other place either, nor a hidden name.
+        assert_eq!(safe_name(" .."), "file");
+        assert_eq!(safe_name(" . .env "), "env");
+        assert_eq!(safe_name(" ........\u{fffd}.Dis\u{1f}\0"), "_.Dis__");
         assert!(name(&format!("/{}", "ä".repeat(120))).len() <= LONGEST);
         let mut taken = HashSet::new();
         let mut next = |name: &str| free(name, &mut taken);

@@ -1,8 +1,8 @@
 //! The web app's session cookie: no script can read it, no other site can send it.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use std::time::Duration;
 
-use crate::host::access::SESSION;
+use axum::http::{HeaderMap, HeaderValue, header};
 
 /// Its name.
 const NAME: &str = "baton_session";
@@ -15,10 +15,10 @@ pub fn session(headers: &HeaderMap) -> Option<&str> {
     pairs.find_map(|pair| pair.trim().strip_prefix(NAME)?.strip_prefix('='))
 }
 
-/// Makes a browser send this session from now on; when secure, only over TLS.
-pub fn set(session: &str, is_secure: bool) -> Option<HeaderValue> {
+/// Makes a browser send this session from now on, as long as it lasts; when secure, only over TLS.
+pub fn set(session: &str, lasts: Duration, is_secure: bool) -> Option<HeaderValue> {
     let secure = if is_secure { "; Secure" } else { "" };
-    let kept = SESSION.as_secs();
+    let kept = lasts.as_secs();
     let value =
         format!("{NAME}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={kept}{secure}");
     HeaderValue::from_str(&value).ok()

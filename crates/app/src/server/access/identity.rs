@@ -10,6 +10,7 @@ use baton_core::ids::{AttemptId, ProjectId, RunId, UserId};
 use baton_core::run::event::Actor;
 
 use super::super::error::{Answer, Problem};
+use super::super::live::Audience;
 use crate::host::Host;
 use crate::host::access::{Access, Role, Shown};
 
@@ -151,6 +152,13 @@ impl Identity {
     #[must_use]
     pub fn sees(&self, project: ProjectId) -> bool {
         self.role_in(project) >= Role::Viewer
+    }
+
+    /// Whose events and runs they may look at, as it is whenever it is asked.
+    #[must_use]
+    pub fn audience(&self) -> Audience {
+        let sees = self.clone();
+        Audience::of(move |project| sees.sees(project))
     }
 
     /// The projects that they may look at; `None` is all. Blocks.

@@ -20,8 +20,8 @@ use axum::response::{IntoResponse, Response};
 use baton_core::run::event::Actor;
 use serde_json::json;
 
+use super::asking::Meant;
 use super::error::{Answer, Problem};
-use super::live::Audience;
 use crate::host::Host;
 use crate::host::access::Role;
 
@@ -100,10 +100,11 @@ async fn enter(
         Err(problem) => Err(problem),
     };
     let mut response = match may {
-        Ok(()) => {
-            let sees = who.clone();
-            let audience = Audience::of(move |project| sees.sees(project));
-            request.extensions_mut().insert(audience);
+        Ok(meant) => {
+            if let Some(meant) = meant {
+                request.extensions_mut().insert(meant);
+            }
+            request.extensions_mut().insert(who.audience());
             request.extensions_mut().insert(who.clone());
             next.run(request).await
         }
@@ -151,7 +152,12 @@ fn run_of(path: &str) -> Option<&str> {
     rest.split('/').next()
 }
 
-async fn may(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri) -> Answer<()> {
+async fn may(
+    host: &Arc<Host>,
+    who: &Identity,
+    method: &Method,
+    uri: &Uri,
+) -> Answer<Option<Meant>> {
     let path = uri.path();
     if matches!(who.by, Actor::Attempt(_)) && rights::is_barred_inside(path) {
         let detail = "a step may not ask this";

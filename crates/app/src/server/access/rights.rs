@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::Query;
 use axum::http::{Method, StatusCode, Uri};
-use baton_core::ids::{ArtifactId, ProjectId, RunId, StepId};
+use baton_core::ids::{ArtifactId, DefinitionId, ProjectId, RunId, StepId};
+use baton_store::Views;
 use percent_encoding::percent_decode_str;
 
+use super::super::asking::Meant;
 use super::super::error::{Answer, Problem};
 use super::super::find;
 use super::identity::Identity;
@@ -109,26 +111,32 @@ fn is_below(path: &str, begin: &str) -> bool {
     wanted.all(|want| given.next().is_some_and(|part| want == "*" || part == want))
 }
 
-/// Refuses whoever may not do this.
+/// Refuses whoever may not do this; else the run that the path names, if it names one that is not
+/// everybody's to see.
 ///
 /// # Errors
-/// 401, 403, or 404 for what they may not even look at.
-pub async fn check(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri) -> Answer<()> {
+/// 401, 403, or 404 for what they may not even look at: the same as for what is not there.
+pub async fn check(
+    host: &Arc<Host>,
+    who: &Identity,
+    method: &Method,
+    uri: &Uri,
+) -> Answer<Option<Meant>> {
     let path = uri.path();
     if who.inside_of().is_some() {
         let detail = "the token of an attempt opens `/mcp` and nothing else";
         return match path == "/mcp" {
-            true => Ok(()),
+            true => Ok(None),
             false => Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)),
         };
     }
     let needed = needed(method, path);
     if needed == Role::Nobody {
-        return Ok(());
+        return Ok(None);
     }
     let role = who.role();
     if role == Role::Admin {
-        return Ok(());
+        return Ok(None);
     }
     if !who.is_somebody() {
         return Err(super::unauthenticated());
@@ -143,65 +151,96 @@ pub async fn check(host: &Arc<Host>, who: &Identity, method: &Method, uri: &Uri)
                 }
             }
         }
-        if let Some(project) = project_of(host, path).await? {
-            return who.may_in(project, needed);
+        if let Some(named) = named(host, who, path).await? {
+            let seen = named.project.filter(|project| who.sees(*project));
+            who.may_in(seen.ok_or(named.none)?, needed)?;
+            return Ok(named.meant);
         }
     }
     match role >= needed {
-        true => Ok(()),
+        true => Ok(None),
         false => Err(super::forbidden(needed)),
     }
 }
 
-/// The project that a path is about; `None` when it names none that there is.
-async fn project_of(host: &Arc<Host>, path: &str) -> Answer<Option<ProjectId>> {
+/// What a path names.
+struct Named {
+    /// The project that it belongs to; `None` when it is not there.
+    project: Option<ProjectId>,
+    /// What is said when there is no such thing, or none that may be seen.
+    none: Problem,
+    meant: Option<Meant>,
+}
+
+/// What a path names that can belong to a project.
+async fn named(host: &Arc<Host>, who: &Identity, path: &str) -> Answer<Option<Named>> {
     // As the handlers get them.
     let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
     let parts: Vec<&str> = decoded.split('/').filter(|part| !part.is_empty()).collect();
-    match parts.as_slice() {
-        ["api", "projects", id, ..] => Ok(id.parse().ok()),
-        ["api", "workflow-executions" | "workflows", id, ..] => of_run(host, id).await,
-        ["api", "v1", "workflows", _, "run", id, ..] => of_run(host, id).await,
-        ["api", "workflow-steps", id, ..] => {
-            let Ok(id) = id.parse::<StepId>() else {
+    let (project, none) = match parts.as_slice() {
+        ["api", "workflow-executions" | "workflows", id, ..]
+        | ["api", "v1", "workflows", _, "run", id, ..] => return of_run(host, who, id).await,
+        ["api", "projects", id, ..] => {
+            let Ok(project) = id.parse::<ProjectId>() else {
                 return Ok(None);
             };
-            let views = host.views().await.ok_or_else(Problem::starting)?;
-            let found = find::blocking(host, move |_| Ok(views.step(id)?.map(|row| row.run)));
-            match found.await? {
-                Some(run) => run_project(host, run).await,
-                None => Ok(None),
-            }
+            let found = find::blocking(host, move |host| Ok(host.projects.get(project)?));
+            let project = found.await?.map(|project| project.id);
+            (project, find::no_project(id))
+        }
+        ["api", "workflow-steps", id, ..] => {
+            let Ok(step) = id.parse::<StepId>() else {
+                return Ok(None);
+            };
+            let of = move |views: &Views| Ok(views.step(step)?.map(|row| row.run));
+            (project_of(host, of).await?, find::no_step(id))
         }
         ["api", "artifacts", id, ..] => {
-            let Ok(id) = id.parse::<ArtifactId>() else {
+            let Ok(artifact) = id.parse::<ArtifactId>() else {
                 return Ok(None);
             };
-            let views = host.views().await.ok_or_else(Problem::starting)?;
-            let found = find::blocking(host, move |_| Ok(views.run_of_artifact(id)?));
-            match found.await? {
-                Some(run) => run_project(host, run).await,
-                None => Ok(None),
-            }
+            let of = move |views: &Views| Ok(views.run_of_artifact(artifact)?);
+            (project_of(host, of).await?, find::no_artifact(id))
         }
-        ["api", "workflow-definitions", id, ..] => match find::definition(host, id).await {
-            Ok((project, _)) => Ok(Some(project.id)),
-            Err(_) => Ok(None),
-        },
-        _ => Ok(None),
-    }
+        ["api", "workflow-definitions", id, ..] if id.parse::<DefinitionId>().is_ok() => {
+            let found = find::definition(host, id).await;
+            let project = found.ok().map(|(project, _)| project.id);
+            (project, find::no_definition(id))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Named {
+        project,
+        none,
+        meant: None,
+    }))
 }
 
-async fn of_run(host: &Arc<Host>, reference: &str) -> Answer<Option<ProjectId>> {
-    match find::run_id(host, reference).await {
-        Ok(run) => run_project(host, run).await,
-        Err(_) => Ok(None),
-    }
-}
-
-async fn run_project(host: &Arc<Host>, run: RunId) -> Answer<Option<ProjectId>> {
+/// The project of the run that this finds.
+async fn project_of(
+    host: &Arc<Host>,
+    of: impl FnOnce(&Views) -> Answer<Option<RunId>> + Send + 'static,
+) -> Answer<Option<ProjectId>> {
     let views = host.views().await.ok_or_else(Problem::starting)?;
-    find::blocking(host, move |_| Ok(views.run(run)?.map(|row| row.project))).await
+    let found = find::blocking(host, move |_| {
+        let Some(run) = of(&views)? else {
+            return Ok(None);
+        };
+        Ok(views.run(run)?.map(|row| row.project))
+    });
+    found.await
+}
+
+async fn of_run(host: &Arc<Host>, who: &Identity, reference: &str) -> Answer<Option<Named>> {
+    let run = find::run_seen(host, reference, &who.audience()).await?;
+    Ok(Some(Named {
+        project: project_of(host, move |_| Ok(Some(run))).await?,
+        none: find::no_run(reference),
+        meant: Some(Meant {
+            reference: reference.to_owned(),
+            run,
+        }),
+    }))
 }
 
 #[cfg(test)]

@@ -50,6 +50,18 @@ struct Shared {
     joined: bool,
     /// Nobody listens, and nothing is said.
     is_idle: bool,
+    /// How often something was said that is in no journal.
+    loose: u64,
+}
+
+/// Where somebody begins to listen.
+pub struct Listening {
+    /// What is said from here on.
+    pub said: broadcast::Receiver<Said>,
+    /// All that is committed later is among it.
+    pub from: Position,
+    /// What is in no journal was said so often before.
+    pub loose: u64,
 }
 
 impl Hub {
@@ -62,6 +74,7 @@ impl Hub {
                 interest: Interest::default(),
                 joined: false,
                 is_idle: true,
+                loose: 0,
             }),
             said: broadcast::channel(KEPT).0,
             woken: Notify::new(),
@@ -87,23 +100,30 @@ impl Hub {
 
     /// Listens: all that is committed after the position is said from now on, as far as these
     /// topics want it.
-    pub fn listen(&self, host: &Host, topics: &Topics) -> (broadcast::Receiver<Said>, Position) {
+    pub fn listen(&self, host: &Host, topics: &Topics) -> Listening {
         let mut shared = self.shared();
         if std::mem::take(&mut shared.is_idle) {
             shared.cursor = host.journal.head();
         }
         shared.interest.add(topics);
         shared.joined = true;
-        let listening = (self.said.subscribe(), shared.cursor);
+        let listening = self.as_of_now(&shared);
         drop(shared);
         self.woken.notify_one();
         listening
     }
 
     /// Listens again, from where the hub is now.
-    pub fn listen_again(&self) -> (broadcast::Receiver<Said>, Position) {
-        let shared = self.shared();
-        (self.said.subscribe(), shared.cursor)
+    pub fn listen_again(&self) -> Listening {
+        self.as_of_now(&self.shared())
+    }
+
+    fn as_of_now(&self, shared: &Shared) -> Listening {
+        Listening {
+            said: self.said.subscribe(),
+            from: shared.cursor,
+            loose: shared.loose,
+        }
     }
 
     /// A listener wants other topics. What they want is said after the position.
@@ -136,7 +156,15 @@ impl Hub {
             run,
             project,
         };
-        let _ = self.said.send(Said::Output(loose(piece)));
+        self.say_loose(loose(piece));
+    }
+
+    /// Says what is in no journal.
+    fn say_loose(&self, item: Arc<Item>) {
+        let mut shared = self.shared();
+        shared.loose += 1;
+        // Nobody listening any more is no error.
+        let _ = self.said.send(Said::Output(item));
     }
 
     fn wants(&self, run: RunId, project: Option<ProjectId>) -> Option<bool> {
@@ -243,13 +271,13 @@ fn work(host: &Host, hub: &Hub, round: &mut Round) -> usize {
         let progress = Some(&mut round.progress);
         let telling = round.teller.tell(stored, &wants, progress);
         for item in telling.output {
-            let _ = hub.said.send(Said::Output(item));
+            hub.say_loose(item);
         }
         hub.say(stored.position, telling.items);
     }
     if commits.is_empty() {
         for piece in round.progress.look() {
-            let _ = hub.said.send(Said::Output(loose(piece)));
+            hub.say_loose(loose(piece));
         }
     }
     commits.len()

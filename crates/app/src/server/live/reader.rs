@@ -8,7 +8,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::audience::Audience;
-use super::hub::{Hub, Said};
+use super::hub::{Hub, Listening, Said};
 use super::teller::{Item, Teller};
 use super::topics::Topics;
 use crate::host::Host;
@@ -23,6 +23,9 @@ pub enum Heard {
     Event(Arc<Item>),
     /// The position it wanted to go on from is not of this journal: what it knows says nothing.
     Resync,
+    /// Something was said that is in no journal, and this reader was too far behind to get it: what
+    /// it follows is to be read from the logs, from where it is.
+    Gap,
 }
 
 /// See the module.
@@ -34,6 +37,8 @@ pub struct Reader {
     live: Receiver<Said>,
     /// All up to here was given, or is given by what is still to be read.
     cursor: Position,
+    /// What is in no journal was said so often up to here.
+    loose: u64,
     /// Events up to this wire position are known to the client.
     known: u64,
     /// What it listened to before its first word: everything from here on.
@@ -64,16 +69,17 @@ impl Reader {
         audience: Audience,
         after: Option<u64>,
     ) -> Self {
-        let (live, cursor) = hub.listen(host, &topics);
+        let Listening { said, from, loose } = hub.listen(host, &topics);
         let mut reader = Self {
             host: host.clone(),
             hub: hub.clone(),
             audience,
             topics: Arc::new(topics),
-            live,
-            cursor,
+            live: said,
+            cursor: from,
+            loose,
             known: 0,
-            came: cursor,
+            came: from,
             behind: VecDeque::new(),
             earlier: VecDeque::new(),
             teller: None,
@@ -82,7 +88,7 @@ impl Reader {
         if let Some(after) = after {
             let topics = reader.topics.clone();
             reader.known = after;
-            reader.go_back(after, topics, None, cursor);
+            reader.go_back(after, topics, None, from);
         }
         reader
     }
@@ -170,14 +176,19 @@ impl Reader {
                 }
                 Ok(Said::Commit(..)) => {}
                 Ok(Said::Output(item)) => {
+                    self.loose += 1;
                     if self.wants(&self.topics, &item) {
                         self.ready.push_back(Heard::Event(item));
                     }
                 }
                 Err(RecvError::Lagged(_)) => {
-                    let (live, to) = self.hub.listen_again();
-                    self.live = live;
-                    self.read_up_to(to);
+                    let Listening { said, from, loose } = self.hub.listen_again();
+                    self.live = said;
+                    self.read_up_to(from);
+                    if loose != self.loose {
+                        self.loose = loose;
+                        self.ready.push_back(Heard::Gap);
+                    }
                 }
                 Err(RecvError::Closed) => return None,
             }

@@ -72,6 +72,7 @@ pub async fn serve(mut socket: WebSocket, mut reader: Reader, host: Arc<Host>) {
             heard = reader.next() => match heard {
                 Some(Heard::Event(item)) => Message::Text(item.text.clone()),
                 Some(Heard::Resync) => Message::Text(r#"{"type":"resync"}"#.into()),
+                Some(Heard::Gap) => Message::Text(r#"{"type":"gap"}"#.into()),
                 None => {
                     return close(socket, LEAVING, "come back with `after`").await;
                 }

@@ -7,7 +7,6 @@ use baton_core::ids::{ProjectId, RunId};
 
 use super::super::error::{Answer, Problem};
 use super::super::find;
-use super::super::story::Story;
 use super::audience::Audience;
 use crate::host::Host;
 
@@ -60,12 +59,10 @@ impl Topics {
             };
             match name.split_once(':') {
                 Some(("run", run)) => {
-                    let id = find::run_id(host, run).await?;
-                    let is_number = run.parse::<RunId>().is_err();
-                    if is_number && !sees(host, id, audience).await? {
-                        return Err(find::no_run(run));
-                    }
-                    topics.runs.insert(id);
+                    topics.runs.insert(match run.parse() {
+                        Ok(id) => id,
+                        Err(_) => find::run_seen(host, run, audience).await?,
+                    });
                 }
                 Some(("project", id)) => {
                     topics.projects.insert(id.parse().map_err(|_| wrong())?);
@@ -131,15 +128,6 @@ impl Topics {
     pub fn projects(&self) -> impl Iterator<Item = ProjectId> {
         self.projects.iter().copied()
     }
-}
-
-async fn sees(host: &Arc<Host>, run: RunId, audience: &Audience) -> Answer<bool> {
-    let audience = audience.clone();
-    find::blocking(host, move |host| {
-        let story = Story::load_created(host.journal.as_ref(), host.engine.plans(), run)?;
-        Ok(story.is_some_and(|story| audience.sees(story.run.created.project.id)))
-    })
-    .await
 }
 
 fn too_many() -> Problem {

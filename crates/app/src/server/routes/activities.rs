@@ -52,7 +52,7 @@ async fn page(State(host): State, Segment(id): Segment, params: Params) -> Answe
             }
         };
         // Only agents have any.
-        let Some(tried) = tried.filter(|_| step.kind == "agent") else {
+        let Some(tried) = tried.filter(|_| step.declared.kind == "agent") else {
             return Ok(Page::default());
         };
         let paths = activities::paths(host, &run, &step, tried.number);

@@ -142,7 +142,7 @@ async fn login(
 
 async fn signed_in(host: Arc<Host>, shown: Shown, over: Over) -> Answer<Response> {
     let identity = Identity::known(host.access.clone(), shown.clone());
-    let session = find::blocking(&host, move |host| {
+    let (session, lasts) = find::blocking(&host, move |host| {
         host.access
             .sign_in(&shown)
             .map_err(|error| Problem::disk(&error))
@@ -150,7 +150,7 @@ async fn signed_in(host: Arc<Host>, shown: Shown, over: Over) -> Answer<Response
     .await?;
     let mut response = Json(json!({"data": wire(&identity)})).into_response();
     let is_secure = over.is_some_and(|Extension(network)| network.tls || network.behind_proxy);
-    if let Some(cookie) = access::set_cookie(&session, is_secure) {
+    if let Some(cookie) = access::set_cookie(&session, lasts, is_secure) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)

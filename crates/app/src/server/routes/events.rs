@@ -62,7 +62,7 @@ async fn open(
     tag = "Live",
     operation_id = "follow_events",
     params(LiveParams),
-    responses((status = 200, description = "Events, each with its position as id.", body = String, content_type = "text/event-stream"))
+    responses((status = 200, description = "Events, each with its position as id. `resync`: the position to go on from is of another journal. `gap`: output or activities were missed, and are read from the logs by offset.", body = String, content_type = "text/event-stream"))
 )]
 async fn events(
     State(host): State,
@@ -105,6 +105,7 @@ impl Events {
             Heard::Resync => Event::default()
                 .event("resync")
                 .data(r#"{"type":"resync"}"#),
+            Heard::Gap => Event::default().event("gap").data(r#"{"type":"gap"}"#),
         })
     }
 }

@@ -1,19 +1,18 @@
 //! Runs: starting them, looking at them, removing them.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use baton_core::ids::{RunId, StepId};
+use baton_core::ids::RunId;
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_core::run::event::{Actor, RunCreated};
 use baton_engine::ports::Aggregate;
 use baton_engine::{SendError, decode, walk};
 use baton_store::Views;
-use baton_store::views::{AttemptRow, CheckpointRow, RunFilter, RunRow, StepRow};
+use baton_store::views::{CheckpointRow, RunFilter, RunRow, StepRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -30,7 +29,7 @@ use super::super::error::{Answer, Problem};
 use super::super::list;
 use super::super::live::Hub;
 use super::super::paging::{numbered, page};
-use super::super::wire::run::{Beside, Whole};
+use super::super::wire::run::{Attempts, Beside, Whole};
 use super::super::{State, activities, find, own_files, start, wire};
 use crate::host::Host;
 
@@ -39,6 +38,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Comments that a run is shown with: the newest. All of them are at `/comments`.
 const COMMENTS: usize = 200;
+
+/// How long these are as JSON, about, in bytes.
+const A_RUN: usize = 4_096;
+const A_STEP: usize = 1_024;
+const A_MESSAGE: usize = 768;
 
 /// Children that are read at once.
 const PAGE: usize = 200;
@@ -75,7 +79,8 @@ async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer
         };
         let mut run = wire::run::Shown::of(&whole, &beside, &host.access);
         activities::fill_all(host, &whole, &mut run.steps);
-        Made::data(&run)
+        let about = A_RUN + whole.steps.len() * A_STEP + whole.messages.len() * A_MESSAGE;
+        Made::data_of_about(about, &run)
     };
     find::blocking(&host, whole).await
 }
@@ -84,12 +89,8 @@ async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer
 fn all_of(views: &Views, id: RunId) -> Answer<Whole> {
     let none = || Problem::not_found(format!("there is no run `{id}`"));
     let (run, steps) = views.whole(id)?.ok_or_else(none)?;
-    let mut attempts: HashMap<StepId, Vec<AttemptRow>> = HashMap::new();
-    for attempt in views.all_attempts(run.number)? {
-        attempts.entry(attempt.step).or_default().push(attempt);
-    }
     Ok(Whole {
-        attempts,
+        attempts: Attempts::of(views.all_attempts(run.number)?),
         messages: views.last_messages(run.number, COMMENTS)?,
         artifacts: views.artifacts(id, None, None, usize::MAX)?,
         checkpoints: views.checkpoints(id)?,

@@ -39,7 +39,7 @@ async fn health(State(host): State) -> Json<Value> {
     }))
 }
 
-/// Not while it is starting, and not once it leaves: what balances load asks this.
+/// Not before it shows all that there was, and not once it leaves: what balances load asks this.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -52,8 +52,10 @@ async fn ready(State(host): State) -> Answer<Json<Value>> {
     if *host.leaving().borrow() {
         return Err(Problem::stopping());
     }
-    host.views().await.ok_or_else(Problem::starting)?;
-    Ok(Json(json!({"status": "ok"})))
+    match host.is_ready() {
+        true => Ok(Json(json!({"status": "ok"}))),
+        false => Err(Problem::starting()),
+    }
 }
 
 #[utoipa::path(

@@ -1,7 +1,9 @@
 //! What clients are told live: one commit of a run gives none or more of these.
 
+use std::collections::BTreeSet;
+
 use baton_core::ids::StepId;
-use baton_core::run::event::{Artifact, Event};
+use baton_core::run::event::{Artifact, Event, Key};
 use baton_core::run::{At, Run, Status};
 use baton_engine::ports::Position;
 use baton_store::views::StepRow;
@@ -104,6 +106,11 @@ impl Before {
         let places = match event {
             // It ends all that is open, in this order.
             Event::RunCancelled {} => run.active.iter().rev().copied().collect(),
+            // They put back what waits for something outside.
+            Event::RunFailed { .. } | Event::RunCompleted { .. } => {
+                run.active.iter().copied().collect()
+            }
+            Event::StepsReset { keys, .. } => undone(run, keys),
             _ => Vec::from_iter(key_of(event).and_then(|key| run.find(key))),
         };
         let word = |at: At| Some((at, run.step(at)?.state.word()));
@@ -112,6 +119,20 @@ impl Before {
             steps: places.into_iter().filter_map(word).collect(),
         }
     }
+}
+
+/// These steps and their items, in file order.
+fn undone(run: &Run, keys: &[Key]) -> Vec<At> {
+    let mut places = BTreeSet::new();
+    for at in keys.iter().filter_map(|key| run.find(key)) {
+        places.insert(at);
+        let items = run.step(at).map_or(0, |step| step.items.len());
+        places.extend((0..items).map(|item| At {
+            item: Some(item),
+            ..at
+        }));
+    }
+    places.into_iter().collect()
 }
 
 /// What one event tells; `story` is how it is after it.
@@ -230,6 +251,9 @@ impl Telling<'_> {
         }
         if found.state.is_ended() && was != status {
             self.tell("workflow.step.completed", data());
+        }
+        if status == "pending" && was != status {
+            self.tell("workflow.step.reset", data());
         }
     }
 

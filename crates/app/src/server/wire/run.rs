@@ -59,8 +59,8 @@ pub struct Whole {
     pub run: RunRow,
     /// Its steps, in file order.
     pub steps: Vec<StepRow>,
-    /// All attempts of each.
-    pub attempts: HashMap<StepId, Vec<AttemptRow>>,
+    /// All attempts of all of them.
+    pub attempts: Attempts,
     /// The end of its thread, oldest first.
     pub messages: Vec<MessageRow>,
     /// All its artifacts.
@@ -69,6 +69,34 @@ pub struct Whole {
     pub checkpoints: Vec<CheckpointRow>,
     /// Its children and forks.
     pub children: Vec<Value>,
+}
+
+/// Attempts, to be found by their steps.
+#[derive(Debug)]
+pub struct Attempts {
+    /// Oldest first.
+    all: Vec<AttemptRow>,
+    /// Their places, in the order of their steps.
+    by_step: Vec<(StepId, usize)>,
+}
+
+impl Attempts {
+    /// These, oldest first.
+    #[must_use]
+    pub fn of(all: Vec<AttemptRow>) -> Self {
+        let by_step = all.iter().enumerate();
+        let mut by_step: Vec<_> = by_step.map(|(at, tried)| (tried.step, at)).collect();
+        by_step.sort_unstable();
+        Self { all, by_step }
+    }
+
+    /// Those of a step, oldest first.
+    pub fn of_step(&self, step: StepId) -> impl Iterator<Item = &AttemptRow> {
+        let from = self.by_step.partition_point(|(of, _)| *of < step);
+        let own = self.by_step[from..].iter();
+        let own = own.take_while(move |(of, _)| *of == step);
+        own.filter_map(|(_, at)| self.all.get(*at))
+    }
 }
 
 /// A run with all that belongs to it.
@@ -99,7 +127,7 @@ impl<'a> Shown<'a> {
             }
         }
         let steps = whole.steps.iter().map(|step| {
-            let attempts = whole.attempts.get(&step.id).map_or(&[][..], Vec::as_slice);
+            let attempts = whole.attempts.of_step(step.id);
             let artifacts = by_step.remove(step.key.as_str()).unwrap_or_default();
             step::Whole::of(run, step, attempts, artifacts)
         });

@@ -53,6 +53,7 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn of(run: &RunRow, step: &'a StepRow) -> Self {
         let session = step.session.as_deref();
+        let declared = &step.declared;
         let last = step.completed_at.or(step.started_at);
         let of_item = step.item.map(|_| {
             let parent = step.key.rsplit_once('.').map_or("", |(parent, _)| parent);
@@ -62,18 +63,18 @@ impl<'a> Row<'a> {
             id: step.id,
             workflow_run_id: run.id,
             step_id: &step.key,
-            name: &step.name,
-            phase: step.phase.as_deref(),
-            r#type: &step.kind,
-            agent: step.agent.as_deref(),
+            name: &declared.name,
+            phase: declared.phase.as_deref(),
+            r#type: &declared.kind,
+            agent: declared.agent.as_deref(),
             status: &step.status,
-            needs: &step.needs,
+            needs: &declared.needs,
             log_directory_path: step.log_directory(),
             agent_session_id: session.and_then(|session| session.native.as_deref()),
             session: session.map(|it| with_files(self::session(step, it))),
             error_message: step.error.as_ref().map(|error| error.message.as_str()),
             attempt: step.attempts,
-            max_attempts: step.max_attempts,
+            max_attempts: declared.attempts,
             started_at: step.started_at.map(At),
             completed_at: step.completed_at.map(At),
             created_at: At(run.created_at),
@@ -111,7 +112,7 @@ impl<'a> Whole<'a> {
     pub fn of(
         run: &RunRow,
         step: &'a StepRow,
-        attempts: &'a [AttemptRow],
+        attempts: impl IntoIterator<Item = &'a AttemptRow>,
         artifacts: Vec<ArtifactRow>,
     ) -> Self {
         Self {
@@ -123,7 +124,7 @@ impl<'a> Whole<'a> {
             exit_code: step.exit_code,
             stderr: step.stderr.as_deref(),
             warnings: &step.warnings,
-            attempts: attempts.iter().map(Attempt::of).collect(),
+            attempts: attempts.into_iter().map(Attempt::of).collect(),
             artifacts: artifact::list(artifacts),
         }
     }
@@ -142,7 +143,7 @@ fn waiting(step: &StepRow) -> Value {
         "until": maybe_time(waiting.until),
         "detail": says.then_some(&waiting.detail),
     });
-    if let (Some(then), true) = (&step.on_timeout, waiting.until.is_some()) {
+    if let (Some(then), true) = (&step.declared.on_timeout, waiting.until.is_some()) {
         value["then"] = then.as_str().into();
     }
     value

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::{At, Run, State, Step};
@@ -15,7 +16,7 @@ use super::{Outcome, Stored, WHOLE, item_column};
 /// A row made of what is declared and what was stored.
 fn row(
     run: RunId,
-    declared: &Declared,
+    declared: &Arc<Declared>,
     at: At,
     stored: Option<Stored<'_>>,
     outcome: Outcome<'_>,
@@ -32,13 +33,7 @@ fn row(
     StepRow {
         id: StepId::of(run, &key),
         run,
-        name: declared.name.clone(),
-        phase: declared.phase.clone(),
-        kind: declared.kind.clone(),
-        agent: declared.agent.clone(),
-        on_timeout: declared.on_timeout.clone(),
-        needs: declared.needs.clone(),
-        max_attempts: declared.attempts,
+        declared: declared.clone(),
         status: stored.status.into_owned(),
         index: at.step,
         item: at.item,
@@ -68,7 +63,7 @@ pub(in super::super) fn of_folded(run: &Run) -> Vec<StepRow> {
 
 /// The row of a folded run's step.
 pub(in super::super) fn one_of(run: &Run, at: At, step: &Step) -> StepRow {
-    let declared = Declared::of(&run.plan.definition, run.declared(at));
+    let declared = Arc::new(Declared::of(&run.plan.definition, run.declared(at)));
     let (stored, outcome) = (Stored::of(step), Outcome::of(step));
     row(run.created.run, &declared, at, Some(stored), outcome)
 }
@@ -91,52 +86,143 @@ pub(in super::super) fn of_run(
     run: &RunRow,
 ) -> rusqlite::Result<Vec<StepRow>> {
     let sql = "SELECT step, item, data, outcome FROM steps WHERE run = ?1 ORDER BY step, item";
-    let mut statement = connection.prepare_cached(sql)?;
-    let kept: Vec<Kept> = statement
-        .query_map([run.number], kept)?
-        .collect::<Result<_, _>>()?;
-    Ok(put_together(run, kept))
+    all(connection, run, sql)
 }
 
 /// The same without what they gave.
 fn without_outcomes(connection: &Connection, run: &RunRow) -> rusqlite::Result<Vec<StepRow>> {
     let sql = "SELECT step, item, data, NULL FROM steps WHERE run = ?1 ORDER BY step, item";
-    let mut statement = connection.prepare_cached(sql)?;
-    let kept: Vec<Kept> = statement
-        .query_map([run.number], kept)?
-        .collect::<Result<_, _>>()?;
-    Ok(put_together(run, kept))
+    all(connection, run, sql)
 }
 
 /// All steps and items of a run, of those that are stored in their order.
-fn put_together(run: &RunRow, kept: Vec<Kept>) -> Vec<StepRow> {
-    let mut kept = kept.into_iter().peekable();
-    let mut found = Vec::with_capacity(run.known);
-    for step in 0.. {
-        let mut own = kept.next_if(|(place, ..)| *place == (step, WHOLE));
-        let asked = own
-            .as_mut()
-            .and_then(|(_, stored, _)| stored.declared.take());
-        let Some(declared) = run.outline.steps.get(step).or(asked.as_ref()) else {
-            break;
-        };
-        let items = own
-            .as_ref()
-            .map_or(0, |(_, stored, _)| stored.items as usize);
-        let mut put = |item: Option<usize>, own: Option<Kept>| {
-            let (stored, outcome) = match own {
-                Some((_, stored, outcome)) => (Some(stored), outcome),
-                None => (None, Outcome::default()),
-            };
-            found.push(row(run.id, declared, At { step, item }, stored, outcome));
-        };
-        put(None, own);
-        for item in 0..items {
-            let place = (step, item_column(Some(item)));
-            put(Some(item), kept.next_if(|(at, ..)| *at == place));
+fn all(connection: &Connection, run: &RunRow, sql: &str) -> rusqlite::Result<Vec<StepRow>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([run.number])?;
+    let mut put = Put {
+        run,
+        found: Vec::with_capacity(run.known),
+        step: 0,
+        open: None,
+    };
+    while let Some(row) = rows.next()? {
+        let (step, item): (usize, i64) = (row.get(0)?, row.get(1)?);
+        match usize::try_from(item) {
+            Ok(item) => put.item(step, item, row)?,
+            Err(_) => put.step(step, row)?,
         }
     }
-    found
+    Ok(put.end())
+}
+
+/// Puts steps and items together as their rows come, with those that have none between them.
+struct Put<'r> {
+    run: &'r RunRow,
+    found: Vec<StepRow>,
+    /// The step that comes next.
+    step: usize,
+    open: Option<Open>,
+}
+
+/// A step whose items are not all there.
+struct Open {
+    step: usize,
+    declared: Arc<Declared>,
+    /// Its items that are there, of so many.
+    there: usize,
+    of: usize,
+}
+
+impl Put<'_> {
+    /// A step that is stored.
+    fn step(&mut self, step: usize, row: &Row<'_>) -> rusqlite::Result<()> {
+        self.steps_before(step);
+        if self.step != step {
+            return Ok(());
+        }
+        let (mut stored, outcome) = both(row)?;
+        let own = stored.declared.take().map(Arc::new);
+        let Some(declared) = self.run.outline.steps.get(step).cloned().or(own) else {
+            return Ok(());
+        };
+        self.step += 1;
+        self.open = Some(Open {
+            step,
+            declared: declared.clone(),
+            there: 0,
+            of: stored.items as usize,
+        });
+        self.put(&declared, At { step, item: None }, Some(stored), outcome);
+        Ok(())
+    }
+
+    /// An item that is stored.
+    fn item(&mut self, step: usize, item: usize, row: &Row<'_>) -> rusqlite::Result<()> {
+        self.items_before(item);
+        let open = self.open.as_mut();
+        let open = open.filter(|open| open.step == step && open.there == item && item < open.of);
+        let Some(open) = open else { return Ok(()) };
+        open.there += 1;
+        let (declared, item) = (open.declared.clone(), Some(item));
+        let (stored, outcome) = both(row)?;
+        self.put(&declared, At { step, item }, Some(stored), outcome);
+        Ok(())
+    }
+
+    fn end(mut self) -> Vec<StepRow> {
+        self.steps_before(usize::MAX);
+        self.found
+    }
+
+    /// Steps before this one that are as they are declared.
+    fn steps_before(&mut self, step: usize) {
+        self.items_before(usize::MAX);
+        let outline = self.run.outline.clone();
+        let new = outline.steps.iter().enumerate().skip(self.step);
+        for (step, declared) in new.take_while(|(at, _)| *at < step) {
+            self.step = step + 1;
+            self.put(declared, At { step, item: None }, None, Outcome::default());
+        }
+        self.open = None;
+    }
+
+    /// Items before this one that are as they are listed.
+    fn items_before(&mut self, item: usize) {
+        let Some(Open {
+            step,
+            declared,
+            there,
+            of,
+        }) = &mut self.open
+        else {
+            return;
+        };
+        let new = *there..item.min(*of);
+        *there = new.end.max(*there);
+        let (step, declared) = (*step, declared.clone());
+        for item in new {
+            let item = Some(item);
+            self.put(&declared, At { step, item }, None, Outcome::default());
+        }
+    }
+
+    fn put(
+        &mut self,
+        declared: &Arc<Declared>,
+        at: At,
+        stored: Option<Stored<'_>>,
+        outcome: Outcome<'_>,
+    ) {
+        self.found
+            .push(row(self.run.id, declared, at, stored, outcome));
+    }
+}
+
+/// What a row has in its columns `data` and `outcome`.
+fn both<'r>(row: &'r Row<'_>) -> rusqlite::Result<(Stored<'r>, Outcome<'r>)> {
+    let outcome = row.get_ref(3)?.as_str_or_null()?.map(parse).transpose()?;
+    let stored = parse(row.get_ref(2)?.as_str()?)?;
+    Ok((stored, outcome.unwrap_or_default()))
 }
 
 /// Steps and items that lists show of one run, at most.
@@ -186,7 +272,7 @@ pub(in super::super) fn listed(
     let next = (next..declared).take(LISTED - places.len());
     places.extend(next.map(|step| (step, WHOLE)));
     let mut found = Vec::with_capacity(places.len());
-    let mut asked: Option<(usize, Declared)> = None;
+    let mut asked: Option<(usize, Arc<Declared>)> = None;
     for (step, item) in places {
         let sql =
             "SELECT step, item, data, NULL FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3";
@@ -196,7 +282,7 @@ pub(in super::super) fn listed(
             .optional()?;
         let stored = own.map(|(_, mut stored, _)| {
             if let Some(declared) = stored.declared.take() {
-                asked = Some((step, declared));
+                asked = Some((step, Arc::new(declared)));
             }
             stored
         });
@@ -247,6 +333,7 @@ pub(in super::super) fn of_id(
                 None => (None, Outcome::default()),
             };
             let own = stored.as_mut().and_then(|stored| stored.declared.take());
+            let own = own.map(Arc::new);
             let declared = outline.get(at.step).or(own.as_ref());
             return Ok(declared.map(|declared| row(run, declared, at, stored, outcome)));
         }
@@ -257,11 +344,11 @@ pub(in super::super) fn of_id(
 fn find(
     connection: &Connection,
     (run, number): (RunId, i64),
-    outline: &[Declared],
+    outline: &[Arc<Declared>],
     id: StepId,
 ) -> rusqlite::Result<Option<At>> {
     let is_it = |declared: &Declared| StepId::of(run, &declared.key) == id;
-    if let Some(step) = outline.iter().position(is_it) {
+    if let Some(step) = outline.iter().position(|declared| is_it(declared)) {
         return Ok(Some(At { step, item: None }));
     }
     let mut statement = connection.prepare_cached(
