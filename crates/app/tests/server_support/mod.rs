@@ -244,14 +244,23 @@ impl World {
         self.run_when(run, status, |run| run["status"] == status)
     }
 
-    /// Live events as JSON, from a connection of their own.
+    /// Live events as JSON, from a connection of their own: all from now on, since it has been
+    /// answered. Ends when none comes in time, signs of life or not.
     pub fn events(&self, query: &str) -> impl Iterator<Item = Value> + use<> {
         let mut stream = connect(&self.data_dir()).unwrap();
         let request = format!("GET /api/events?{query} HTTP/1.0\r\nhost: b\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let lines = BufReader::new(stream).lines().map_while(Result::ok);
-        lines.filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+        let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+        assert!(head[0].contains(" 200 "), "{head:?}");
+        std::iter::from_fn(move || {
+            let begun = Instant::now();
+            let in_time = lines.by_ref().take_while(|_| begun.elapsed() < PATIENCE);
+            let mut told =
+                in_time.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+            told.find_map(|data| serde_json::from_str(&data).ok())
+        })
     }
 }
 
