@@ -27,29 +27,32 @@ const FAR: usize = 16;
 /// Marks the header of a block that lies elsewhere.
 const ELSEWHERE: usize = 1 << 63;
 
-/// Classes of 16 bytes up to this,
+/// Classes of 8 bytes up to this: an engine consists of small blocks, of which few are multiples of 16,
 const SMALL: usize = 512;
 
 /// and then four per doubling up to this.
 const LARGEST: usize = 1 << 16;
 
-const CLASSES: usize = SMALL / 16 + 4 * 7;
+/// The classes of small blocks.
+const FINE: usize = SMALL / 8;
+
+const CLASSES: usize = FINE + 4 * 7;
 
 /// The class of blocks that hold so many bytes, at most [`LARGEST`].
 fn class_of(size: usize) -> usize {
     if size <= SMALL {
-        return size.max(1).div_ceil(16) - 1;
+        return size.max(1).div_ceil(8) - 1;
     }
     // With 2^n < size <= 2^(n+1): which quarter between the two.
     let n = (size - 1).ilog2() as usize;
     let quarter = ((size - 1) >> (n - 2)) & 3;
-    SMALL / 16 + (n - 9) * 4 + quarter
+    FINE + (n - 9) * 4 + quarter
 }
 
 /// How many bytes a block of a class holds.
 fn size_of(class: usize) -> usize {
-    let Some(large) = class.checked_sub(SMALL / 16) else {
-        return (class + 1) * 16;
+    let Some(large) = class.checked_sub(FINE) else {
+        return (class + 1) * 8;
     };
     let (n, quarter) = (large / 4 + 9, large % 4);
     (1 << n) + (quarter + 1) * (1 << (n - 2))
@@ -171,7 +174,7 @@ impl Memory {
         let header = unsafe { header(block) };
         self.held.set(self.held.get() - holds(header));
         if header & ELSEWHERE == 0 {
-            // SAFETY: a block has at least 16 bytes, and nobody uses them any more.
+            // SAFETY: a block has at least 8 bytes, and nobody uses them any more.
             unsafe { block.cast::<*mut u8>().write(self.free[header].get()) };
             self.free[header].set(block);
         } else if let Some(layout) = far(header ^ ELSEWHERE) {
