@@ -213,6 +213,10 @@ fn follow(door: &Door, way: Way, topic: Option<&str>, last: &str) -> Vec<Value> 
             Way::Sse => by_sse(door, topic, after),
         };
         RETURNS.fetch_add(usize::from(opened.is_some()), Ordering::Relaxed);
+        if opened.is_some() {
+            // A run that has ended, or waits, has nothing to tell however long the others are killed.
+            heard = Instant::now();
+        }
         for event in opened.into_iter().flatten() {
             heard = Instant::now();
             assert_ne!(event["type"], "resync", "the journal is the same one");
