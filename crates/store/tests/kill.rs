@@ -1,27 +1,26 @@
 //! Kill -9 at any instant: every acknowledged commit is there, and nothing half.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod child;
 mod made;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use baton_engine::ports::{Aggregate, Journal, Position};
 use baton_store::SqliteJournal;
 use made::{append, hand, run, with_blob};
 
-const DIR: &str = "BATON_TEST_KILL_DIR";
 const RUNS: u64 = 5;
 
 /// Not a test: what the child does. Prints `number seq` for each acknowledged commit.
 #[test]
 #[ignore = "started by the test below"]
 fn child() {
-    let Some(dir) = std::env::var_os(DIR) else {
+    let Some(dir) = child::dir() else {
         return;
     };
-    let journal = SqliteJournal::open(Path::new(&dir)).unwrap();
+    let journal = SqliteJournal::open(&dir).unwrap();
     let generation = journal.bump_generation().unwrap();
     let stdout = std::io::stdout();
     let heads = |number| journal.load(&Aggregate::Run(run(number)), 0).unwrap().len() as u64;
@@ -51,16 +50,9 @@ fn every_acknowledged_commit_survives_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged = vec![0; RUNS as usize];
     for round in 1..=12 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--ignored", "--nocapture"])
-            .env(DIR, dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let (mut child, mut lines) = child::start(dir.path());
         // An odd number of lines in, and so at any point of a batch.
         let wanted = round * 137 % 1000;
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut seen = 0;
         let mut note = |line: &str| {
             let Some(rest) = line.strip_prefix("ack ") else {

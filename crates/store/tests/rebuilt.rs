@@ -1,40 +1,30 @@
 //! Views that are made anew: killed at any instant they go on, and become what they would have been.
 #![allow(clippy::unwrap_used)]
 
+mod child;
 mod made;
 mod sample;
 mod world;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::io::Write;
 
-use baton_engine::Plans;
 use baton_engine::ports::{Journal, Position};
+use baton_store::SqliteJournal;
 use baton_store::views::RunFilter;
-use baton_store::{SqliteJournal, Views};
 use made::run;
 use rusqlite::Connection;
-use world::{World, open};
+use world::{World, await_views, begin, open};
 
-const DIR: &str = "BATON_TEST_REBUILT_DIR";
 const RUNS: u64 = 3_000;
 
 /// Not a test: what the child does. Prints how far the views are.
 #[test]
 #[ignore = "started by the test below"]
 fn child() {
-    let Some(dir) = std::env::var_os(DIR) else {
+    let Some(dir) = child::dir() else {
         return;
     };
-    let dir = Path::new(&dir);
-    let journal = Arc::new(SqliteJournal::open(dir).unwrap());
-    let plans = Arc::new(Plans::default());
-    let views = Views::open(dir, journal.clone(), plans, journal.subscribe()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let (journal, views) = begin(&dir);
     loop {
         let at = views.position();
         assert_eq!(views.have_caught_up(), at == journal.head());
@@ -42,7 +32,7 @@ fn child() {
         if at == journal.head() {
             return;
         }
-        runtime.block_on(views.wait_for(Position(at.0 + 1)));
+        await_views(&views, Position(at.0 + 1));
     }
 }
 
@@ -92,14 +82,7 @@ fn views_that_are_killed_while_they_are_made_anew_go_on() {
     drop(journal);
     let (mut kills, mut reached) = (0, 0);
     loop {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--ignored", "--nocapture"])
-            .env(DIR, dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (mut child, lines) = child::start(dir.path());
         let at = |line: String| line.strip_prefix("at ")?.parse::<u64>().ok();
         let mut places = lines.map_while(Result::ok).filter_map(at);
         let first = places.next().unwrap();

@@ -1,10 +1,11 @@
 //! A journal and the views that follow it.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use baton_engine::Plans;
-use baton_engine::ports::Journal;
+use baton_engine::ports::{Journal, Position};
 use baton_store::views::RunRow;
 use baton_store::{SqliteJournal, Views};
 
@@ -14,10 +15,24 @@ pub struct World {
     pub views: Views,
 }
 
-pub fn open(dir: tempfile::TempDir) -> World {
-    let journal = Arc::new(SqliteJournal::open(dir.path()).unwrap());
+/// A journal, and views that begin to follow it.
+pub fn begin(dir: &Path) -> (Arc<SqliteJournal>, Views) {
+    let journal = Arc::new(SqliteJournal::open(dir).unwrap());
     let plans = Arc::new(Plans::default());
-    let views = Views::open(dir.path(), journal.clone(), plans, journal.subscribe()).unwrap();
+    let views = Views::open(dir, journal.clone(), plans, journal.subscribe()).unwrap();
+    (journal, views)
+}
+
+/// Returns when the views have come so far.
+pub fn await_views(views: &Views, position: Position) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(views.wait_for(position));
+}
+
+pub fn open(dir: tempfile::TempDir) -> World {
+    let (journal, views) = begin(dir.path());
     World {
         dir,
         journal,
@@ -31,10 +46,7 @@ impl World {
     }
 
     pub fn settled(&self) -> &Views {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        runtime.block_on(self.views.wait_for(self.journal.head()));
+        await_views(&self.views, self.journal.head());
         &self.views
     }
 
