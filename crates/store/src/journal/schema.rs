@@ -210,6 +210,11 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// What the writer keeps of the file in memory, and each reader. What is written lies at the ends of tables,
+/// and the system has the rest: a cache that grows with the file would only be memory that grows.
+const WRITER_KB: i32 = 4_096;
+const READER_KB: i32 = 1_024;
+
 /// Pages in the write-ahead log after which the writer itself copies them back; the checkpointer
 /// keeps it from getting there while it can.
 const AUTOCHECKPOINT_PAGES: u32 = 16_384;
@@ -218,7 +223,7 @@ const AUTOCHECKPOINT_PAGES: u32 = 16_384;
 pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
     connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "cache_size", -WRITER_KB)?;
     connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
     Ok(connection)
 }
@@ -227,7 +232,7 @@ pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -8_192)?;
+    connection.pragma_update(None, "cache_size", -READER_KB)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
