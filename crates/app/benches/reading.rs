@@ -2,7 +2,7 @@
 //! thread of 100,000 messages. Real requests over the socket, each on a connection of its own, to the
 //! last byte. Prints one JSON object per line: the median of three rounds. `BENCH_RUNS` runs (default
 //! 100,000), `BENCH_MESSAGES` messages (default 100,000). `BENCH_KEEP` is a directory in which the
-//! journal and the views are left and found again.
+//! journal and the views are left and found again; `BENCH_ONLY` is part of the names of what is measured.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../store/tests/made/mod.rs"]
@@ -124,7 +124,8 @@ fn main() {
             }),
         ),
     ];
-    for (name, path) in &cases {
+    let only = std::env::var("BENCH_ONLY").unwrap_or_default();
+    for (name, path) in cases.iter().filter(|(name, _)| name.contains(&only)) {
         measure(name, &socket, path);
     }
 }
