@@ -41,6 +41,12 @@ fn varied(number: u64) -> Vec<Vec<Event>> {
         let name = NAMES[(number % 7) as usize];
         created.name = match number {
             1_234 => "The needle".into(),
+            // Older than all that are looked at one by one.
+            100 => "Ends in qj".into(),
+            101 => "qjä stands first".into(),
+            102 => "The qj amid".into(),
+            103 => "A name with 犬".into(),
+            104 => "犬と猫".into(),
             _ => format!("{name} {number}"),
         };
         created.project.id = project(number);
@@ -188,6 +194,17 @@ fn filters() -> Vec<RunFilter> {
         "日本語の",
         "x",
         "zz",
+        "qj",
+        "QJÄ",
+        "qj amid",
+        "n qj",
+        "犬",
+        "犬と",
+        "と猫",
+        "猫",
+        "j",
+        "qj\u{1}",
+        "\u{1}",
         "7",
         "1234",
         "#1234",

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use baton_core::ids::{DefinitionId, ProjectId, RunId};
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, params, params_from_iter};
+use rusqlite::{CachedStatement, Connection, Params, params, params_from_iter};
 
 /// Which runs are listed; empty lists and `None` are no condition.
 #[derive(Debug, Clone, Default)]
@@ -43,8 +43,12 @@ const LOOKED_AT: usize = 2_000;
 /// Runs whose ids begin as a search says, at most.
 const BEGIN_SO: u32 = 10_000;
 
-/// Fewer characters are in no index.
+/// What is indexed of names is each run of so many characters. Fewer are what one of these begins
+/// with: so that it is true of a name's last ones too, [`END`] follows it twice there.
 const GRAM: usize = 3;
+
+/// Follows a name in the index. As `char(1)` in `indices.sql`.
+const END: char = '\u{1}';
 
 /// Notes what a new run is found by.
 pub(super) fn note(connection: &Connection, number: u64, name: &str) -> rusqlite::Result<()> {
@@ -72,10 +76,9 @@ pub(super) fn numbers(
     let searched = filter.q.as_deref().filter(|q| !q.is_empty());
     let plan = Plan::of(filter);
     match searched {
-        None => plan.walk(connection, before, |_| Ok(true), most, usize::MAX),
+        None => Ok(plan.walk(connection, before, None, most)?.0),
         Some(q) => Search::of(connection, q)?.numbers(connection, &plan, before, most),
     }
-    .map(|(found, _)| found)
 }
 
 /// What an index has in order: the runs of one status that belong to one thing.
@@ -84,6 +87,9 @@ struct Stream {
     sql: String,
     value: Option<Value>,
 }
+
+/// The next run of a stream: its number, which stream, and whether its name has what is searched for.
+type Head = (i64, Reverse<usize>, Option<bool>);
 
 /// How a filter is gone through.
 struct Plan {
@@ -134,49 +140,59 @@ impl Plan {
         }
     }
 
-    /// The numbers below `before`, in falling order, of which this holds: at most `most`, of at most
-    /// `looked_at` that are gone through; and whether these were not all.
+    /// The numbers below `before`, in falling order, at most `most`; when something is searched for, of
+    /// the first [`LOOKED_AT`] those that have it. And whether these may not be all.
     fn walk(
         &self,
         connection: &Connection,
         before: i64,
-        mut holds: impl FnMut(i64) -> rusqlite::Result<bool>,
+        search: Option<&Search>,
         most: usize,
-        looked_at: usize,
     ) -> rusqlite::Result<(Vec<i64>, bool)> {
         let (rest, more) = &self.rest;
+        let needle = search.map(|search| Value::Text(search.needle.clone()));
+        let (has_it, looked_at) = match search {
+            Some(_) => (
+                "(SELECT instr(name, ?) > 0 FROM names WHERE names.number = runs.number)",
+                LOOKED_AT,
+            ),
+            None => ("1", usize::MAX),
+        };
         let mut statements = Vec::with_capacity(self.streams.len());
         for Stream { sql, .. } in &self.streams {
-            let sql = format!("SELECT number FROM {sql} AND number < ?{rest} ORDER BY number DESC");
+            let sql = format!(
+                "SELECT number, {has_it} FROM {sql} AND number < ?{rest} ORDER BY number DESC"
+            );
             statements.push(connection.prepare_cached(&sql)?);
         }
         let mut streams = Vec::with_capacity(statements.len());
         for (statement, stream) in statements.iter_mut().zip(&self.streams) {
             let before = Value::Integer(before);
-            let values = stream.value.iter().chain([&before]).chain(more);
+            let values = needle.iter().chain(&stream.value).chain([&before]);
+            let values = values.chain(more);
             streams.push(statement.query(params_from_iter(values))?);
         }
+        let mut next = |at: usize| -> rusqlite::Result<Option<Head>> {
+            let row = streams[at].next()?;
+            row.map(|row| Ok((row.get(0)?, Reverse(at), row.get(1)?)))
+                .transpose()
+        };
         let mut heads = BinaryHeap::new();
-        for (at, stream) in streams.iter_mut().enumerate() {
-            if let Some(row) = stream.next()? {
-                heads.push((row.get::<_, i64>(0)?, Reverse(at)));
-            }
+        for at in 0..self.streams.len() {
+            heads.extend(next(at)?);
         }
-        let mut found = Vec::new();
-        let mut gone_through = 0;
-        while let Some((number, Reverse(at))) = heads.pop() {
+        let (mut found, mut gone_through, mut last) = (Vec::new(), 0, None);
+        while let Some((number, Reverse(at), has_it)) = heads.pop() {
             if found.len() == most || gone_through == looked_at {
                 return Ok((found, true));
             }
-            if let Some(row) = streams[at].next()? {
-                heads.push((row.get(0)?, Reverse(at)));
-            }
+            heads.extend(next(at)?);
             // One that is of a definition by its key and by its id is in two streams.
-            if found.last() == Some(&number) {
+            if last.replace(number) == Some(number) {
                 continue;
             }
             gone_through += 1;
-            if holds(number)? {
+            if has_it == Some(true) || search.is_some_and(|search| search.named.contains(&number)) {
                 found.push(number);
             }
         }
@@ -276,21 +292,10 @@ impl Search {
         plan: &Plan,
         before: i64,
         most: usize,
-    ) -> rusqlite::Result<(Vec<i64>, bool)> {
-        let mut name =
-            connection.prepare_cached("SELECT instr(name, ?2) > 0 FROM names WHERE number = ?1")?;
-        let mut holds = |number: i64| {
-            if self.named.contains(&number) {
-                return Ok(true);
-            }
-            let found: Option<bool> = name
-                .query_row(params![number, self.needle], |row| row.get(0))
-                .optional()?;
-            Ok(found.unwrap_or(false))
-        };
-        let (found, is_more) = plan.walk(connection, before, &mut holds, most, LOOKED_AT)?;
+    ) -> rusqlite::Result<Vec<i64>> {
+        let (found, is_more) = plan.walk(connection, before, Some(self), most)?;
         if found.len() == most || !is_more {
-            return Ok((found, is_more));
+            return Ok(found);
         }
         let mut found: BTreeSet<i64> = self.hits(connection, plan, before, most)?;
         for &number in self.named.range(..before) {
@@ -298,8 +303,7 @@ impl Search {
                 found.insert(number);
             }
         }
-        let found: Vec<i64> = found.into_iter().rev().take(most).collect();
-        Ok((found, true))
+        Ok(found.into_iter().rev().take(most).collect())
     }
 
     /// By the words of names alone.
@@ -310,15 +314,17 @@ impl Search {
         before: i64,
         most: usize,
     ) -> rusqlite::Result<BTreeSet<i64>> {
-        if self.needle.contains('\0') {
+        if self.needle.contains(['\0', END]) {
             return Ok(BTreeSet::new());
         }
         if self.needle.chars().count() < GRAM {
-            let all = connection.prepare_cached(
-                "SELECT number FROM names WHERE instr(name, ?1) AND number < ?2
-                 ORDER BY number DESC",
+            let by_beginning = connection.prepare_cached(
+                "SELECT DISTINCT doc FROM gram_places
+                 WHERE term >= ?1 AND term <= ?1 || char(1114111, 1114111) AND doc < ?2
+                 ORDER BY doc DESC",
             )?;
-            return fitting(connection, plan, all, params![self.needle, before], most);
+            let values = params![self.needle, before];
+            return fitting(connection, plan, by_beginning, values, most);
         }
         let by_grams = connection.prepare_cached(
             "SELECT rowid FROM grams WHERE grams MATCH ?1 AND rowid < ?2 ORDER BY rowid DESC",

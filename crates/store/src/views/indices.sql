@@ -12,19 +12,23 @@ CREATE INDEX runs_parent ON runs (parent, status) WHERE parent IS NOT NULL;
 
 CREATE UNIQUE INDEX runs_id ON runs (id);
 
--- The runs of three characters in names.
+-- Each run of three characters in names; those that two of them follow which are in no name have the
+-- last characters at their beginning.
+CREATE VIEW ended_names AS SELECT number, name || char(1, 1) AS name FROM names;
 CREATE VIRTUAL TABLE grams USING fts5 (
-    name, content = 'names', content_rowid = 'number', columnsize = 0,
+    name, content = 'ended_names', content_rowid = 'number', columnsize = 0,
     tokenize = 'trigram case_sensitive 1'
 );
 INSERT INTO grams (grams) VALUES ('rebuild');
 CREATE TRIGGER names_added AFTER INSERT ON names BEGIN
-    INSERT INTO grams (rowid, name) VALUES (new.number, new.name);
+    INSERT INTO grams (rowid, name) VALUES (new.number, new.name || char(1, 1));
 END;
 CREATE TRIGGER names_removed AFTER DELETE ON names BEGIN
     -- An index without text of its own is told what it has to forget.
-    INSERT INTO grams (grams, rowid, name) VALUES ('delete', old.number, old.name);
+    INSERT INTO grams (grams, rowid, name) VALUES ('delete', old.number, old.name || char(1, 1));
 END;
+-- Which names have them.
+CREATE VIRTUAL TABLE gram_places USING fts5vocab (grams, instance);
 
 CREATE INDEX steps_open ON steps (run, open) WHERE open > 0;
 CREATE INDEX attempts_step ON attempts (run, step, n);

@@ -1,6 +1,7 @@
 //! Read models in `views.db`: what lists and pages read. Made from the journal alone;
 //! when the file is deleted or of another version it is made again.
 
+mod attempts;
 mod find;
 mod outline;
 mod projection;
@@ -36,11 +37,18 @@ use projection::Projection;
 
 const FILE: &str = "views.db";
 /// Another version: the file is made anew.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 
 /// Pages in the write-ahead log after which it is copied back: the same pages are written again and
 /// again, and once is enough.
 const AUTOCHECKPOINT_PAGES: u32 = 8192;
+
+/// What the writer keeps of the file in memory: little, since the system has it all, but much while
+/// indices and rows are made in whatever order the journal has them.
+const CACHE_KB: i32 = 4_096;
+const CACHE_TO_MAKE_KB: i32 = 65_536;
+/// And each reader.
+const READER_KB: i32 = 1_024;
 
 /// The read models of a data directory. While it exists it follows the journal.
 pub struct Views {
@@ -144,7 +152,7 @@ impl Views {
         let kept = idle().pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => connect(&self.path).map_err(failed)?,
+            None => reader(&self.path).map_err(failed)?,
         };
         let value = read(&connection).map_err(failed)?;
         let mut idle = idle();
@@ -215,6 +223,12 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path)?;
+    connection.pragma_update(None, "cache_size", -READER_KB)?;
+    Ok(connection)
+}
+
 /// The file, how far it has come, and whether readers find all in it that they go by.
 fn prepare(path: &Path, head: Position) -> rusqlite::Result<(Connection, Position, bool)> {
     if let Err(error) = make_private(path) {
@@ -222,7 +236,7 @@ fn prepare(path: &Path, head: Position) -> rusqlite::Result<(Connection, Positio
     }
     let connection = connect(path)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "cache_size", -CACHE_TO_MAKE_KB)?;
     connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
     let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version == 0 {
@@ -243,6 +257,9 @@ fn prepare(path: &Path, head: Position) -> rusqlite::Result<(Connection, Positio
     if !is_whole && position == head.0 {
         projection::make_whole(&connection)?;
         is_whole = true;
+    }
+    if is_whole {
+        connection.pragma_update(None, "cache_size", -CACHE_KB)?;
     }
     Ok((connection, Position(position), is_whole))
 }

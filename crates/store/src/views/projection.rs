@@ -8,6 +8,7 @@ use baton_engine::ports::{Aggregate, Journal, Position};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::CACHE_KB;
 use super::outline::Outlines;
 use super::write::Batch;
 use crate::folds::{Folds, Skip};
@@ -111,6 +112,9 @@ impl Projection {
         if !self.is_whole && self.position >= self.begun {
             make_whole(&self.connection)?;
             self.is_whole = true;
+            self.connection
+                .pragma_update(None, "cache_size", -CACHE_KB)?;
+            self.connection.execute_batch("PRAGMA shrink_memory")?;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::find::{self, RunFilter};
 use super::outline::Outline;
 use super::rows::{ArtifactRow, AttemptRow, CheckpointRow, MessageRow, RunRow, StepRow};
 use super::write::{bits, parse};
-use super::{runs, steps};
+use super::{attempts, runs, steps};
 
 /// Part of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -241,9 +241,9 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn attempts(&self, run: RunId, step: StepId) -> Result<Vec<AttemptRow>, ReadError> {
-        let sql = "SELECT data FROM attempts
-             WHERE run = (SELECT number FROM runs WHERE id = ?1) AND step = ?2 ORDER BY n";
-        self.read(|c| list(c, sql, vec![text(run), blob(step.bits())]))
+        let which = "WHERE run = (SELECT number FROM runs WHERE id = ?1) AND step = ?2 ORDER BY n";
+        let values = params![text(run), bits(step.bits())];
+        self.read(|connection| attempts::some(connection, which, values))
     }
 
     /// All attempts of a run, oldest first.
@@ -251,8 +251,8 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn all_attempts(&self, number: u64) -> Result<Vec<AttemptRow>, ReadError> {
-        let sql = "SELECT data FROM attempts WHERE run = ?1 ORDER BY n";
-        self.read(|c| list(c, sql, vec![integer(number)]))
+        let which = "WHERE run = ?1 ORDER BY n";
+        self.read(|connection| attempts::some(connection, which, [integer(number)]))
     }
 
     /// The attempt of this id.
@@ -260,13 +260,7 @@ impl Views {
     /// # Errors
     /// [`ReadError`].
     pub fn attempt(&self, id: AttemptId) -> Result<Option<AttemptRow>, ReadError> {
-        let sql = "SELECT data FROM attempts WHERE id = ?1";
-        self.read(|connection| {
-            connection
-                .prepare_cached(sql)?
-                .query_row([bits(id.bits())], data)
-                .optional()
-        })
+        self.read(|connection| attempts::one(connection, id))
     }
 
     /// A run's thread, oldest first, after the message of this wire id (0: from the start).

@@ -163,8 +163,8 @@ impl StepRow {
     /// Where its logs lie or would lie, relative to the project.
     #[must_use]
     pub fn log_directory(&self) -> String {
-        let (run, key) = (self.run, &self.key);
-        format!(".agent/workflows/executions/{run}/logs/{key}")
+        let run = self.run.to_string();
+        [".agent/workflows/executions/", &run, "/logs/", &self.key].concat()
     }
 
     /// Whether it has ended.
@@ -182,7 +182,7 @@ impl StepRow {
 }
 
 /// One try of a step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
 pub struct AttemptRow {
     pub id: AttemptId,
@@ -196,7 +196,6 @@ pub struct AttemptRow {
     pub how: Option<String>,
     pub error: Option<StepError>,
     /// What there is to say of one that was lost or met a limit.
-    #[serde(default)]
     pub detail: Option<String>,
     pub exit_code: Option<i32>,
 }

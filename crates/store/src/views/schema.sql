@@ -43,8 +43,15 @@ CREATE TABLE steps (
     item    INTEGER NOT NULL,
     -- 2: it has not ended. 1: it has failed.
     open    INTEGER NOT NULL,
-    data    TEXT NOT NULL,
+    -- What most of them say and no more has columns: a run may have a thousand steps and as many attempts,
+    -- and JSON of each would be most of the time that it takes to read them.
+    status       TEXT NOT NULL,
+    started_at   INTEGER,
+    completed_at INTEGER,
+    attempts     INTEGER NOT NULL,
+    data    TEXT,
     -- What it gave, which lists do not show.
+    exit_code INTEGER,
     outcome TEXT,
     PRIMARY KEY (run, step, item)
 ) WITHOUT ROWID;
@@ -54,7 +61,15 @@ CREATE TABLE attempts (
     n    INTEGER NOT NULL,
     id   BLOB NOT NULL,
     step BLOB NOT NULL,
-    data TEXT NOT NULL,
+    key  TEXT NOT NULL,
+    number     INTEGER NOT NULL,
+    cause      TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at   INTEGER,
+    how        TEXT,
+    exit_code  INTEGER,
+    -- What one that went badly says.
+    data TEXT,
     PRIMARY KEY (run, n)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX attempts_id ON attempts (id);

@@ -21,14 +21,15 @@ pub(super) use read::{listed, of_folded, of_id, of_run, one_of};
 /// The `item` of a step that is not an item.
 const WHOLE: i64 = -1;
 
-/// What a step has come to.
+/// What a step has come to. What is skipped has columns.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Stored<'a> {
+    #[serde(skip)]
     status: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     started_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     completed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting: Option<Waiting>,
@@ -42,7 +43,7 @@ struct Stored<'a> {
     skipped: Option<SkipReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Cow<'a, StepError>>,
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip)]
     attempts: u32,
     /// How many items it has.
     #[serde(skip_serializing_if = "is_zero")]
@@ -52,8 +53,8 @@ struct Stored<'a> {
     declared: Option<Declared>,
 }
 
-/// What a step gave: it may be long, and lists do not show it.
-#[derive(Default, PartialEq, Serialize, Deserialize)]
+/// What a step gave: it may be long, and lists do not show it. What is skipped has a column.
+#[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Outcome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +65,7 @@ struct Outcome<'a> {
     /// JSON text.
     #[serde(skip_serializing_if = "Option::is_none")]
     outputs: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     exit_code: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stderr: Option<Cow<'a, str>>,
@@ -279,8 +280,9 @@ impl Dirty {
             self.some.dedup();
         }
         let mut put = connection.prepare_cached(
-            "INSERT OR REPLACE INTO steps (run, step, item, open, data, outcome)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR REPLACE INTO steps (run, step, item, open, status, started_at,
+             completed_at, attempts, data, exit_code, outcome)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?;
         for at in &self.some {
             let Some(step) = run.step(*at) else { continue };
@@ -290,20 +292,29 @@ impl Dirty {
                     .prepare_cached("DELETE FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3")?
                     .execute(params![number, at.step, item])?;
             } else {
-                let outcome = Outcome::of(step);
-                let outcome = (outcome != Outcome::default()).then(|| json(&outcome));
+                let (stored, outcome) = (Stored::at(run, *at, step), Outcome::of(step));
                 put.execute(params![
                     number,
                     at.step,
                     item,
                     openness(step),
-                    json(&Stored::at(run, *at, step))?,
-                    outcome.transpose()?,
+                    stored.status,
+                    stored.started_at.map(Timestamp::millis),
+                    stored.completed_at.map(Timestamp::millis),
+                    stored.attempts,
+                    more(&stored)?,
+                    outcome.exit_code,
+                    more(&outcome)?,
                 ])?;
             }
         }
         Ok(())
     }
+}
+
+/// What is said beside the columns, if anything.
+fn more<T: Serialize>(row: &T) -> rusqlite::Result<Option<String>> {
+    Ok(Some(json(row)?).filter(|text| text != "{}"))
 }
 
 fn item_column(item: Option<usize>) -> i64 {

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use baton_core::ids::{ArtifactId, RunId, StepId};
 use baton_core::run::event::{Actor, Event, Finished, Key};
 use baton_core::run::{Run, WaitReason};
+use baton_core::time::Timestamp;
 use baton_engine::ports::Stored;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::outline::Outlines;
 use super::rows::{AttemptRow, CheckpointRow, MessageRow, word};
-use super::{runs, steps};
+use super::{attempts, runs, steps};
 
 /// What is to be written of one run.
 #[derive(Default)]
@@ -21,11 +22,7 @@ struct Dirty {
     steps: steps::Dirty,
     checkpoints: bool,
     attempts: Vec<AttemptRow>,
-    ends: Vec<(
-        baton_core::ids::AttemptId,
-        Event,
-        baton_core::time::Timestamp,
-    )>,
+    ends: Vec<(baton_core::ids::AttemptId, Event, Timestamp)>,
     messages: Vec<MessageRow>,
     statuses: Vec<(u32, baton_core::run::event::ActionStatus)>,
     artifacts: Vec<ArtifactId>,
@@ -191,34 +188,10 @@ impl Batch {
 
 impl Dirty {
     fn write_attempts(&self, run: &Run, connection: &Connection) -> rusqlite::Result<()> {
-        let number = run.created.number;
-        if !self.attempts.is_empty() {
-            let last: i64 = connection
-                .prepare_cached("SELECT coalesce(max(n), 0) FROM attempts WHERE run = ?1")?
-                .query_row([number], |row| row.get(0))?;
-            let mut put = connection.prepare_cached(
-                "INSERT INTO attempts (run, n, id, step, data) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
-            for (n, row) in (last + 1..).zip(&self.attempts) {
-                let (id, step) = (bits(row.id.bits()), bits(row.step.bits()));
-                put.execute(params![number, n, id, step, json(row)?])?;
-            }
-        }
+        attempts::add(connection, run.created.number, &self.attempts)?;
         for (id, event, at) in &self.ends {
-            let Event::AttemptEnded { end, .. } = event else {
-                continue;
-            };
-            let id = bits(id.bits());
-            let row: Option<String> = connection
-                .prepare_cached("SELECT data FROM attempts WHERE id = ?1")?
-                .query_row([id], |row| row.get(0))
-                .optional()?;
-            if let Some(row) = row {
-                let mut row: AttemptRow = parse(&row)?;
-                row.end(end, *at);
-                connection
-                    .prepare_cached("UPDATE attempts SET data = ?2 WHERE id = ?1")?
-                    .execute(params![id, json(&row)?])?;
+            if let Event::AttemptEnded { end, .. } = event {
+                attempts::end(connection, *id, end, *at)?;
             }
         }
         Ok(())
@@ -314,6 +287,12 @@ fn write_checkpoints(run: &Run, connection: &Connection) -> rusqlite::Result<()>
 /// An id as it is stored.
 pub(super) fn bits(id: u128) -> [u8; 16] {
     id.to_be_bytes()
+}
+
+/// A time in a column of milliseconds.
+pub(super) fn at(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let millis: Option<u64> = row.get(column)?;
+    Ok(millis.map(Timestamp::from_millis))
 }
 
 pub(super) fn json<T: Serialize>(row: &T) -> rusqlite::Result<String> {

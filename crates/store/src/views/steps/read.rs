@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::{At, Run, State, Step};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::super::outline::{Declared, Outline};
 use super::super::rows::{RunRow, StepRow};
-use super::super::write::parse;
+use super::super::write::{at, parse};
 use super::{Outcome, Stored, WHOLE, item_column};
 
 /// A row made of what is declared and what was stored.
@@ -68,36 +68,29 @@ pub(in super::super) fn one_of(run: &Run, at: At, step: &Step) -> StepRow {
     row(run.created.run, &declared, at, Some(stored), outcome)
 }
 
-/// A stored step: its place, and what is stored of it.
-type Kept = ((usize, i64), Stored<'static>, Outcome<'static>);
-
-fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    let outcome = row.get_ref(3)?.as_str_or_null()?.map(parse).transpose()?;
-    Ok((
-        (row.get(0)?, row.get(1)?),
-        parse(row.get_ref(2)?.as_str()?)?,
-        outcome.unwrap_or_default(),
-    ))
-}
+/// The columns of a step that [`both`] reads, and without what it gave.
+const WHOLE_ROW: &str =
+    "step, item, status, started_at, completed_at, attempts, data, exit_code, outcome";
+const WITHOUT_OUTCOME: &str =
+    "step, item, status, started_at, completed_at, attempts, data, NULL, NULL";
 
 /// A run's steps and items, in file order.
 pub(in super::super) fn of_run(
     connection: &Connection,
     run: &RunRow,
 ) -> rusqlite::Result<Vec<StepRow>> {
-    let sql = "SELECT step, item, data, outcome FROM steps WHERE run = ?1 ORDER BY step, item";
-    all(connection, run, sql)
+    all(connection, run, WHOLE_ROW)
 }
 
 /// The same without what they gave.
 fn without_outcomes(connection: &Connection, run: &RunRow) -> rusqlite::Result<Vec<StepRow>> {
-    let sql = "SELECT step, item, data, NULL FROM steps WHERE run = ?1 ORDER BY step, item";
-    all(connection, run, sql)
+    all(connection, run, WITHOUT_OUTCOME)
 }
 
 /// All steps and items of a run, of those that are stored in their order.
-fn all(connection: &Connection, run: &RunRow, sql: &str) -> rusqlite::Result<Vec<StepRow>> {
-    let mut statement = connection.prepare_cached(sql)?;
+fn all(connection: &Connection, run: &RunRow, columns: &str) -> rusqlite::Result<Vec<StepRow>> {
+    let sql = format!("SELECT {columns} FROM steps WHERE run = ?1 ORDER BY step, item");
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([run.number])?;
     let mut put = Put {
         run,
@@ -218,11 +211,47 @@ impl Put<'_> {
     }
 }
 
-/// What a row has in its columns `data` and `outcome`.
+/// What a row has in its columns.
 fn both<'r>(row: &'r Row<'_>) -> rusqlite::Result<(Stored<'r>, Outcome<'r>)> {
-    let outcome = row.get_ref(3)?.as_str_or_null()?.map(parse).transpose()?;
-    let stored = parse(row.get_ref(2)?.as_str()?)?;
-    Ok((stored, outcome.unwrap_or_default()))
+    let stored = row.get_ref(6)?.as_str_or_null()?.map(parse).transpose()?;
+    let outcome = row.get_ref(8)?.as_str_or_null()?.map(parse).transpose()?;
+    Ok((
+        Stored {
+            status: row.get_ref(2)?.as_str()?.into(),
+            started_at: at(row, 3)?,
+            completed_at: at(row, 4)?,
+            attempts: row.get(5)?,
+            ..stored.unwrap_or_default()
+        },
+        Outcome {
+            exit_code: row.get(7)?,
+            ..outcome.unwrap_or_default()
+        },
+    ))
+}
+
+/// A step that is stored, as a row of what is declared or, when nothing is, of what it says itself.
+fn stored_one(
+    connection: &Connection,
+    columns: &str,
+    (run, number): (RunId, u64),
+    place: At,
+    declared: Option<&Arc<Declared>>,
+) -> rusqlite::Result<Option<StepRow>> {
+    let sql = format!("SELECT {columns} FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![number, place.step, item_column(place.item)])?;
+    let (mut stored, outcome) = match rows.next()? {
+        Some(found) => {
+            let (stored, outcome) = both(found)?;
+            (Some(stored), outcome)
+        }
+        None => (None, Outcome::default()),
+    };
+    let own = stored.as_mut().and_then(|stored| stored.declared.take());
+    let own = own.map(Arc::new);
+    let declared = declared.or(own.as_ref());
+    Ok(declared.map(|declared| row(run, declared, place, stored, outcome)))
 }
 
 /// Steps and items that lists show of one run, at most.
@@ -274,30 +303,14 @@ pub(in super::super) fn listed(
     let mut found = Vec::with_capacity(places.len());
     let mut asked: Option<(usize, Arc<Declared>)> = None;
     for (step, item) in places {
-        let sql =
-            "SELECT step, item, data, NULL FROM steps WHERE run = ?1 AND step = ?2 AND item = ?3";
-        let mut statement = connection.prepare_cached(sql)?;
-        let own = statement
-            .query_row(params![run.number, step, item], kept)
-            .optional()?;
-        let stored = own.map(|(_, mut stored, _)| {
-            if let Some(declared) = stored.declared.take() {
-                asked = Some((step, Arc::new(declared)));
-            }
-            stored
-        });
+        let item = usize::try_from(item).ok();
         let of_program = asked.as_ref().filter(|(of, _)| *of == step);
-        let declared = run
-            .outline
-            .steps
-            .get(step)
-            .or(of_program.map(|(_, asked)| asked));
-        let at = At {
-            step,
-            item: usize::try_from(item).ok(),
-        };
-        if let Some(declared) = declared {
-            found.push(row(run.id, declared, at, stored, Outcome::default()));
+        let of_program = of_program.map(|(_, asked)| asked);
+        let declared = run.outline.steps.get(step).or(of_program);
+        let (of, place) = ((run.id, run.number), At { step, item });
+        if let Some(row) = stored_one(connection, WITHOUT_OUTCOME, of, place, declared)? {
+            asked = Some((step, row.declared.clone()));
+            found.push(row);
         }
     }
     Ok(found)
@@ -316,26 +329,18 @@ pub(in super::super) fn of_id(
     )?;
     let mut candidates = statement.query([time])?;
     while let Some(candidate) = candidates.next()? {
-        let number: i64 = candidate.get(0)?;
+        let number: u64 = candidate.get(0)?;
         let run = parse(&format!("\"{}\"", candidate.get_ref(1)?.as_str()?))?;
         let outline: Outline = parse(candidate.get_ref(2)?.as_str()?)?;
         let outline = outline.steps;
         if let Some(at) = find(connection, (run, number), &outline, id)? {
-            let own: Option<Kept> = connection
-                .prepare_cached(
-                    "SELECT step, item, data, outcome FROM steps
-                     WHERE run = ?1 AND step = ?2 AND item = ?3",
-                )?
-                .query_row(params![number, at.step, item_column(at.item)], kept)
-                .optional()?;
-            let (mut stored, outcome) = match own {
-                Some((_, stored, outcome)) => (Some(stored), outcome),
-                None => (None, Outcome::default()),
-            };
-            let own = stored.as_mut().and_then(|stored| stored.declared.take());
-            let own = own.map(Arc::new);
-            let declared = outline.get(at.step).or(own.as_ref());
-            return Ok(declared.map(|declared| row(run, declared, at, stored, outcome)));
+            return stored_one(
+                connection,
+                WHOLE_ROW,
+                (run, number),
+                at,
+                outline.get(at.step),
+            );
         }
     }
     Ok(None)
@@ -343,7 +348,7 @@ pub(in super::super) fn of_id(
 
 fn find(
     connection: &Connection,
-    (run, number): (RunId, i64),
+    (run, number): (RunId, u64),
     outline: &[Arc<Declared>],
     id: StepId,
 ) -> rusqlite::Result<Option<At>> {
