@@ -10,7 +10,6 @@ use baton_core::run::event::Cause;
 use baton_store::views::{AttemptRow, RunRow, StepRow};
 use serde_json::{Map, Value};
 
-use super::wire;
 use super::wire::activity::{self, Head};
 use super::wire::run::Whole;
 use crate::host::Host;
@@ -185,13 +184,11 @@ fn goes_on(tried: &AttemptRow) -> bool {
     matches!(tried.cause, Cause::Lost | Cause::Parked | Cause::UsageLimit)
 }
 
-/// [`fill`] for all steps of a run.
-pub fn fill_all(host: &Host, whole: &Whole, steps: &mut [wire::step::Whole<'_>]) {
-    for (step, shown) in whole.steps.iter().zip(steps) {
-        if shown.row.session.is_some() {
-            let attempts: Vec<AttemptRow> = whole.attempts.of_step(step.id).cloned().collect();
-            fill(host, &whole.run, step, &attempts, &mut shown.row.session);
-        }
+/// [`fill`] for a step of a run of which all is at hand.
+pub fn fill_one(host: &Host, whole: &Whole, step: &StepRow, session: &mut Option<Value>) {
+    if session.is_some() {
+        let attempts: Vec<AttemptRow> = whole.attempts.of_step(step.id).cloned().collect();
+        fill(host, &whole.run, step, &attempts, session);
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{Extension, Json};
 use baton_core::ids::RunId;
 use baton_core::run::decide::{Refusal, ResumeFrom};
 use baton_core::run::event::{Actor, RunCreated};
-use baton_engine::ports::Aggregate;
+use baton_engine::ports::{Aggregate, ReadError};
 use baton_engine::{SendError, decode, walk};
 use baton_store::Views;
 use baton_store::views::{CheckpointRow, RunFilter, RunRow, StepRow};
@@ -39,9 +39,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Comments that a run is shown with: the newest. All of them are at `/comments`.
 const COMMENTS: usize = 200;
 
+/// More steps than these are read by two at once.
+const FEW: usize = 200;
+
 /// How long these are as JSON, about, in bytes.
 const A_RUN: usize = 4_096;
-const A_STEP: usize = 1_024;
 const A_MESSAGE: usize = 768;
 
 /// Children that are read at once.
@@ -77,10 +79,14 @@ async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer
                 .iter()
                 .sum(),
         };
-        let mut run = wire::run::Shown::of(&whole, &beside, &host.access);
-        activities::fill_all(host, &whole, &mut run.steps);
-        let about = A_RUN + whole.steps.len() * A_STEP + whole.messages.len() * A_MESSAGE;
-        Made::data_of_about(about, &run)
+        let run = wire::run::Shown::of(&whole, &beside, &host.access);
+        let step = |row| {
+            let mut step = run.step(&whole.run, row);
+            activities::fill_one(host, &whole, row, &mut step.row.session);
+            step
+        };
+        let about = A_RUN + whole.messages.len() * A_MESSAGE;
+        Made::data_with_list(about, &run, "steps", &whole.steps, &step)
     };
     find::blocking(&host, whole).await
 }
@@ -88,9 +94,21 @@ async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer
 /// A run and all that belongs to it; of its thread the end.
 fn all_of(views: &Views, id: RunId) -> Answer<Whole> {
     let none = || Problem::not_found(format!("there is no run `{id}`"));
-    let (run, steps) = views.whole(id)?.ok_or_else(none)?;
+    let known = views.run(id)?.ok_or_else(none)?;
+    let attempts = || views.all_attempts(known.number);
+    let (whole, attempts) = match known.known > FEW {
+        // Whoever looks at so many waits for half as long.
+        true => std::thread::scope(|both| {
+            let attempts = both.spawn(attempts);
+            let whole = views.whole(id);
+            let died = |_| ReadError("a reader of attempts died".into());
+            (whole, attempts.join().map_err(died).flatten())
+        }),
+        false => (views.whole(id), attempts()),
+    };
+    let (run, steps) = whole?.ok_or_else(none)?;
     Ok(Whole {
-        attempts: Attempts::of(views.all_attempts(run.number)?),
+        attempts: Attempts::of(attempts?),
         messages: views.last_messages(run.number, COMMENTS)?,
         artifacts: views.artifacts(id, None, None, usize::MAX)?,
         checkpoints: views.checkpoints(id)?,

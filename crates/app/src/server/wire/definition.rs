@@ -1,7 +1,12 @@
 //! Definitions.
 
+use std::collections::BTreeMap;
+
 use baton_core::definition::{Action, CatchUp, Definition, OutlineStep, Step, Triggers};
+use baton_core::ids::DefinitionId;
+use baton_core::run::event::SourceKind;
 use baton_store::views::RunRow;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::super::host::definitions::Found;
@@ -66,22 +71,38 @@ fn triggers(found: &Found, triggers: &Triggers) -> Value {
 }
 
 /// The definition that a run has recorded.
-#[must_use]
-pub fn of_run(run: &RunRow) -> Value {
-    let phases = run.outline.phases.iter();
-    let names: Vec<&str> = phases.clone().map(|phase| phase.id.as_str()).collect();
-    let labels = phases.map(|phase| (phase.id.clone(), Value::from(phase.label.as_str())));
-    json!({
-        "id": run.definition.to_string(),
-        "key": run.definition_key,
-        "name": run.definition_name,
-        "description": run.outline.description,
-        "type": word(&run.definition_kind),
-        "path": run.definition_path,
-        "hash": run.definition_hash,
-        "phases": names,
-        "phase_labels": labels.collect::<Value>(),
-    })
+#[derive(Debug, Serialize)]
+pub struct OfRun<'a> {
+    id: DefinitionId,
+    key: &'a str,
+    name: &'a str,
+    description: Option<&'a str>,
+    r#type: SourceKind,
+    path: &'a str,
+    hash: &'a str,
+    phases: Vec<&'a str>,
+    phase_labels: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> OfRun<'a> {
+    /// That of this one.
+    #[must_use]
+    pub fn of(run: &'a RunRow) -> Self {
+        let phases = run.outline.phases.iter();
+        let labels = phases.clone();
+        let labels = labels.map(|phase| (phase.id.as_str(), phase.label.as_str()));
+        Self {
+            id: run.definition,
+            key: &run.definition_key,
+            name: &run.definition_name,
+            description: run.outline.description.as_deref(),
+            r#type: run.definition_kind,
+            path: &run.definition_path,
+            hash: &run.definition_hash,
+            phases: phases.map(|phase| phase.id.as_str()).collect(),
+            phase_labels: labels.collect(),
+        }
+    }
 }
 
 /// A definition that is another one than before.
@@ -101,7 +122,7 @@ pub fn changed(changed: &Changed) -> Value {
 /// A definition whose file is gone, as the newest of its runs knew it.
 #[must_use]
 pub fn archived(run: &RunRow) -> Value {
-    let mut value = of_run(run);
+    let mut value = word(&OfRun::of(run));
     let steps = run.outline.steps.iter().map(|step| {
         json!({
             "id": step.key,

@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use baton_core::definition::Budget;
-use baton_core::ids::{StepId, UserId};
+use baton_core::ids::{DefinitionId, ProjectId, RunId, StepId, UserId};
 use baton_core::run::Waiting;
 use baton_core::run::event::{Actor, PauseReason, RunCreated};
 use baton_store::views::{
     ArtifactRow, AttemptRow, CheckpointRow, MessageRow, PauseRow, RunRow, StepRow,
 };
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::own_files;
-use super::{artifact, definition, maybe_time, message, step, time, word};
+use super::{At, artifact, definition, maybe_time, message, step, time, word};
 use crate::host::access::Access;
 use crate::host::millis;
 
@@ -33,7 +33,7 @@ pub struct Beside {
 #[derive(Debug, Serialize)]
 pub struct Row<'a> {
     #[serde(flatten)]
-    facts: Map<String, Value>,
+    facts: Facts<'a>,
     /// Its steps in file order.
     pub steps: Vec<step::Row<'a>>,
     /// Of how many these are.
@@ -43,9 +43,9 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// With these steps of its.
     #[must_use]
-    pub fn of(run: &RunRow, steps: &'a [StepRow], beside: &Beside) -> Self {
+    pub fn of(run: &'a RunRow, steps: &'a [StepRow], beside: &Beside) -> Self {
         Self {
-            facts: facts(run, beside),
+            facts: Facts::of(run, beside),
             steps: steps.iter().map(|step| step::Row::of(run, step)).collect(),
             steps_total: run.known,
         }
@@ -99,13 +99,17 @@ impl Attempts {
     }
 }
 
-/// A run with all that belongs to it.
+/// A run with all that belongs to it. Of steps there may be very many: they are made and written one by one,
+/// apart from the rest.
 #[derive(Debug, Serialize)]
 pub struct Shown<'a> {
     #[serde(flatten)]
-    facts: Map<String, Value>,
-    /// Each as it is shown by itself.
-    pub steps: Vec<step::Whole<'a>>,
+    facts: Facts<'a>,
+    /// Of its steps.
+    #[serde(skip)]
+    attempts: &'a Attempts,
+    #[serde(skip)]
+    by_step: HashMap<&'a str, Vec<ArtifactRow>>,
     comments: Vec<Value>,
     checkpoints: Vec<Value>,
     children: &'a [Value],
@@ -126,82 +130,138 @@ impl<'a> Shown<'a> {
                 by_comment.entry(comment).or_default().push(found.clone());
             }
         }
-        let steps = whole.steps.iter().map(|step| {
-            let attempts = whole.attempts.of_step(step.id);
-            let artifacts = by_step.remove(step.key.as_str()).unwrap_or_default();
-            step::Whole::of(run, step, attempts, artifacts)
-        });
-        let steps = steps.collect();
         let comments = whole.messages.iter().map(|message| {
             let artifacts = by_comment.remove(&message.id).unwrap_or_default();
             message::comment(message, artifact::list(artifacts), access)
         });
         Self {
-            facts: facts(run, beside),
-            steps,
+            facts: Facts::of(run, beside),
+            attempts: &whole.attempts,
+            by_step,
             comments: comments.collect(),
             checkpoints: whole.checkpoints.iter().map(checkpoint).collect(),
             children: &whole.children,
             artifacts: artifact::list(whole.artifacts.clone()),
         }
     }
-}
 
-/// What parks the run when it is used up; null without one.
-fn budget(budget: &Budget) -> Value {
-    match *budget == Budget::default() {
-        true => Value::Null,
-        false => json!({"usd": budget.usd, "tokens": budget.tokens, "minutes": budget.minutes}),
+    /// One of its steps, as it is shown by itself.
+    #[must_use]
+    pub fn step(&self, run: &RunRow, step: &'a StepRow) -> step::Whole<'a> {
+        let attempts = self.attempts.of_step(step.id);
+        let artifacts = self.by_step.get(step.key.as_str());
+        step::Whole::of(run, step, attempts, artifacts.cloned().unwrap_or_default())
     }
 }
 
-fn facts(run: &RunRow, beside: &Beside) -> Map<String, Value> {
-    let mut value = json!({
-        "id": run.id.to_string(),
-        "number": run.number,
-        "project_id": run.project.to_string(),
-        "user_id": user(&run.by),
-        "workflow_definition_id": run.definition.to_string(),
-        "name": run.name,
-        "args": run.args,
-        "current_phase": run.current_phase,
-        "current_step_index": run.ended,
-        "status": run.status,
-        "parent_run_id": run.parent.map(|parent| parent.to_string()),
-        "parent_step_id": run.parent_step,
-        "instruction": run.instruction,
-        "path": run.directory,
-        "waiting": waiting_of(run.waiting.as_ref(), run.cancel_requested_at.is_some(), &beside.stuck),
-        "progress": with_estimate(run, beside.estimate),
-        "worktree": own_files::worktree(run),
-        "budget": budget(&run.budget),
-        "cost_usd": run.usage.cost_usd,
-        "cost_is_estimate": run.usage.estimate,
-        "usage": step::tokens(&run.usage),
-        "unread": beside.unread,
-        "started_at": maybe_time(run.started_at),
-        "completed_at": maybe_time(run.completed_at.or(run.cancelled_at)),
-        "paused_at": maybe_time(run.paused_at),
-        "cancelled_at": maybe_time(run.cancelled_at),
-        "created_at": time(run.created_at),
-        "updated_at": time(run.updated_at),
-        "error_message": run.error.as_ref().map(|error| error.message.as_str()),
-        "outputs": run.outputs,
-        "is_paused": run.status == "paused",
-        "pause_requested_at": run.pause.as_ref().map(|pause| time(pause.requested_at)),
-        "pause_reason": run.pause.as_ref().map(pause_reason),
-        "cancel_requested_at": maybe_time(run.cancel_requested_at),
-        "cancel_reason": run.cancel_reason,
-        "workflow_definition": definition::of_run(run),
-        "_count": {"comments": run.messages, "artifacts": run.artifacts},
-    });
-    if let Some(error) = &run.error {
-        value["error"] = json!({"step_id": error.step, "message": error.message});
+/// What is said of a run wherever it is shown. A list has many of them, so they are written from the
+/// rows as they are.
+#[derive(Debug, Serialize)]
+struct Facts<'a> {
+    id: RunId,
+    number: u64,
+    project_id: ProjectId,
+    user_id: UserId,
+    workflow_definition_id: DefinitionId,
+    name: &'a str,
+    args: &'a Value,
+    current_phase: Option<&'a str>,
+    current_step_index: usize,
+    status: &'a str,
+    parent_run_id: Option<RunId>,
+    parent_step_id: Option<&'a str>,
+    instruction: Option<&'a str>,
+    path: &'a str,
+    waiting: Value,
+    progress: Progress,
+    worktree: Value,
+    budget: Option<Budget>,
+    cost_usd: Option<f64>,
+    cost_is_estimate: bool,
+    usage: step::Tokens,
+    unread: u64,
+    started_at: Option<At>,
+    completed_at: Option<At>,
+    paused_at: Option<At>,
+    cancelled_at: Option<At>,
+    created_at: At,
+    updated_at: At,
+    error_message: Option<&'a str>,
+    outputs: Option<&'a Value>,
+    is_paused: bool,
+    pause_requested_at: Option<At>,
+    pause_reason: Option<Value>,
+    cancel_requested_at: Option<At>,
+    cancel_reason: Option<&'a str>,
+    workflow_definition: definition::OfRun<'a>,
+    _count: Count,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Error<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Count {
+    comments: u32,
+    artifacts: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Error<'a> {
+    step_id: Option<&'a str>,
+    message: &'a str,
+}
+
+impl<'a> Facts<'a> {
+    fn of(run: &'a RunRow, beside: &Beside) -> Self {
+        let is_cancelled = run.cancel_requested_at.is_some();
+        Self {
+            id: run.id,
+            number: run.number,
+            project_id: run.project,
+            user_id: user(&run.by),
+            workflow_definition_id: run.definition,
+            name: &run.name,
+            args: &run.args,
+            current_phase: run.current_phase.as_deref(),
+            current_step_index: run.ended,
+            status: &run.status,
+            parent_run_id: run.parent,
+            parent_step_id: run.parent_step.as_deref(),
+            instruction: run.instruction.as_deref(),
+            path: &run.directory,
+            waiting: waiting_of(run.waiting.as_ref(), is_cancelled, &beside.stuck),
+            progress: with_estimate(run, beside.estimate),
+            worktree: own_files::worktree(run),
+            // What parks the run when it is used up; null without one.
+            budget: Some(run.budget).filter(|budget| *budget != Budget::default()),
+            cost_usd: run.usage.cost_usd,
+            cost_is_estimate: run.usage.estimate,
+            usage: step::tokens(&run.usage),
+            unread: beside.unread,
+            started_at: run.started_at.map(At),
+            completed_at: run.completed_at.or(run.cancelled_at).map(At),
+            paused_at: run.paused_at.map(At),
+            cancelled_at: run.cancelled_at.map(At),
+            created_at: At(run.created_at),
+            updated_at: At(run.updated_at),
+            error_message: run.error.as_ref().map(|error| error.message.as_str()),
+            outputs: run.outputs.as_ref(),
+            is_paused: run.status == "paused",
+            pause_requested_at: run.pause.as_ref().map(|pause| At(pause.requested_at)),
+            pause_reason: run.pause.as_ref().map(pause_reason),
+            cancel_requested_at: run.cancel_requested_at.map(At),
+            cancel_reason: run.cancel_reason.as_deref(),
+            workflow_definition: definition::OfRun::of(run),
+            _count: Count {
+                comments: run.messages,
+                artifacts: run.artifacts,
+            },
+            error: run.error.as_ref().map(|error| Error {
+                step_id: error.step.as_deref(),
+                message: &error.message,
+            }),
+        }
     }
-    value
-        .as_object_mut()
-        .map(std::mem::take)
-        .unwrap_or_default()
 }
 
 fn pause_reason(pause: &PauseRow) -> Value {
@@ -241,19 +301,35 @@ pub fn waiting(waiting: Option<&Waiting>) -> Value {
 }
 
 /// How far a run is: its declared steps that have ended, of those that are known.
+#[derive(Debug, Serialize)]
+pub struct Progress {
+    ended: usize,
+    known: usize,
+    ratio: Option<f64>,
+    /// How long such a run usually takes, where that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimate_ms: Option<Option<u64>>,
+}
+
+/// How far a run is.
 #[must_use]
-pub fn progress(ended: usize, known: usize) -> Value {
-    let ratio = (known > 0).then(|| ended as f64 / known as f64);
-    json!({"ended": ended, "known": known, "ratio": ratio})
+pub fn progress(ended: usize, known: usize) -> Progress {
+    Progress {
+        ended,
+        known,
+        ratio: (known > 0).then(|| ended as f64 / known as f64),
+        estimate_ms: None,
+    }
 }
 
 /// With the usual length of such a run, which says nothing about one that is over.
-fn with_estimate(run: &RunRow, estimate: Option<Duration>) -> Value {
+fn with_estimate(run: &RunRow, estimate: Option<Duration>) -> Progress {
     let is_ended = run.completed_at.is_some() || run.cancelled_at.is_some();
     let estimate = estimate.filter(|_| !is_ended);
-    let mut progress = progress(run.ended, run.total);
-    progress["estimate_ms"] = estimate.map(millis).into();
-    progress
+    Progress {
+        estimate_ms: Some(estimate.map(millis)),
+        ..progress(run.ended, run.total)
+    }
 }
 
 /// A child or fork, as its parent shows it.
@@ -295,10 +371,10 @@ pub fn checkpoint(row: &CheckpointRow) -> Value {
 
 /// The user that owns what somebody did.
 #[must_use]
-pub fn user(by: &Actor) -> Value {
+pub fn user(by: &Actor) -> UserId {
     match by {
-        Actor::User(id) => id.to_string().into(),
-        Actor::System | Actor::Attempt(_) | Actor::Parent(_) => UserId::LOCAL.to_string().into(),
+        Actor::User(id) => *id,
+        Actor::System | Actor::Attempt(_) | Actor::Parent(_) => UserId::LOCAL,
     }
 }
 

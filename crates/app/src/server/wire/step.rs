@@ -191,14 +191,23 @@ pub fn session(step: &StepRow, session: &Session) -> Value {
 }
 
 /// Tokens, in and out.
+#[derive(Debug, Serialize)]
+pub struct Tokens {
+    input: u64,
+    output: u64,
+    cache_read: u64,
+    cache_write: u64,
+}
+
+/// The tokens of this.
 #[must_use]
-pub fn tokens(usage: &Usage) -> Value {
-    json!({
-        "input": usage.input,
-        "output": usage.output,
-        "cache_read": usage.cache_read,
-        "cache_write": usage.cache_write,
-    })
+pub fn tokens(usage: &Usage) -> Tokens {
+    Tokens {
+        input: usage.input,
+        output: usage.output,
+        cache_read: usage.cache_read,
+        cache_write: usage.cache_write,
+    }
 }
 
 /// Why something failed.
