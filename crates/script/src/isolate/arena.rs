@@ -87,7 +87,8 @@ pub(super) struct Image {
 
 #[expect(unsafe_code, reason = "see the module; each block says why it may")]
 impl Memory {
-    const LAYOUT: Layout = match Layout::from_size_align(SIZE, 4096) {
+    // Not by pages: the allocator would then keep a page of its own before the piece.
+    const LAYOUT: Layout = match Layout::from_size_align(SIZE, 16) {
         Ok(layout) => layout,
         Err(_) => panic!("a power of two"),
     };
