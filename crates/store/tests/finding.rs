@@ -47,6 +47,7 @@ fn varied(number: u64) -> Vec<Vec<Event>> {
             102 => "The qj amid".into(),
             103 => "A name with 犬".into(),
             104 => "犬と猫".into(),
+            2_550 => "a\u{1}mark".into(),
             _ => format!("{name} {number}"),
         };
         created.project.id = project(number);
@@ -205,6 +206,7 @@ fn filters() -> Vec<RunFilter> {
         "j",
         "qj\u{1}",
         "\u{1}",
+        "a\u{1}m",
         "7",
         "1234",
         "#1234",

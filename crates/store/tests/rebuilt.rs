@@ -41,7 +41,14 @@ fn all(world: &World) -> String {
     let views = world.settled();
     assert!(views.have_caught_up());
     let mut all = String::new();
-    for q in [None, Some("run 2999"), Some("299"), Some("n 1")] {
+    for q in [
+        None,
+        Some("run 2999"),
+        Some("299"),
+        Some("n 1"),
+        Some("29"),
+        Some("9"),
+    ] {
         for status in [vec![], vec!["completed".into()]] {
             let filter = RunFilter {
                 q: q.map(str::to_owned),

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::error::{Answer, Problem};
+use super::find::at_once;
 
 /// Such an answer.
 pub struct Made(Vec<u8>);
@@ -40,16 +41,13 @@ impl Made {
             items(&mut made, list, make)?;
         } else {
             let (first, second) = list.split_at(list.len() / 2);
-            let second = std::thread::scope(|both| {
-                let second = both.spawn(|| {
-                    let mut made = vec![b','];
-                    items(&mut made, second, make).map(|()| made)
-                });
-                items(&mut made, first, make)?;
-                let died = |_| Problem::internal(&"a writer of the answer died");
-                second.join().map_err(died).flatten()
-            })?;
-            made.extend(second);
+            let other = || {
+                let mut made = vec![b','];
+                items(&mut made, second, make).map(|()| made)
+            };
+            let (second, first) = at_once(&other, || items(&mut made, first, make))?;
+            first?;
+            made.extend(second?);
         }
         made.extend(b"]}}");
         Ok(Self(made))
@@ -58,6 +56,9 @@ impl Made {
 
 /// More items of a list than these are written by two at once.
 const FEW: usize = 200;
+
+/// So much is made room for at the beginning, in bytes.
+const MOST: usize = 1 << 20;
 
 /// What is made of the items of a list, with what stands between them.
 fn items<'t, T, M: Serialize>(
@@ -73,8 +74,8 @@ fn items<'t, T, M: Serialize>(
         serde_json::to_writer(&mut *made, &make(item))
             .map_err(|error| Problem::internal(&error))?;
         if n == 0 {
-            // The others are about as long.
-            made.reserve((made.len() - begun) * list.len());
+            // The others may be about as long, or much shorter.
+            made.reserve((made.len() - begun).saturating_mul(list.len()).min(MOST));
         }
     }
     Ok(())
@@ -103,6 +104,11 @@ mod tests {
             let read: Value = serde_json::from_slice(&text).unwrap();
             assert_eq!(read, json!({"data": {"a": 1, "list": list}}));
         }
+        // A first one that is much longer than the others.
+        let mut list = vec![json!("x"); 50_000];
+        list[0] = json!("x".repeat(4 << 20));
+        let made = Made::data_with_list(0, &json!({"a": 1}), "list", &list, &Clone::clone);
+        assert!(made.is_ok_and(|Made(text)| text.capacity() < 16 << 20));
         let none = Made::data_with_list(0, &7, "list", &[json!(1)], &Clone::clone);
         assert!(none.is_err(), "that is no object");
     }

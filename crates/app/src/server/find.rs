@@ -28,6 +28,25 @@ pub async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(Problem::internal(&error)))
 }
 
+/// Does both at once, or one after the other when there is no thread to be had.
+pub fn at_once<A: Send, B>(
+    other: &(impl Fn() -> A + Sync),
+    own: impl FnOnce() -> B,
+) -> Answer<(A, B)> {
+    std::thread::scope(|scope| {
+        let beside = std::thread::Builder::new().spawn_scoped(scope, other);
+        let own = own();
+        let other = match beside {
+            Ok(beside) => {
+                let died = |_| Problem::internal(&"what was done beside has died");
+                beside.join().map_err(died)?
+            }
+            Err(_) => other(),
+        };
+        Ok((other, own))
+    })
+}
+
 /// The run that is meant.
 pub async fn run_id(host: &Arc<Host>, reference: &str) -> Answer<RunId> {
     if let Ok(id) = reference.parse() {

@@ -297,7 +297,8 @@ impl Search {
         if found.len() == most || !is_more {
             return Ok(found);
         }
-        let mut found: BTreeSet<i64> = self.hits(connection, plan, before, most)?;
+        let mut found: BTreeSet<i64> = found.into_iter().collect();
+        found.extend(self.hits(connection, plan, before, most)?);
         for &number in self.named.range(..before) {
             if plan.fits(connection, number)? {
                 found.insert(number);

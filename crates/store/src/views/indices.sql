@@ -12,7 +12,7 @@ CREATE INDEX runs_parent ON runs (parent, status) WHERE parent IS NOT NULL;
 
 CREATE UNIQUE INDEX runs_id ON runs (id);
 
--- Each run of three characters in names; those that two of them follow which are in no name have the
+-- Each run of three characters in names; those with the mark that stands twice behind each name have its
 -- last characters at their beginning.
 CREATE VIEW ended_names AS SELECT number, name || char(1, 1) AS name FROM names;
 CREATE VIRTUAL TABLE grams USING fts5 (

@@ -2,8 +2,8 @@
 CREATE TABLE state (position INTEGER NOT NULL, whole INTEGER NOT NULL);
 INSERT INTO state VALUES (0, 0);
 
--- `data` is the row as its readers get it; the other columns find and order it. Of a run `data` is
--- what never changes and `state` the rest.
+-- `data` is the row as its readers get it, or what it says beside its columns; the other columns find and
+-- order it. Of a run `data` is what never changes and `state` the rest.
 CREATE TABLE runs (
     number     INTEGER PRIMARY KEY,
     id         TEXT NOT NULL,

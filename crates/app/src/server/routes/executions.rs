@@ -95,20 +95,20 @@ async fn one(State(host): State, Segment(id): Segment, caller: Caller) -> Answer
 fn all_of(views: &Views, id: RunId) -> Answer<Whole> {
     let none = || Problem::not_found(format!("there is no run `{id}`"));
     let known = views.run(id)?.ok_or_else(none)?;
-    let attempts = || views.all_attempts(known.number);
-    let (whole, attempts) = match known.known > FEW {
+    let attempts = || Ok::<_, ReadError>(Attempts::of(views.all_attempts(known.number)?));
+    let whole = || views.whole(id);
+    let (attempts_before, whole) = match known.known > FEW {
         // Whoever looks at so many waits for half as long.
-        true => std::thread::scope(|both| {
-            let attempts = both.spawn(attempts);
-            let whole = views.whole(id);
-            let died = |_| ReadError("a reader of attempts died".into());
-            (whole, attempts.join().map_err(died).flatten())
-        }),
-        false => (views.whole(id), attempts()),
+        true => find::at_once(&attempts, whole)?,
+        false => (attempts(), whole()),
     };
     let (run, steps) = whole?.ok_or_else(none)?;
+    let mut tried = attempts_before?;
+    if steps.iter().any(|step| tried.are_behind(step)) {
+        tried = attempts()?;
+    }
     Ok(Whole {
-        attempts: Attempts::of(attempts?),
+        attempts: tried,
         messages: views.last_messages(run.number, COMMENTS)?,
         artifacts: views.artifacts(id, None, None, usize::MAX)?,
         checkpoints: views.checkpoints(id)?,

@@ -90,6 +90,13 @@ impl Attempts {
         Self { all, by_step }
     }
 
+    /// Whether this step was read later, and knows of one that is not among them.
+    #[must_use]
+    pub fn are_behind(&self, step: &StepRow) -> bool {
+        let newest = self.of_step(step.id).last();
+        newest.map_or(0, |tried| tried.number) < step.attempts
+    }
+
     /// Those of a step, oldest first.
     pub fn of_step(&self, step: StepId) -> impl Iterator<Item = &AttemptRow> {
         let from = self.by_step.partition_point(|(of, _)| *of < step);
