@@ -365,6 +365,9 @@ fn who_is_no_member_hears_nothing_of_it() {
     }
     // What is taken away ends at once, in a connection that is open.
     let (somebody, _) = user(&closed.admin, &closed.net, "ines", "viewer");
+    // What was told before that was told to a member: its definitions are found when they are.
+    closed.comment(&open_run, "so far");
+    everything.until("so far");
     closed.members(&json!([{"user_id": somebody, "role": "viewer"}]));
     closed.comment(&closed.run, "more hidden words");
     closed.comment(&open_run, "more open words");
