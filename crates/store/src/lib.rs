@@ -11,6 +11,7 @@ mod folds;
 mod follow;
 mod journal;
 pub mod memory;
+mod pace;
 mod schedules;
 pub mod views;
 pub mod webhooks;

@@ -122,8 +122,9 @@ impl Heads {
         }
     }
 
-    /// Writes the rows of all aggregates that were touched: the last of each only.
-    pub(super) fn write(&mut self, statements: &mut Statements<'_>) -> rusqlite::Result<()> {
+    /// Writes the rows of all aggregates that were touched: the last of each only. Gives their number.
+    pub(super) fn write(&mut self, statements: &mut Statements<'_>) -> rusqlite::Result<usize> {
+        let touched = self.touched.len();
         for index in self.touched.drain(..) {
             let head = &mut self.heads[index];
             head.touched = false;
@@ -154,6 +155,6 @@ impl Heads {
                 ])?;
             }
         }
-        Ok(())
+        Ok(touched)
     }
 }

@@ -1,10 +1,11 @@
-//! The one thread that writes `journal.db`. It takes what is ready, never lingers, and makes a batch
-//! durable with one sync.
+//! The one thread that writes `journal.db`. It takes what is ready and makes a batch durable with one
+//! sync. It lingers only under load, and briefly, so that more commits share a sync.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
 
 use baton_engine::ports::{Append, AppendError, Appended, Position};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -16,9 +17,14 @@ use super::recent::Recent;
 use super::schema;
 use super::statements::Statements;
 use crate::faults::Faults;
+use crate::pace::Pace;
 
 /// At most this many commits are made durable together.
 const BATCH: usize = 4096;
+
+/// Under load batches begin this long apart: a sync, and what else a transaction costs, is then paid a few
+/// hundred times a second and not for each commit.
+const APART: Duration = Duration::from_millis(2);
 
 pub(super) type Reply = oneshot::Sender<Result<Appended, AppendError>>;
 
@@ -54,6 +60,8 @@ pub(super) struct Writer {
     pub(super) next: u64,
     pub(super) batch: Vec<(Append, Reply)>,
     pub(super) outcomes: Vec<Result<Appended, AppendError>>,
+    /// Of how many aggregates the last batch was.
+    pub(super) aggregates: usize,
 }
 
 /// Why [`Writer::serve`] returned.
@@ -133,17 +141,28 @@ impl Writer {
             }
         };
         let mut first = first;
+        let mut pace = Pace::new(APART);
         loop {
             let Some(request) = first.take().or_else(|| self.requests.recv().ok()) else {
                 return End::Closed;
             };
+            let wait = pace.wait(Instant::now());
+            if !wait.is_zero() {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "what comes meanwhile shares a sync; to be woken by each would cost what this saves"
+                )]
+                std::thread::sleep(wait);
+            }
             let task = self.collect(request);
+            let (begun, commits) = (Instant::now(), self.batch.len());
             if !self.batch.is_empty()
                 && let Err(why) = self.commit(&mut statements)
             {
                 let request = task.map(|task| Box::new(Request::Task(task)));
                 return End::Broken { why, request };
             }
+            pace.began(begun, commits, self.aggregates);
             if let Some(task) = task {
                 self.heads.clear();
                 self.recent.clear(Position(self.next - 1));
@@ -224,7 +243,7 @@ impl Writer {
             commits += usize::from(outcome.is_ok());
             self.outcomes.push(outcome);
         }
-        self.heads.write(statements)?;
+        self.aggregates = self.heads.write(statements)?;
         Ok(commits)
     }
 

@@ -12,14 +12,13 @@ use super::CACHE_KB;
 use super::outline::Outlines;
 use super::write::Batch;
 use crate::folds::{Folds, Skip};
+use crate::pace::Pace;
 
 /// Commits that are written in one transaction: what is made of them stays in the processor's caches.
 const BATCH: usize = 5_000;
-/// After this many there is load: the next batch waits,
-const LOAD: usize = 256;
-/// so that it began at least this long after the last, and rows that change often are written less
-/// often than they change.
-const PACE: Duration = Duration::from_millis(50);
+/// Under load batches begin this long apart, so that rows that change often are written less often than
+/// they change: most short runs once.
+const APART: Duration = Duration::from_millis(50);
 /// After a failure.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -39,17 +38,21 @@ pub(super) struct Projection {
 impl Projection {
     /// Follows until closed, or until nobody announces heads any more.
     pub(super) async fn run(mut self, mut heads: watch::Receiver<Position>) {
+        let mut pace = Pace::new(APART);
         while !self.closed.load(Ordering::Acquire) {
             let begun = Instant::now();
             heads.borrow_and_update();
             match self.step() {
-                Ok(taken) if taken >= BATCH => {}
-                Ok(taken) if taken >= LOAD => {
-                    // What is closed is asked for again by then.
-                    tokio::time::sleep(PACE.saturating_sub(begun.elapsed())).await;
+                Ok((BATCH.., _)) => {}
+                Ok((taken @ 1.., runs)) => {
+                    pace.began(begun, taken, runs);
+                    let wait = pace.wait(Instant::now());
+                    if !wait.is_zero() {
+                        // What is closed is asked for again by then.
+                        tokio::time::sleep(wait).await;
+                    }
                 }
-                Ok(1..) => {}
-                Ok(0) => {
+                Ok((0, _)) => {
                     if heads.changed().await.is_err() {
                         return;
                     }
@@ -64,8 +67,8 @@ impl Projection {
         }
     }
 
-    /// Takes one batch; how many commits there were.
-    fn step(&mut self) -> Result<usize, String> {
+    /// Takes one batch; how many commits there were, and of how many runs.
+    fn step(&mut self) -> Result<(usize, usize), String> {
         let head = self.journal.head();
         let commits = self
             .journal
@@ -76,7 +79,7 @@ impl Projection {
             self.position = self.position.max(head);
             self.complete().map_err(|error| error.to_string())?;
             self.reached.send_replace(self.position);
-            return Ok(0);
+            return Ok((0, 0));
         };
         let last = last.position;
         let mut batch = Batch::default();
@@ -98,13 +101,14 @@ impl Projection {
                 }
             }
         }
+        let runs = batch.runs().len();
         self.write(&mut batch, last)
             .map_err(|error| error.to_string())?;
         self.position = last;
         self.complete().map_err(|error| error.to_string())?;
         self.reached.send_replace(last);
         self.folds.trim();
-        Ok(commits.len())
+        Ok((commits.len(), runs))
     }
 
     /// Makes what readers go by, once all is there that they may ask for.
