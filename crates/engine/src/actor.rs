@@ -392,14 +392,8 @@ impl RunActor {
         for event in events {
             match (&mut self.folded, event) {
                 (None, Event::RunCreated(created)) => {
-                    let source: Arc<str> = created.source.as_str().into();
-                    let definition = &created.definition;
-                    let plan = self
-                        .engine
-                        .inner
-                        .plans
-                        .get(&definition.key, &definition.path, &source)
-                        .map_err(|error| error.to_string())?;
+                    let plan = self.engine.inner.plans.of_run(created);
+                    let plan = plan.map_err(|error| error.to_string())?;
                     let run = Run::create((**created).clone(), now, plan)
                         .map_err(|error| error.to_string())?;
                     self.folded = Some(Folded { run, seq: 0 });

@@ -130,8 +130,7 @@ fn cached(
             *big = Big::Here(text);
         }
     }
-    let (key, path, source) = snapshot.source();
-    let plan = plans.get(key, path, &source.into())?;
+    let plan = plans.of_run(snapshot.created())?;
     Ok(snapshot.restore(plan).map(|run| Folded { run, seq }))
 }
 
@@ -162,8 +161,7 @@ pub fn apply(
     for event in events {
         match (&mut *folded, event) {
             (None, Event::RunCreated(created)) => {
-                let source: Arc<str> = created.source.as_str().into();
-                let plan = plans.get(&created.definition.key, &created.definition.path, &source)?;
+                let plan = plans.of_run(created)?;
                 let run = Run::create((**created).clone(), stored.at, plan).map_err(damaged)?;
                 *folded = Some(Folded {
                     run,

@@ -5,12 +5,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_core::definition;
 use baton_core::run::Plan;
+use baton_core::run::event::RunCreated;
 
 /// Plans kept in memory.
 const CAPACITY: usize = 512;
 
-/// Plans by the definition's key and text.
-type BySource = HashMap<(String, Arc<str>), Arc<Plan>>;
+/// Texts that are known by where they are.
+const TEXTS: usize = 32;
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// By the definition's key and text.
+    by_source: HashMap<(String, Arc<str>), Arc<Plan>>,
+    /// By the address of the text, which is not read then: most runs share one with the run before. It is held,
+    /// so that its address is not used again.
+    by_address: HashMap<usize, (Text, Arc<Plan>)>,
+}
+
+#[derive(Debug)]
+struct Text {
+    key: String,
+    source: Arc<str>,
+}
 
 /// A definition with errors.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,7 +41,7 @@ pub struct Unusable {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Plans {
-    by_source: Mutex<BySource>,
+    kept: Mutex<Kept>,
 }
 
 impl Plans {
@@ -34,9 +50,14 @@ impl Plans {
     /// # Errors
     /// [`Unusable`] when the text is not a valid definition.
     pub fn get(&self, key: &str, path: &str, source: &Arc<str>) -> Result<Arc<Plan>, Unusable> {
+        if let Some(plan) = self.lock().at_address(key, source) {
+            return Ok(plan);
+        }
         let slot = (key.to_owned(), source.clone());
-        if let Some(plan) = self.lock().get(&slot) {
-            return Ok(plan.clone());
+        let known = self.lock().by_source.get(&slot).cloned();
+        if let Some(plan) = known {
+            self.lock().keep_address(slot, &plan);
+            return Ok(plan);
         }
         let parsed = if is_code(path) {
             let bundle = definition::parse_bundle(key, path, source);
@@ -58,18 +79,42 @@ impl Plans {
             });
         };
         let plan = Arc::new(Plan::new(definition));
-        let mut plans = self.lock();
-        if plans.len() >= CAPACITY {
-            plans.clear();
+        let by_source = &mut self.lock().by_source;
+        if by_source.len() >= CAPACITY {
+            by_source.clear();
         }
-        plans.insert(slot, plan.clone());
+        by_source.insert(slot, plan.clone());
         Ok(plan)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BySource> {
-        self.by_source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// The plan of a run's definition.
+    ///
+    /// # Errors
+    /// As of [`Self::get`].
+    pub fn of_run(&self, created: &RunCreated) -> Result<Arc<Plan>, Unusable> {
+        let definition = &created.definition;
+        self.get(&definition.key, &definition.path, &created.source.text())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn at_address(&self, key: &str, source: &Arc<str>) -> Option<Arc<Plan>> {
+        let (text, plan) = self.by_address.get(&source.as_ptr().addr())?;
+        let is_it = text.key == key && Arc::ptr_eq(&text.source, source);
+        is_it.then(|| Arc::clone(plan))
+    }
+
+    fn keep_address(&mut self, (key, source): (String, Arc<str>), plan: &Arc<Plan>) {
+        if self.by_address.len() >= TEXTS {
+            self.by_address.clear();
+        }
+        let address = source.as_ptr().addr();
+        let text = Text { key, source };
+        self.by_address.insert(address, (text, Arc::clone(plan)));
     }
 }
 

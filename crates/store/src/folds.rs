@@ -185,11 +185,8 @@ impl Folds {
         let never = |illegal: Illegal| Skip::Never(illegal.to_string());
         match (run.as_mut(), event) {
             (None, Event::RunCreated(created)) => {
-                let source: Arc<str> = created.source.as_str().into();
-                let key = &created.definition.key;
-                let plan = plans
-                    .get(key, &created.definition.path, &source)
-                    .map_err(|error| Skip::Never(error.to_string()))?;
+                let plan = plans.of_run(created);
+                let plan = plan.map_err(|error| Skip::Never(error.to_string()))?;
                 let made = Run::create((**created).clone(), commit.at, plan).map_err(never)?;
                 *run = Some(made);
             }

@@ -5,6 +5,7 @@ mod made;
 mod sample;
 mod world;
 
+use baton_core::definition::StepKind;
 use baton_core::ids::{ArtifactId, DefinitionId, ProjectId, StepId};
 use baton_core::run::WaitReason;
 use baton_core::run::event::{
@@ -50,7 +51,7 @@ fn a_run_is_shown_as_its_journal_tells_it() {
         .collect();
     assert_eq!(keys, [("build-app", "completed"), ("cool", "completed")]);
     assert_eq!(steps[0].result.as_deref(), Some("done"));
-    assert_eq!(steps[0].declared.kind, "script");
+    assert_eq!(steps[0].declared.kind, StepKind::Script);
     assert!(steps[0].log_directory().ends_with("/logs/build-app"));
     let id = StepId::of(run(1), "build-app");
     assert_eq!(world.views.step(id).unwrap().as_ref(), Some(&steps[0]));

@@ -284,7 +284,7 @@ pub async fn fork(
         project: recorded.project.clone(),
         key: recorded.definition.key.clone(),
         path: recorded.definition.path.clone(),
-        source: recorded.source.as_str().into(),
+        source: recorded.source.text(),
         name: Some(body.name.unwrap_or_else(|| recorded.name.clone())),
         args_are_read: body.args.is_none(),
         args: body.args.unwrap_or(args),

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use baton_core::ids::{RunId, StepId};
 use baton_core::run::Run;
@@ -108,9 +107,7 @@ impl Story {
         match (&mut *story, event) {
             (Some(story), event) => story.take(stored, index, event)?,
             (None, Event::RunCreated(created)) => {
-                let source: Arc<str> = created.source.as_str().into();
-                let definition = &created.definition;
-                let plan = plans.get(&definition.key, &definition.path, &source)?;
+                let plan = plans.of_run(created)?;
                 let run = Run::create((**created).clone(), stored.at, plan)
                     .map_err(|illegal| damaged(stored, &illegal))?;
                 *story = Some(Self {

@@ -126,7 +126,7 @@ impl<'a> Maker<'a> {
             text("baton.run.id", step.run.to_string()),
             text("baton.step.id", step.id.to_string()),
             text("baton.step.key", step.key.clone()),
-            text("baton.step.type", step.declared.kind.clone()),
+            text("baton.step.type", step.declared.kind.word()),
             text("baton.step.status", step.status.clone()),
             number("baton.step.attempts", u64::from(step.attempts)),
         ];

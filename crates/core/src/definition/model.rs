@@ -344,6 +344,22 @@ pub enum StepKind {
     Workflow,
 }
 
+impl StepKind {
+    /// Its word in definitions and on the wire.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Script => "script",
+            Self::Function => "function",
+            Self::Remote => "remote",
+            Self::Approval => "approval",
+            Self::Wait => "wait",
+            Self::Workflow => "workflow",
+        }
+    }
+}
+
 /// A command in a child process.
 #[derive(Debug, Clone)]
 pub struct Script {

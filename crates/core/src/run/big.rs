@@ -1,8 +1,10 @@
 //! Text that may be too long for a journal row: over 16 KB it is stored once, by hash, beside it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -48,6 +50,15 @@ impl Big {
         }
     }
 
+    /// The same, shared.
+    #[must_use]
+    pub fn text(&self) -> Arc<str> {
+        match self {
+            Self::Here(text) => Arc::clone(text),
+            Self::Elsewhere(_) => Arc::from(""),
+        }
+    }
+
     /// The blob to store beside the row, if the text is too long for it.
     #[must_use]
     pub fn blob(&self) -> Option<(Hash, Arc<str>)> {
@@ -58,28 +69,48 @@ impl Big {
     }
 }
 
+/// How a long text stands in a row.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Stored {
-    Text(Arc<str>),
-    Blob { blob: Hash },
+struct Blob {
+    blob: Hash,
 }
 
 impl Serialize for Big {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Here(text) if text.len() <= INLINE_LIMIT => s.serialize_str(text),
-            Self::Here(text) => Stored::Blob { blob: hash(text) }.serialize(s),
-            Self::Elsewhere(blob) => Stored::Blob { blob: blob.clone() }.serialize(s),
+            Self::Here(text) => Blob { blob: hash(text) }.serialize(s),
+            Self::Elsewhere(blob) => Blob { blob: blob.clone() }.serialize(s),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Big {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Ok(match Stored::deserialize(d)? {
-            Stored::Text(text) => Self::Here(text),
-            Stored::Blob { blob } => Self::Elsewhere(blob),
-        })
+        d.deserialize_any(Stored)
+    }
+}
+
+/// Reads a text or a [`Blob`]. By hand, since texts are read often and serde would first keep a copy of each.
+struct Stored;
+
+impl<'de> Visitor<'de> for Stored {
+    type Value = Big;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, or an object with the hash of one")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Big, E> {
+        Ok(Big::new(text))
+    }
+
+    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Big, E> {
+        Ok(Big::new(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Big, A::Error> {
+        let Blob { blob } = Blob::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Big::Elsewhere(blob))
     }
 }

@@ -110,15 +110,10 @@ impl Snapshot {
         bigs
     }
 
-    /// The definition's key, path and text, for its plan.
+    /// The run's first event, for its plan.
     #[must_use]
-    pub fn source(&self) -> (&str, &str, &str) {
-        let definition = &self.created.definition;
-        (
-            &definition.key,
-            &definition.path,
-            self.created.source.as_str(),
-        )
+    pub fn created(&self) -> &RunCreated {
+        &self.created
     }
 
     /// The run again; `None` when the snapshot does not fit this version or this plan.

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_core::definition::{self, Action, Definition};
+use baton_core::definition::{self, Action, Definition, StepKind};
 use baton_core::run::Plan;
 use baton_core::run::big::hash;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
-use super::rows::word;
 use super::write::json;
 
 /// Outlines whose numbers are remembered.
@@ -42,8 +41,7 @@ pub struct Declared {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// The type's word.
-    pub kind: String,
+    pub kind: StepKind,
     /// Of an agent step: which agent, as the definition names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
@@ -86,7 +84,7 @@ impl Declared {
             key: step.id.clone(),
             name: step.name.clone(),
             phase: step.phase.clone(),
-            kind: word(&step.action.kind()),
+            kind: step.action.kind(),
             agent: match &step.action {
                 Action::Agent(agent) => Some(agent.agent.clone()),
                 _ => None,

@@ -14,6 +14,7 @@ use super::super::error::{Answer, Problem};
 use super::super::wire::activity::{KINDS, UNKNOWN};
 use super::super::{State, find};
 use crate::host::Host;
+use baton_core::definition::StepKind;
 
 pub fn routes() -> OpenApiRouter<Arc<Host>> {
     OpenApiRouter::new().routes(routes!(page))
@@ -52,7 +53,7 @@ async fn page(State(host): State, Segment(id): Segment, params: Params) -> Answe
             }
         };
         // Only agents have any.
-        let Some(tried) = tried.filter(|_| step.declared.kind == "agent") else {
+        let Some(tried) = tried.filter(|_| step.declared.kind == StepKind::Agent) else {
             return Ok(Page::default());
         };
         let paths = activities::paths(host, &run, &step, tried.number);

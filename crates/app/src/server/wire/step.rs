@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
             step_id: &step.key,
             name: &declared.name,
             phase: declared.phase.as_deref(),
-            r#type: &declared.kind,
+            r#type: declared.kind.word(),
             agent: declared.agent.as_deref(),
             status: &step.status,
             needs: &declared.needs,

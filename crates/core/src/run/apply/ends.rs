@@ -98,7 +98,11 @@ impl Run {
         }
     }
 
+    /// Lets expressions name what a step came to. A program has none.
     pub(in crate::run) fn note_value(&mut self, index: usize) {
+        if self.program.is_some() {
+            return;
+        }
         let step = &self.steps[index];
         let error = match &step.state {
             State::Failed(error) => Some(error.clone()),
