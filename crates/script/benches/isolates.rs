@@ -9,7 +9,7 @@ mod sim;
 use std::time::{Duration, Instant};
 
 use baton_core::run::Run;
-use baton_script::{Direct, Limits};
+use baton_script::{Direct, Limits, Shared};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use sim::World;
@@ -114,9 +114,15 @@ fn replay(what: &str, steps: usize, step: &str) {
 
 fn memory() {
     let run = waiting();
-    let warm = open(&run);
+    // As in a worker, which reads a definition once for all its isolates.
+    let shared = Shared::of(&run).unwrap();
+    let open = || {
+        let opened = Direct::sharing(&shared, &run, &Limits::default(), 1);
+        opened.unwrap().unwrap().0
+    };
+    let warm = open();
     let before = resident();
-    let held: Vec<Direct> = (0..STARTS).map(|_| open(&run)).collect();
+    let held: Vec<Direct> = (0..STARTS).map(|_| open()).collect();
     let each = resident().saturating_sub(before) / STARTS as u64;
     println!(
         "{}",

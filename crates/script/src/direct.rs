@@ -14,6 +14,20 @@ pub fn compile_here(source: &Source, limits: &Limits) -> Compiled {
     compile::compile(source, limits)
 }
 
+/// A run's definition, read: what its isolates share.
+pub struct Shared(Known);
+
+impl Shared {
+    /// Reads the definition of this run.
+    ///
+    /// # Errors
+    /// It has none that can be read.
+    pub fn of(run: &Run) -> Result<Self, String> {
+        let known = Known::read(run.created.source.as_str());
+        known.map(Self).map_err(|error| error.to_string())
+    }
+}
+
 /// The program of a run in this process.
 pub struct Direct {
     running: Running,
@@ -42,14 +56,28 @@ impl Direct {
         limits: &Limits,
         together: usize,
     ) -> Result<Option<(Self, Vec<Asked>)>, String> {
+        if run.program.is_none() {
+            return Ok(None);
+        }
+        Self::sharing(&Shared::of(run)?, run, limits, together)
+    }
+
+    /// As [`Self::telling`], of a definition that was read: a worker does so once for all runs.
+    ///
+    /// # Errors
+    /// As of [`Self::telling`].
+    pub fn sharing(
+        Shared(known): &Shared,
+        run: &Run,
+        limits: &Limits,
+        together: usize,
+    ) -> Result<Option<(Self, Vec<Asked>)>, String> {
         let Some(program) = &run.program else {
             return Ok(None);
         };
-        let text = run.created.source.as_str();
-        let known = Known::read(text).map_err(|error| error.to_string())?;
         let opening = history::opening(run, program);
         let began = Blank::new(limits).and_then(|blank| {
-            let mut running = Running::new(blank, &known, &opening, limits)?;
+            let mut running = Running::new(blank, known, &opening, limits)?;
             running.begin(&opening)?;
             Ok(running)
         });

@@ -20,7 +20,7 @@ mod worker;
 
 pub use check::Replayed;
 pub use compile::Source;
-pub use direct::{Direct, compile_here};
+pub use direct::{Direct, Shared, compile_here};
 pub use isolate::Limits;
 pub use pool::{Pool, PoolOptions, WorkerError};
 pub use programs::ScriptPrograms;
