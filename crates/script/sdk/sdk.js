@@ -184,13 +184,14 @@ export default (host) => {
 
   const waiting = new Map();
   const results = new Map();
-  const bodies = new Map();
   let functions = 0;
   let phase;
   let phases = [];
 
   // Where a call stands is only asked for when the journal does not say it.
   let isNew = false;
+  // Gives the call's number; the rest stands in `made` until the next call.
+  const made = { ended: false, key: "" };
   const call = (kind, id, options) => {
     if (functions > 0) {
       throw new Error(
@@ -201,13 +202,20 @@ export default (host) => {
     let told = isNew ? -1 : host.call(kind, id, text, "");
     if (told === -1) {
       isNew = true;
-      told = host.call(kind, id, text, stackOf() || "-");
+      told = host.call(kind, id, text, new Error().stack || "-");
     }
-    if (typeof told === "number") return { n: told >>> 1, ended: (told & 1) === 1, key: id };
-    const [number, key] = told.split(" ");
-    return { n: number >>> 1, ended: (number & 1) === 1, key };
+    made.key = id;
+    if (typeof told !== "number") {
+      const [number, key] = told.split(" ");
+      made.key = key;
+      told = Number(number);
+    }
+    made.ended = (told & 1) === 1;
+    return told >>> 1;
   };
-  const outcome = (n) => new Promise((resolve) => waiting.set(n, resolve));
+  // What waits for a step has its key, whether a failure is thrown, and the function that is to run; what else
+  // waits is told all as it is.
+  const outcome = (n) => new Promise((resolve) => waiting.set(n, { resolve }));
 
   class StepError extends Error {
     constructor(result, code, line) {
@@ -227,11 +235,19 @@ export default (host) => {
     if (!plain(config)) {
       throw new TypeError(`step "${id}": its config is an object such as {type: "script", command: "…"}, this is ${describe(config)}`);
     }
-    const { id: _id, fn, ...said } = config;
-    const all = { ...said, id };
+    // What a program passes may have a key `__proto__` of its own.
+    const all = { __proto__: null };
+    for (const name of Object.keys(config)) {
+      if (name === "id" || name === "fn") continue;
+      const value = config[name];
+      if (value !== undefined || name === "type") all[name] = value;
+    }
+    all.id = id;
     if (type !== undefined) all.type ??= type;
-    if (fn !== undefined && all.type === undefined) all.type = "function";
-    for (const name of Object.keys(all)) if (all[name] === undefined) delete all[name];
+    if (all.type === undefined) {
+      delete all.type;
+      if (config.fn !== undefined) all.type = "function";
+    }
     if (typeof all.prompt === "function") {
       const prompt = all.prompt(ctx);
       if (typeof prompt !== "string") {
@@ -249,52 +265,60 @@ export default (host) => {
     if (typeof fn !== "function") {
       throw new TypeError(`step "${id}": a function step has \`fn\`, a function`);
     }
-    const made = call("function", id, all);
-    if (!made.ended) bodies.set(made.n, fn);
-    return settleStep(made, all);
+    const n = call("function", id, all);
+    return settleStep(n, all, made.ended ? undefined : fn);
+  };
+  const finished = (n, value) => {
+    let text;
+    try {
+      text = stringify(value === undefined ? null : value);
+      if (text === undefined) throw new TypeError(`${describe(value)} is no JSON value`);
+    } catch (error) {
+      failed(n, new TypeError(`what it returned cannot be journaled: ${told(error)[0]}`), true);
+      return;
+    }
+    host.done(n, true, text, "", true);
+  };
+  // It takes little memory: there may be none.
+  const failed = (n, error, last) => {
+    const said = told(error);
+    host.done(n, false, said[0], said[1], last);
   };
   const attempt = (n, fn) => {
-    const finished = (value) => {
-      let text;
-      try {
-        text = stringify(value === undefined ? null : value);
-        if (text === undefined) throw new TypeError(`${describe(value)} is no JSON value`);
-      } catch (error) {
-        failed(new TypeError(`what it returned cannot be journaled: ${told(error)[0]}`), true);
-        return;
-      }
-      host.done(n, true, text, "", true);
-    };
-    const failed = (error, last) => {
-      host.done(n, false, ...told(error), last === true);
-    };
     let value;
     try {
       value = fn(ctx);
       // What is no promise needs none.
       if (value === null || (typeof value !== "object" && typeof value !== "function") || typeof value.then !== "function") {
-        finished(value);
+        finished(n, value);
         return;
       }
     } catch (error) {
-      failed(error);
+      failed(n, error, false);
       return;
     }
-    Promise.resolve(value).then(finished, failed);
+    Promise.resolve(value).then(
+      (value) => finished(n, value),
+      (error) => failed(n, error, false),
+    );
   };
 
-  const settleStep = ({ n, key }, all) =>
-    new Promise((resolve, reject) => {
-      waiting.set(n, ({ code, ...told }) => {
-        const result = { stepId: key, ...told };
-        results.set(key, result);
-        if (result.status === "failed" && all.continue_on_error !== true && all.continueOnError !== true) {
-          reject(new StepError(result, code, host.line(n)));
-          return;
-        }
-        resolve(result);
-      });
+  const settleStep = (n, all, fn) => {
+    const throws = all.continue_on_error !== true && all.continueOnError !== true;
+    const one = { key: made.key, throws, fn };
+    const promise = new Promise((resolve, reject) => {
+      one.resolve = resolve;
+      one.reject = reject;
     });
+    waiting.set(n, one);
+    return promise;
+  };
+  // What a step has come to, as `ctx.step` gives it.
+  const settled = (n, one, result, code) => {
+    results.set(one.key, result);
+    if (result.status === "failed" && one.throws) one.reject(new StepError(result, code, host.line(n)));
+    else one.resolve(result);
+  };
 
   const askStep = (id, config, type) => {
     const all = options(id, config, type);
@@ -330,21 +354,20 @@ export default (host) => {
     workflow: (id, config) => asking(id, typeof config === "string" ? { workflow: config } : config, "workflow"),
     async exec(command, cwd) {
       const all = options("exec", { type: "script", command, cwd }, "script");
-      const made = call("step", "exec", all);
-      const told = await outcome(made.n);
+      const n = call("step", "exec", all);
+      const stepId = made.key;
+      const told = await outcome(n);
       if (told.exitCode === undefined || told.exitCode === null) {
-        if (told.status === "failed") throw new StepError({ stepId: made.key, ...told }, told.code, host.line(made.n));
+        if (told.status === "failed") throw new StepError({ stepId, ...told }, told.code, host.line(n));
       }
       return { exitCode: told.exitCode ?? 0, stdout: told.result ?? "", stderr: told.stderr ?? "" };
     },
     async checkpoint() {
-      const made = call("checkpoint", "", {});
-      await outcome(made.n);
+      await outcome(call("checkpoint", "", {}));
     },
     async comment(text, stepId) {
       if (typeof text !== "string") throw new TypeError(`a comment is a text, this is ${describe(text)}`);
-      const made = call("comment", stepId ?? "", { content: text });
-      await outcome(made.n);
+      await outcome(call("comment", stepId ?? "", { content: text }));
     },
     log(...values) {
       const text = values.map((value) => (typeof value === "string" ? value : stringify(value) ?? String(value))).join(" ");
@@ -378,9 +401,8 @@ export default (host) => {
       return found;
     },
   };
-  globalThis.console = Object.fromEntries(
-    ["log", "info", "warn", "error", "debug", "trace"].map((name) => [name, (...values) => ctx.log(...values)]),
-  );
+  const print = (...values) => ctx.log(...values);
+  globalThis.console = { log: print, info: print, warn: print, error: print, debug: print, trace: print };
 
   // ---- the definition ----
 
@@ -481,22 +503,35 @@ export default (host) => {
     (async () => config.execute(ctx))().then(ended, threw);
   };
 
-  host.settle = (n, text, at) => {
+  const heard = (n) => {
     if (functions > 0) ran();
-    if (at > now) now = at;
-    const settled = waiting.get(n);
+    const one = waiting.get(n);
     waiting.delete(n);
-    bodies.delete(n);
-    settled?.(parse(text));
+    return one;
+  };
+  host.settle = (n, text, at) => {
+    if (at > now) now = at;
+    const one = heard(n);
+    if (one === undefined) return;
+    if (one.key === undefined) {
+      one.resolve(parse(text));
+      return;
+    }
+    const { code, ...told } = parse(text);
+    settled(n, one, { stepId: one.key, ...told }, code);
+  };
+  // The same of a function that has returned this.
+  host.returned = (n, text) => {
+    const one = heard(n);
+    if (one !== undefined) settled(n, one, { stepId: one.key, status: "completed", data: parse(text) });
   };
   // A function runs alone, with randomness of its own: a replay that does not run it is no different.
   let kept = random;
   host.run = (n, _, current) => {
     functions = 1;
     kept = random;
-    random = [...kept];
     mixed = current + 1;
-    attempt(n, bodies.get(n));
+    attempt(n, waiting.get(n).fn);
   };
   const ran = () => {
     functions = 0;

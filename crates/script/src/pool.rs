@@ -1,6 +1,6 @@
 //! The workers of a host: started when they are first needed, replaced when they die.
 
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -8,18 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::compile::Source;
 use crate::isolate::Limits;
-use crate::protocol::{self, Answer, Compiled, LONGEST, Order};
+use crate::protocol::{self, Answer, Compiled, LONGEST, Order, PIECE};
 
 /// How long a worker may be silent before it is ended. It watches its processor time by itself, so
 /// this is for one that is stopped, or that no processor is left for.
 const GRACE: Duration = Duration::from_secs(120);
-
-/// Pieces in which answers are read.
-const PIECE: usize = 64 << 10;
 
 /// How workers are started, and what they may use.
 #[derive(Debug, Clone)]
@@ -154,6 +152,8 @@ struct Worker {
     to: ChildStdin,
     from: ChildStdout,
     held: Vec<u8>,
+    /// So much of it was taken.
+    taken: usize,
 }
 
 impl Keeper {
@@ -244,6 +244,7 @@ impl Worker {
             to,
             from,
             held: Vec::new(),
+            taken: 0,
         };
         let limits = Order::Limits(options.limits.clone());
         let told = protocol::write(&mut worker.to, &limits);
@@ -277,15 +278,16 @@ impl Worker {
 
     fn read(&mut self, until: Instant) -> io::Result<Answer> {
         loop {
-            if let Some(length) = self.held.first_chunk::<4>() {
+            let held = self.held.get(self.taken..).unwrap_or_default();
+            if let Some((length, rest)) = held.split_first_chunk::<4>() {
                 let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
                 if length > LONGEST {
                     return Err(io::Error::other("the frame is too long"));
                 }
-                if self.held.len() >= length + 4 {
-                    let rest = self.held.split_off(length + 4);
-                    let frame = std::mem::replace(&mut self.held, rest);
-                    return Ok(serde_json::from_slice(&frame[4..])?);
+                if let Some(frame) = rest.get(..length) {
+                    let answer = serde_json::from_slice(frame)?;
+                    self.taken += length + 4;
+                    return Ok(answer);
                 }
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -302,11 +304,14 @@ impl Worker {
                 Ok(_) => {}
                 Err(error) => return Err(error.into()),
             }
-            let held = self.held.len();
-            self.held.resize(held + PIECE, 0);
-            let read = self.from.read(&mut self.held[held..])?;
-            self.held.truncate(held + read);
-            if read == 0 {
+            self.held.drain(..self.taken);
+            self.taken = 0;
+            if self.held.is_empty() {
+                // After a long frame.
+                self.held.shrink_to(PIECE);
+            }
+            self.held.reserve(PIECE);
+            if rustix::io::read(&self.from, spare_capacity(&mut self.held))? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }

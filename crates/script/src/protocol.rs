@@ -17,6 +17,9 @@ use crate::isolate::{Limits, Opening, Outcome, Turned};
 /// The longest frame, in bytes.
 pub(crate) const LONGEST: usize = 256 << 20;
 
+/// Room that is made before anything of a frame is there.
+pub(crate) const PIECE: usize = 64 << 10;
+
 /// What a host asks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -184,12 +187,11 @@ impl From<Finding> for Diagnostic {
 
 /// Writes one frame.
 pub(crate) fn write<T: Serialize>(to: &mut impl Write, frame: &T) -> io::Result<()> {
-    let bytes = serde_json::to_vec(frame)?;
-    let length = u32::try_from(bytes.len())
+    let mut whole = vec![0; 4];
+    serde_json::to_writer(&mut whole, frame)?;
+    let length = u32::try_from(whole.len() - 4)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the frame is too long"))?;
-    let mut whole = Vec::with_capacity(bytes.len() + 4);
-    whole.extend(length.to_le_bytes());
-    whole.extend(bytes);
+    whole[..4].copy_from_slice(&length.to_le_bytes());
     to.write_all(&whole)?;
     to.flush()
 }
@@ -207,7 +209,7 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(from: &mut impl Read) -> io::Re
         let message = "the frame is too long";
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(length.min(PIECE));
     from.take(length as u64).read_to_end(&mut bytes)?;
     if bytes.len() != length {
         return Err(io::ErrorKind::UnexpectedEof.into());

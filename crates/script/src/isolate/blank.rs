@@ -50,6 +50,7 @@ pub(super) struct Parts {
 /// Functions of the SDK: what is said for each step, and of what was thrown.
 pub(super) struct Words {
     pub(super) settle: Persistent<Function<'static>>,
+    pub(super) returned: Persistent<Function<'static>>,
     pub(super) run: Persistent<Function<'static>>,
     pub(super) ran: Persistent<Function<'static>>,
     pub(super) told: Persistent<Function<'static>>,
@@ -64,6 +65,7 @@ impl Words {
         };
         Ok(Self {
             settle: word("settle")?,
+            returned: word("returned")?,
             run: word("run")?,
             ran: word("ran")?,
             told: word("told")?,
@@ -78,6 +80,8 @@ impl Words {
 pub(super) enum Word {
     /// A step has come to this.
     Settle,
+    /// A function has returned this.
+    Returned,
     /// A function is to run.
     Run,
     /// It has run, and the program is not told of its end at once.

@@ -47,9 +47,8 @@ pub(super) struct Calls {
     ids: HashMap<String, u32>,
     /// The function that runs: alone, while the program itself waits.
     pub(super) running: Option<usize>,
-    /// What ends inside, in the order of the calls: what the program is told; `None`: a function
-    /// that is still to run.
-    pub(super) due: BTreeMap<usize, Option<String>>,
+    /// What ends inside, in the order of the calls.
+    pub(super) due: BTreeMap<usize, Due>,
     /// Steps whose outcomes are not heard.
     pub(super) open: BTreeSet<usize>,
     /// What stops the program, whatever it makes of it.
@@ -58,6 +57,16 @@ pub(super) struct Calls {
     pub(super) end: Option<ProgramEnd>,
     /// The last place that made a call.
     pub(super) last: super::LastPlace,
+}
+
+/// What is due of a call that ends inside.
+pub(super) enum Due {
+    /// A function that is still to run.
+    Run,
+    /// The program is told this outcome.
+    Told(String),
+    /// The program is told that the function has returned this.
+    Returned(Big),
 }
 
 /// The definition whose run calls.
@@ -261,7 +270,7 @@ impl Calls {
                 match self.ends.remove(&n) {
                     Some(Some(end)) => {
                         ended = true;
-                        self.due.insert(n, Some(end));
+                        self.due.insert(n, Due::Told(end));
                     }
                     Some(None) => tried = true,
                     None => {}
@@ -294,12 +303,12 @@ impl Calls {
                     },
                 );
                 if !tried {
-                    self.due.insert(n, None);
+                    self.due.insert(n, Due::Run);
                 }
             }
             CallKind::Function | CallKind::Again => {}
             CallKind::Comment | CallKind::Log | CallKind::Checkpoint => {
-                self.due.insert(n, Some("{}".to_owned()));
+                self.due.insert(n, Due::Told("{}".to_owned()));
             }
         }
         let number = n * 2 + usize::from(ended);
@@ -342,7 +351,7 @@ impl Calls {
                 match self.ends.remove(&number) {
                     Some(Some(end)) => {
                         self.tries.remove(&n);
-                        self.due.insert(n, Some(end));
+                        self.due.insert(n, Due::Told(end));
                         runs = false;
                     }
                     Some(None) => {
@@ -363,7 +372,7 @@ impl Calls {
         }
         self.made += 1;
         if runs {
-            self.due.insert(n, None);
+            self.due.insert(n, Due::Run);
         }
         Ok(())
     }
@@ -382,17 +391,15 @@ impl Calls {
                 tried.left = tried.left.saturating_sub(1);
                 goes_on
             });
-        let (end, told) = if returned && text.len() > self.limits.value {
+        let (end, due) = if returned && text.len() > self.limits.value {
             let size = text.len();
             let most = self.limits.value;
             threw(format!(
                 "what it returned has {size} bytes of JSON: at most {most} can be journaled"
             ))
         } else if returned {
-            (
-                FunctionEnd::Returned(Big::new(text)),
-                format!("{{\"status\":\"completed\",\"data\":{text}}}"),
-            )
+            let value = Big::new(text);
+            (FunctionEnd::Returned(value.clone()), Due::Returned(value))
         } else {
             let place = self.first_place(stack);
             let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
@@ -408,18 +415,18 @@ impl Calls {
         }
         if !goes_on {
             self.tries.remove(&n);
-            self.due.insert(n, Some(told));
+            self.due.insert(n, due);
         }
     }
 }
 
-fn threw(message: String) -> (FunctionEnd, String) {
+fn threw(message: String) -> (FunctionEnd, Due) {
     let error = StepError {
         code: ErrorCode::Function,
         message,
     };
     let told = json!({"status": "failed", "error": error.message, "code": error.code});
-    (FunctionEnd::Threw(error), told.to_string())
+    (FunctionEnd::Threw(error), Due::Told(told.to_string()))
 }
 
 /// What a step came to, as the program is told of functions that the journal has.

@@ -56,6 +56,7 @@ impl Engine {
         let words = &self.parts.words;
         let said = match word {
             Word::Settle => &words.settle,
+            Word::Returned => &words.returned,
             Word::Run => &words.run,
             Word::Ran => &words.ran,
         };
@@ -183,17 +184,19 @@ impl Engine {
     }
 }
 
-/// What is said of a `null` of which no `throw` is known.
-const NULLS: [&str; 2] = [
+/// What is said of a `null` of which no `throw` is known, and what the engine says instead of a text that it
+/// had no memory for.
+const SPEECHLESS: [&str; 3] = [
     "it threw or rejected with null",
     "it rejected a promise with null",
+    "InternalError: Invalid error message",
 ];
 
 /// Whether this is how the engine says that there is no memory. When there is none for an error either, it
 /// throws `null`. A program may reject with that too, but seldom after it was refused memory.
 pub(super) fn is_out_of_memory(words: &str, arena: &Arena) -> bool {
     words.starts_with("InternalError: out of memory")
-        || (NULLS.contains(&words) && arena.has_refused())
+        || (SPEECHLESS.contains(&words) && arena.has_refused())
 }
 
 pub(super) fn is_too_deep(words: &str) -> bool {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::blank::{Blank, Word};
-use super::calls::Calls;
+use super::calls::{Calls, Due};
 use super::engine::Engine;
 use super::turned::Turned;
 use super::{Fault, Known, LastPlace, Limits};
@@ -199,26 +199,16 @@ impl Running {
                     return not_made.or_else(unhandled).map_or(Ok(false), Err);
                 }
                 match calls.due.pop_first() {
-                    Some((call, Some(told))) => Outcome {
-                        call,
-                        again: false,
-                        told,
-                        at: 0,
-                    },
-                    Some((call, None)) => {
+                    Some((call, Due::Run)) => {
                         calls.running = Some(call);
                         let current = calls.try_of(call);
                         drop(calls);
                         match self.run_function(call, current)? {
-                            Some(told) => Outcome {
-                                call,
-                                again: false,
-                                told,
-                                at: 0,
-                            },
+                            Some(due) => (call, due, 0),
                             None => continue,
                         }
                     }
+                    Some((call, due)) => (call, due, 0),
                     None => match self.inbox.pop_front() {
                         Some(outcome) => {
                             calls.heard += 1;
@@ -230,7 +220,7 @@ impl Running {
                                 let message = "Nondeterministic: the recorded run heard of a step that the replay has not asked for";
                                 return Err(Fault::new(ProgramFault::Nondeterministic, message));
                             }
-                            outcome
+                            (outcome.call, Due::Told(outcome.told), outcome.at)
                         }
                         None => {
                             drop(calls);
@@ -239,7 +229,12 @@ impl Running {
                     },
                 }
             };
-            self.settle(&next)?;
+            let (call, due, at) = next;
+            match due {
+                Due::Told(told) => self.tell(Word::Settle, call, &told, at)?,
+                Due::Returned(value) => self.tell(Word::Returned, call, value.as_str(), at)?,
+                Due::Run => {}
+            }
             if self.calls.borrow().fresh.len() >= BATCH {
                 self.engine.jobs()?;
                 let calls = self.calls.borrow();
@@ -271,7 +266,7 @@ impl Running {
     /// Runs a function, of which this is the current call, to its end while the program itself waits: nothing
     /// else runs meanwhile, so that a replay, which does not run it, differs in nothing. Gives what the program
     /// is to be told at once.
-    fn run_function(&self, call: usize, current: usize) -> Result<Option<String>, Fault> {
+    fn run_function(&self, call: usize, current: usize) -> Result<Option<Due>, Fault> {
         self.tell(Word::Run, call, "", current as u64)?;
         // What it has begun and not waited for still belongs to it.
         if self.engine.has_jobs() {
@@ -280,17 +275,13 @@ impl Running {
         if self.engine.is_over() {
             return Err(self.engine.overdue());
         }
-        let told = self.calls.borrow_mut().due.remove(&call).flatten();
-        if told.is_none() {
+        let due = self.calls.borrow_mut().due.remove(&call);
+        if due.is_none() {
             self.tell(Word::Ran, call, "", 0)?;
             let waits = self.calls.borrow().waiting_function();
             return waits.map_or(Ok(None), Err);
         }
-        Ok(told)
-    }
-
-    fn settle(&self, outcome: &Outcome) -> Result<(), Fault> {
-        self.tell(Word::Settle, outcome.call, &outcome.told, outcome.at)
+        Ok(due)
     }
 
     fn tell(&self, word: Word, call: usize, text: &str, at: u64) -> Result<(), Fault> {
