@@ -1,6 +1,7 @@
 //! TypeScript runs over the durable journal: runs and function steps a second, and how long a run
 //! takes to its first step. Everything of a host but its server takes part: engine, SQLite with a
-//! sync for each group of commits, views, and workers as processes. Prints JSON lines.
+//! sync for each group of commits, views, and workers as processes. Prints JSON lines. `BENCH_AT_ONCE` runs of
+//! 10 steps go at a time (default 32); `BENCH_ONLY` is part of the names of what is measured.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../store/benches/outside/mod.rs"]
@@ -66,11 +67,15 @@ fn measure(cores: &str) {
         let host = host(&dir, workers);
         let begin = first_step(&host).await;
         say(cores, "start to the first step, warm", begin);
+        let at_once = std::env::var("BENCH_AT_ONCE").map_or(32, |n| n.parse().unwrap());
         for (name, steps, concurrent) in [
-            ("runs of 10 function steps", 10, 32),
+            ("runs of 10 function steps", 10, at_once),
             ("100 runs of 20 function steps", 20, 100),
             ("a run of 1,000 function steps", 1_000, 1),
         ] {
+            if std::env::var("BENCH_ONLY").is_ok_and(|only| !name.contains(&only)) {
+                continue;
+            }
             let said = going(&host, steps, concurrent).await;
             say(cores, name, said);
         }
