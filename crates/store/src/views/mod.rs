@@ -22,7 +22,7 @@ use baton_core::ids::RunId;
 use baton_engine::Plans;
 use baton_engine::ports::{Journal, Position};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use find::{RunFilter, STATUSES};
 pub use outline::{Declared, Outline, Phase};
@@ -60,6 +60,8 @@ pub struct Views {
     /// What was committed before they were opened.
     begun: Position,
     closed: Arc<AtomicBool>,
+    /// Somebody waits for what was committed.
+    wanted: Arc<Notify>,
     /// Wakes the follower when closed.
     wake: watch::Sender<Position>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -91,6 +93,7 @@ impl Views {
         };
         let (reached, reached_by_readers) = watch::channel(position);
         let closed = Arc::new(AtomicBool::new(false));
+        let wanted = Arc::new(Notify::new());
         let (wake, woken) = watch::channel(position);
         let projection = Projection {
             folds: Folds::new(journal.clone(), plans),
@@ -102,6 +105,7 @@ impl Views {
             reached,
             outlines: Outlines::default(),
             closed: closed.clone(),
+            wanted: wanted.clone(),
         };
         let thread = crate::follow::spawn("views", heads, woken, wake.clone(), |heads| {
             projection.run(heads)
@@ -117,6 +121,7 @@ impl Views {
             reached: reached_by_readers,
             begun,
             closed,
+            wanted,
             wake,
             thread: Mutex::new(Some(thread)),
         })
@@ -139,6 +144,9 @@ impl Views {
     /// waits for its own.
     pub async fn wait_for(&self, position: Position) {
         let mut reached = self.reached.clone();
+        if *reached.borrow() < position {
+            self.wanted.notify_one();
+        }
         // The follower has ended: there is nothing to wait for any more.
         let _ = reached.wait_for(|now| *now >= position).await;
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use baton_engine::ports::{Aggregate, Journal, Position};
 use rusqlite::Connection;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::CACHE_KB;
 use super::outline::Outlines;
@@ -17,7 +17,7 @@ use crate::pace::Pace;
 /// Commits that are written in one transaction: what is made of them stays in the processor's caches.
 const BATCH: usize = 5_000;
 /// Under load batches begin this long apart, so that rows that change often are written less often than
-/// they change: most short runs once.
+/// they change, most short runs once; but for a reader who waits for what was committed.
 const APART: Duration = Duration::from_millis(50);
 /// After a failure.
 const RETRY: Duration = Duration::from_millis(500);
@@ -33,6 +33,8 @@ pub(super) struct Projection {
     pub(super) reached: watch::Sender<Position>,
     pub(super) outlines: Outlines,
     pub(super) closed: Arc<AtomicBool>,
+    /// Somebody waits for what was committed.
+    pub(super) wanted: Arc<Notify>,
 }
 
 impl Projection {
@@ -48,8 +50,11 @@ impl Projection {
                     pace.began(begun, taken, runs);
                     let wait = pace.wait(Instant::now());
                     if !wait.is_zero() {
-                        // What is closed is asked for again by then.
-                        tokio::time::sleep(wait).await;
+                        tokio::select! {
+                            // Whether it is closed is asked for again by then.
+                            () = tokio::time::sleep(wait) => {}
+                            () = self.wanted.notified() => {}
+                        }
                     }
                 }
                 Ok((0, _)) => {
