@@ -1,6 +1,6 @@
 //! Definitions that runs walk, parsed once per version.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_core::definition;
@@ -10,22 +10,17 @@ use baton_core::run::event::RunCreated;
 /// Plans kept in memory.
 const CAPACITY: usize = 512;
 
-/// Texts that are known by where they are.
-const TEXTS: usize = 32;
+/// Texts that are known by where they are: the last ones.
+const TEXTS: usize = 16;
+
+/// A definition's key and text.
+type Slot = (String, Arc<str>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// By the definition's key and text.
-    by_source: HashMap<(String, Arc<str>), Arc<Plan>>,
-    /// By the address of the text, which is not read then: most runs share one with the run before. It is held,
-    /// so that its address is not used again.
-    by_address: HashMap<usize, (Text, Arc<Plan>)>,
-}
-
-#[derive(Debug)]
-struct Text {
-    key: String,
-    source: Arc<str>,
+    by_source: HashMap<Slot, Arc<Plan>>,
+    /// By where the text is, which is not read then: most runs share one with the run before.
+    by_address: VecDeque<(Slot, Arc<Plan>)>,
 }
 
 /// A definition with errors.
@@ -103,18 +98,16 @@ impl Plans {
 
 impl Kept {
     fn at_address(&self, key: &str, source: &Arc<str>) -> Option<Arc<Plan>> {
-        let (text, plan) = self.by_address.get(&source.as_ptr().addr())?;
-        let is_it = text.key == key && Arc::ptr_eq(&text.source, source);
-        is_it.then(|| Arc::clone(plan))
+        let is_it = |(own, text): &Slot| Arc::ptr_eq(text, source) && own == key;
+        let known = self.by_address.iter().find(|(slot, _)| is_it(slot));
+        known.map(|(_, plan)| Arc::clone(plan))
     }
 
-    fn keep_address(&mut self, (key, source): (String, Arc<str>), plan: &Arc<Plan>) {
+    fn keep_address(&mut self, slot: Slot, plan: &Arc<Plan>) {
         if self.by_address.len() >= TEXTS {
-            self.by_address.clear();
+            self.by_address.pop_front();
         }
-        let address = source.as_ptr().addr();
-        let text = Text { key, source };
-        self.by_address.insert(address, (text, Arc::clone(plan)));
+        self.by_address.push_back((slot, Arc::clone(plan)));
     }
 }
 

@@ -245,11 +245,11 @@ export default (host) => {
     all.id = id;
     if (type !== undefined) all.type ??= type;
     if (all.type === undefined) {
-      delete all.type;
       if (config.fn !== undefined) all.type = "function";
+      else delete all.type;
     }
     if (typeof all.prompt === "function") {
-      const prompt = all.prompt(ctx);
+      const prompt = all.prompt.call({ ...all }, ctx);
       if (typeof prompt !== "string") {
         throw new TypeError(`step "${id}": its \`prompt\` gave ${describe(prompt)}: a function of \`ctx\` that returns the text, and is not async`);
       }
@@ -531,7 +531,7 @@ export default (host) => {
     functions = 1;
     kept = random;
     mixed = current + 1;
-    attempt(n, waiting.get(n).fn);
+    attempt(n, waiting.get(n)?.fn);
   };
   const ran = () => {
     functions = 0;

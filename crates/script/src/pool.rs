@@ -160,11 +160,7 @@ impl Keeper {
     fn work(mut self, inbox: &mpsc::Receiver<Job>, waiting: &AtomicUsize) {
         while let Ok(mut job) = inbox.recv() {
             if let Err(error) = self.carry_out(&mut job) {
-                if let Some(mut worker) = self.worker.take() {
-                    // It may be dead already.
-                    let _killed = worker.child.kill();
-                    let _reaped = worker.child.wait();
-                }
+                self.give_up();
                 (job.reply)(Err(error));
             }
             waiting.fetch_sub(1, Ordering::Relaxed);
@@ -214,10 +210,24 @@ impl Keeper {
                 return Err(WorkerError::TimedOut(place));
             }
             let more = matches!(answer, Answer::Turned { more: true, .. });
+            let is_spent = answer.tells_of_memory();
             each(answer);
+            if is_spent {
+                self.give_up();
+                return Ok(());
+            }
             if !more {
                 return Ok(());
             }
+        }
+    }
+
+    /// Ends the worker, whatever it does; the next order starts another.
+    fn give_up(&mut self) {
+        if let Some(mut worker) = self.worker.take() {
+            // It may be dead already.
+            let _killed = worker.child.kill();
+            let _reaped = worker.child.wait();
         }
     }
 }
@@ -287,6 +297,12 @@ impl Worker {
                 if let Some(frame) = rest.get(..length) {
                     let answer = serde_json::from_slice(frame)?;
                     self.taken += length + 4;
+                    if self.taken == self.held.len() {
+                        self.taken = 0;
+                        self.held.clear();
+                        // After a long frame.
+                        self.held.shrink_to(PIECE);
+                    }
                     return Ok(answer);
                 }
             }
@@ -306,10 +322,6 @@ impl Worker {
             }
             self.held.drain(..self.taken);
             self.taken = 0;
-            if self.held.is_empty() {
-                // After a long frame.
-                self.held.shrink_to(PIECE);
-            }
             self.held.reserve(PIECE);
             if rustix::io::read(&self.from, spare_capacity(&mut self.held))? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use baton_core::definition::schema::ArgError;
 use baton_core::definition::{Diagnostic, Severity};
 use baton_core::ids::RunId;
+use baton_core::run::program::{ProgramEnd, ProgramFault};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -67,6 +68,17 @@ pub(crate) enum Answer {
     Unknown,
     /// It computed for too long, after it had been at this place, and ends.
     Overdue { place: Option<String> },
+}
+
+impl Answer {
+    /// Whether the memory of an isolate ran out. Its engine may then have lost track of something, which ends
+    /// the process as soon as the engine goes: nothing more is to be asked of it.
+    pub(crate) fn tells_of_memory(&self) -> bool {
+        let Self::Turned { turned, .. } = self else {
+            return false;
+        };
+        matches!(&turned.end, Some(ProgramEnd::Threw(error)) if error.code == ProgramFault::Memory)
+    }
 }
 
 /// Why args were not read.

@@ -404,8 +404,8 @@ fn memory_may_run_out_anywhere() {
             let is_fine = is_memory(answer) || of(answer).is_null();
             assert!(is_fine, "{kilobytes} KB: {answer}");
         }
-        // The engine may lose an object when there is no memory, and notices when it goes: but then all has
-        // been told, and others are replayed.
+        // The engine may lose an object when there is no memory, and ends the process when it goes. By then all
+        // has been told, and hosts ask nothing more of such a process.
         match died {
             true => assert!(
                 told.last().is_some_and(is_memory),
@@ -413,5 +413,32 @@ fn memory_may_run_out_anywhere() {
             ),
             false => assert!(told.len() >= orders.len(), "{kilobytes} KB: {told:?}"),
         }
+    }
+}
+
+/// Their text is hashed, and the hash is compared with that of runs which a version before has recorded.
+#[test]
+fn options_are_said_in_the_order_in_which_they_always_were() {
+    for (config, said) in [
+        (
+            "{ type: undefined, continue_on_error: true, fn: () => 1 }",
+            r#"{"type":"function","continue_on_error":true,"id":"f"}"#,
+        ),
+        (
+            "{ fn: () => 1, phase: undefined, continue_on_error: true, id: 'other' }",
+            r#"{"continue_on_error":true,"id":"f","type":"function"}"#,
+        ),
+        (
+            "{ command: ['true'], type: 'script', cwd: undefined }",
+            r#"{"command":["true"],"type":"script","id":"f"}"#,
+        ),
+    ] {
+        let orders = [
+            know("f", &flow(&format!("await ctx.step('f', {config});"))),
+            open(1, "f"),
+        ];
+        let told = answers(&orders, &limits());
+        let turned = &told[1]["turned"]["turned"];
+        assert_eq!(turned["asks"][0]["options"], said, "{config}: {turned}");
     }
 }

@@ -5,9 +5,6 @@ use std::collections::HashMap;
 
 use crate::definition::Definition;
 
-/// Steps that room is made for when a program asks for its first: they are large, and not moved for each few.
-pub(super) const FIRST_STEPS: usize = 12;
-
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -52,11 +49,6 @@ impl Plan {
         if let Some(&index) = self.index.get(key) {
             steps[index] = declared;
             return Ok(index);
-        }
-        if steps.is_empty() {
-            steps.reserve(FIRST_STEPS);
-            self.index.reserve(FIRST_STEPS);
-            self.dependents.reserve(FIRST_STEPS);
         }
         steps.push(declared);
         let index = steps.len() - 1;

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use super::big::Big;
 use super::event::{Key, StepError};
-use super::plan::FIRST_STEPS;
 use super::state::{At, Run, State};
 use crate::definition;
 
@@ -264,9 +263,6 @@ impl Run {
         }
         let index = Arc::make_mut(&mut self.plan).declare(key, options.as_str())?;
         if index == self.steps.len() {
-            if index == 0 {
-                self.steps.reserve(FIRST_STEPS);
-            }
             let step = super::state::Step::new(self.created.run, key.to_owned());
             self.steps.push(step);
             self.open_needs.push(0);

@@ -122,9 +122,8 @@ impl Heads {
         }
     }
 
-    /// Writes the rows of all aggregates that were touched: the last of each only. Gives their number.
-    pub(super) fn write(&mut self, statements: &mut Statements<'_>) -> rusqlite::Result<usize> {
-        let touched = self.touched.len();
+    /// Writes the rows of all aggregates that were touched: the last of each only.
+    pub(super) fn write(&mut self, statements: &mut Statements<'_>) -> rusqlite::Result<()> {
         for index in self.touched.drain(..) {
             let head = &mut self.heads[index];
             head.touched = false;
@@ -155,6 +154,6 @@ impl Heads {
                 ])?;
             }
         }
-        Ok(touched)
+        Ok(())
     }
 }

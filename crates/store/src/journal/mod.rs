@@ -107,7 +107,6 @@ impl SqliteJournal {
             next,
             batch: Vec::new(),
             outcomes: Vec::new(),
-            aggregates: 0,
         };
         let thread = std::thread::Builder::new()
             .name("journal-writer".into())

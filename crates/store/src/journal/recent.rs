@@ -1,8 +1,8 @@
 //! The last commits in memory, with their events as they were decided: who follows the journal closely
 //! reads them here instead of from the disk, and need not decode them.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_engine::ports::{Append, Position, Stored};
 
@@ -22,8 +22,50 @@ pub(super) struct Recent {
 struct Kept {
     /// All commits after this one are in `commits`.
     after: Position,
-    commits: VecDeque<(Stored, usize)>,
+    commits: VecDeque<One>,
     bytes: usize,
+    /// How many of the commits hold each long text, by its address: most hold the source of their run, which
+    /// it shares with others. Each counts once.
+    texts: HashMap<usize, usize>,
+}
+
+#[derive(Debug)]
+struct One {
+    stored: Stored,
+    /// The long texts of the events as they were decided.
+    texts: Vec<Arc<str>>,
+}
+
+impl Kept {
+    fn take(&mut self, one: One) {
+        self.bytes += one.stored.events.len();
+        for text in &one.texts {
+            let count = self.texts.entry(text.as_ptr().addr()).or_default();
+            *count += 1;
+            if *count == 1 {
+                self.bytes += text.len();
+            }
+        }
+        self.commits.push_back(one);
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(one) = self.commits.pop_front() else {
+            return;
+        };
+        self.bytes -= one.stored.events.len();
+        for text in &one.texts {
+            let address = text.as_ptr().addr();
+            if let Some(count) = self.texts.get_mut(&address) {
+                *count -= 1;
+                if *count == 0 {
+                    self.texts.remove(&address);
+                    self.bytes -= text.len();
+                }
+            }
+        }
+        self.after = one.stored.position;
+    }
 }
 
 impl Recent {
@@ -33,6 +75,7 @@ impl Recent {
             after: head,
             commits: VecDeque::new(),
             bytes: 0,
+            texts: HashMap::new(),
         };
         Self {
             kept: Mutex::new(kept),
@@ -49,6 +92,7 @@ impl Recent {
         let mut kept = self.kept();
         kept.commits.clear();
         kept.bytes = 0;
+        kept.texts.clear();
         kept.after = head;
     }
 
@@ -56,8 +100,11 @@ impl Recent {
     pub(super) fn add(&self, commits: impl Iterator<Item = (Append, Position)>) {
         let mut kept = self.kept();
         for (append, position) in commits {
-            let blobs = append.blobs.iter().map(|(_, text)| text.len());
-            let size = append.events.len() + blobs.sum::<usize>();
+            let texts = append.blobs.into_iter().map(|(_, text)| text);
+            let texts = match append.decided {
+                Some(_) => texts.collect(),
+                None => Vec::new(),
+            };
             let stored = Stored {
                 aggregate: append.aggregate,
                 seq: append.seq,
@@ -66,15 +113,10 @@ impl Recent {
                 events: append.events.into(),
                 decided: append.decided,
             };
-            kept.bytes += size;
-            kept.commits.push_back((stored, size));
+            kept.take(One { stored, texts });
         }
         while kept.commits.len() > COMMITS || kept.bytes > BYTES {
-            let Some((oldest, size)) = kept.commits.pop_front() else {
-                break;
-            };
-            kept.bytes -= size;
-            kept.after = oldest.position;
+            kept.drop_oldest();
         }
     }
 
@@ -86,8 +128,8 @@ impl Recent {
         }
         let first = kept
             .commits
-            .partition_point(|(stored, _)| stored.position <= after);
+            .partition_point(|one| one.stored.position <= after);
         let found = kept.commits.range(first..).take(limit);
-        Some(found.map(|(stored, _)| stored.clone()).collect())
+        Some(found.map(|one| one.stored.clone()).collect())
     }
 }

@@ -1,11 +1,11 @@
-//! The one thread that writes `journal.db`. It takes what is ready and makes a batch durable with one
-//! sync. It lingers only under load, and briefly, so that more commits share a sync.
+//! The one thread that writes `journal.db`. It takes what is ready, never lingers, and makes a batch
+//! durable with one sync.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use baton_engine::ports::{Append, AppendError, Appended, Position};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,14 +17,14 @@ use super::recent::Recent;
 use super::schema;
 use super::statements::Statements;
 use crate::faults::Faults;
-use crate::pace::Pace;
+use crate::load::Load;
 
 /// At most this many commits are made durable together.
 const BATCH: usize = 4096;
 
-/// Under load batches begin this long apart: a sync, and what else a transaction costs, is then paid a few
-/// hundred times a second and not for each commit.
-const APART: Duration = Duration::from_millis(2);
+/// Under load it lets others go first so often before it begins a batch. On a busy processor they then commit
+/// too, and share its sync and what else a transaction costs; where one is idle this takes no time.
+const GIVE_WAY: usize = 3;
 
 pub(super) type Reply = oneshot::Sender<Result<Appended, AppendError>>;
 
@@ -60,8 +60,6 @@ pub(super) struct Writer {
     pub(super) next: u64,
     pub(super) batch: Vec<(Append, Reply)>,
     pub(super) outcomes: Vec<Result<Appended, AppendError>>,
-    /// Of how many aggregates the last batch was.
-    pub(super) aggregates: usize,
 }
 
 /// Why [`Writer::serve`] returned.
@@ -141,18 +139,15 @@ impl Writer {
             }
         };
         let mut first = first;
-        let mut pace = Pace::new(APART);
+        let mut load = Load::new();
         loop {
             let Some(request) = first.take().or_else(|| self.requests.recv().ok()) else {
                 return End::Closed;
             };
-            let wait = pace.wait(Instant::now());
-            if !wait.is_zero() {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "what comes meanwhile shares a sync; to be woken by each would cost what this saves"
-                )]
-                std::thread::sleep(wait);
+            if load.is_high(Instant::now()) {
+                for _ in 0..GIVE_WAY {
+                    std::thread::yield_now();
+                }
             }
             let task = self.collect(request);
             let (begun, commits) = (Instant::now(), self.batch.len());
@@ -162,7 +157,7 @@ impl Writer {
                 let request = task.map(|task| Box::new(Request::Task(task)));
                 return End::Broken { why, request };
             }
-            pace.began(begun, commits, self.aggregates);
+            load.note(begun, commits);
             if let Some(task) = task {
                 self.heads.clear();
                 self.recent.clear(Position(self.next - 1));
@@ -243,7 +238,7 @@ impl Writer {
             commits += usize::from(outcome.is_ok());
             self.outcomes.push(outcome);
         }
-        self.aggregates = self.heads.write(statements)?;
+        self.heads.write(statements)?;
         Ok(commits)
     }
 

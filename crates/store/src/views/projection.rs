@@ -12,7 +12,7 @@ use super::CACHE_KB;
 use super::outline::Outlines;
 use super::write::Batch;
 use crate::folds::{Folds, Skip};
-use crate::pace::Pace;
+use crate::load::Load;
 
 /// Commits that are written in one transaction: what is made of them stays in the processor's caches.
 const BATCH: usize = 5_000;
@@ -40,24 +40,23 @@ pub(super) struct Projection {
 impl Projection {
     /// Follows until closed, or until nobody announces heads any more.
     pub(super) async fn run(mut self, mut heads: watch::Receiver<Position>) {
-        let mut pace = Pace::new(APART);
+        let mut load = Load::new();
         while !self.closed.load(Ordering::Acquire) {
             let begun = Instant::now();
             heads.borrow_and_update();
             match self.step() {
-                Ok((BATCH.., _)) => {}
-                Ok((taken @ 1.., runs)) => {
-                    pace.began(begun, taken, runs);
-                    let wait = pace.wait(Instant::now());
-                    if !wait.is_zero() {
+                Ok(BATCH..) => {}
+                Ok(taken @ 1..) => {
+                    load.note(begun, taken);
+                    if load.is_high(Instant::now()) {
                         tokio::select! {
                             // Whether it is closed is asked for again by then.
-                            () = tokio::time::sleep(wait) => {}
+                            () = tokio::time::sleep(APART.saturating_sub(begun.elapsed())) => {}
                             () = self.wanted.notified() => {}
                         }
                     }
                 }
-                Ok((0, _)) => {
+                Ok(0) => {
                     if heads.changed().await.is_err() {
                         return;
                     }
@@ -72,8 +71,8 @@ impl Projection {
         }
     }
 
-    /// Takes one batch; how many commits there were, and of how many runs.
-    fn step(&mut self) -> Result<(usize, usize), String> {
+    /// Takes one batch; how many commits there were.
+    fn step(&mut self) -> Result<usize, String> {
         let head = self.journal.head();
         let commits = self
             .journal
@@ -84,7 +83,7 @@ impl Projection {
             self.position = self.position.max(head);
             self.complete().map_err(|error| error.to_string())?;
             self.reached.send_replace(self.position);
-            return Ok((0, 0));
+            return Ok(0);
         };
         let last = last.position;
         let mut batch = Batch::default();
@@ -106,14 +105,13 @@ impl Projection {
                 }
             }
         }
-        let runs = batch.runs().len();
         self.write(&mut batch, last)
             .map_err(|error| error.to_string())?;
         self.position = last;
         self.complete().map_err(|error| error.to_string())?;
         self.reached.send_replace(last);
         self.folds.trim();
-        Ok((commits.len(), runs))
+        Ok(commits.len())
     }
 
     /// Makes what readers go by, once all is there that they may ask for.
