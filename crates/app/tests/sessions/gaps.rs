@@ -9,7 +9,7 @@ use super::fake::{path, thinking, world_with};
 use super::socket::{Socket, comes_to, id_of};
 
 /// More than the host keeps for slow readers and the sockets between hold.
-const LINES: usize = 4_000;
+const LINES: usize = 8_000;
 
 /// What was told of the agent, or is to be read: where it stands in the log, and what it is.
 fn activity(of: &Value) -> (u64, Value) {
